@@ -1,0 +1,49 @@
+"""The exception tree::
+
+    SalesAgentError
+    ├── PermanentError          trying again cannot help; the message says what to fix
+    │   ├── ConfigurationError  a setting or the profile is wrong
+    │   ├── QuarantinedFile     a whole input file is refused
+    │   └── UnknownRecord       an id or batch that is not in the warehouse
+    └── TransientError          trying again may help: a lock, a lost connection, a rate limit
+
+A bad row or a failed lead is data (a row with a reason), never an exception that leaves its stage.
+"""
+
+from __future__ import annotations
+
+
+class SalesAgentError(Exception):
+    """Base of every error this package raises on purpose."""
+
+
+class PermanentError(SalesAgentError):
+    """Trying again cannot help."""
+
+
+class ConfigurationError(PermanentError):
+    """A setting or the profile is wrong; the message lists every fault at once."""
+
+
+class QuarantinedFile(PermanentError):
+    """A whole file is refused.
+
+    Args:
+        code: short machine-readable reason, such as ``"empty"`` or ``"binary"``.
+        message: what is wrong, for a person.
+        remedy: what to do about it.
+    """
+
+    def __init__(self, code: str, message: str, remedy: str) -> None:
+        super().__init__(f"{message} {remedy}")
+        self.code = code
+        self.message = message
+        self.remedy = remedy
+
+
+class UnknownRecord(PermanentError):
+    """An id or batch key that the warehouse does not hold."""
+
+
+class TransientError(SalesAgentError):
+    """Trying again may help."""

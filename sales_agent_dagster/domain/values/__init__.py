@@ -1,0 +1,1 @@
+"""Reading and repairing single values: phones, addresses, names, web addresses, numbers. Pure."""

@@ -1,0 +1,208 @@
+"""What all stages share: inputs with hashes, chunks, one row per lead, nothing computed twice.
+
+A stage's rows are their own progress record. Each row keeps the hash of what it was computed from; a
+chunk is written in one transaction; a re-run computes only the leads whose row is missing or whose hash
+differs. So a kill at any moment loses at most the chunk in flight, and a second run changes nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from sales_agent_dagster.domain.hashing import content_hash
+from sales_agent_dagster.domain.profile import Profile
+from sales_agent_dagster.domain.status import Status
+from sales_agent_dagster.inference.engine import Engine
+from sales_agent_dagster.settings import Settings
+from sales_agent_dagster.warehouse.database import Warehouse
+
+
+@dataclass(frozen=True)
+class StageContext:
+    """Everything a stage works with, for one batch in one run."""
+
+    warehouse: Warehouse
+    settings: Settings
+    profile: Profile
+    engine: Engine
+    batch_id: str
+    run_id: str
+    now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
+
+
+@dataclass(frozen=True, slots=True)
+class LeadInput:
+    """What a stage computes one lead's row from.
+
+    Attributes:
+        values: everything the row depends on, JSON-ready.
+        skip: why a gate stops the lead; None lets it through.
+    """
+
+    lead_id: str
+    values: Mapping[str, Any]
+    skip: str | None = None
+
+
+@dataclass(slots=True)
+class LeadResult:
+    """One lead's row.
+
+    Attributes:
+        values: the stage's own columns.
+        children: rows of other tables that belong to this row, by table; written with it.
+    """
+
+    lead_id: str
+    status: Status
+    reason: str | None = None
+    values: dict[str, Any] = field(default_factory=dict)
+    children: dict[sa.Table, list[dict[str, Any]]] = field(default_factory=dict)
+    engine: str = "rules"
+    engine_version: str = "1"
+    latency_ms: float = 0.0
+    cost_usd: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a stage must do for a batch.
+
+    Attributes:
+        total: leads in the batch.
+        todo: lead ids whose row is missing or out of date, in order.
+    """
+
+    total: int
+    todo: tuple[str, ...]
+
+    def chunks(self, size: int) -> list[tuple[str, ...]]:
+        """``todo`` cut into chunks of at most ``size``."""
+        return [self.todo[start : start + size] for start in range(0, len(self.todo), size)]
+
+
+class Stage(ABC):
+    """One table of the pipeline, computed lead by lead from the tables before it.
+
+    Attributes:
+        name: the asset's and the table's name.
+        version: raise it when the rules change; rows computed by an older version are recomputed.
+        agent: key of the SLA table, or None for stages without an agent.
+        child_tables: tables whose rows belong to this stage's rows.
+    """
+
+    name: str
+    table: sa.Table
+    upstream: str
+    version: str
+    agent: str | None = None
+    child_tables: tuple[sa.Table, ...] = ()
+
+    @abstractmethod
+    def load(
+        self, context: StageContext, connection: sa.Connection, lead_ids: Sequence[str] | None
+    ) -> list[LeadInput]:
+        """Inputs of the batch in import order, or of the given leads only."""
+
+    @abstractmethod
+    async def process(self, context: StageContext, inputs: Sequence[LeadInput]) -> Sequence[LeadResult]:
+        """Results for inputs that no gate stopped, in the same order; never raises for one lead."""
+
+    def skipped_values(self, item: LeadInput) -> dict[str, Any]:
+        """The stage's own columns for a lead that a gate stopped."""
+        return {}
+
+    def fingerprint(self, context: StageContext) -> str:
+        """Version of everything but the lead itself that the rows depend on."""
+        return content_hash(
+            self.version, context.profile.version, context.engine.name, context.engine.version
+        )
+
+    def plan(self, context: StageContext) -> Plan:
+        """Find the leads to compute; drop rows whose lead is no longer upstream."""
+        with context.warehouse.reading() as connection:
+            inputs = self.load(context, connection, None)
+            stored = dict(
+                connection.execute(
+                    sa.select(self.table.c.lead_id, self.table.c.input_hash).where(
+                        self.table.c.batch_id == context.batch_id
+                    )
+                ).tuples()
+            )
+        hashes = self._hashes(context, inputs)
+        todo = tuple(lead_id for lead_id, value in hashes.items() if stored.get(lead_id) != value)
+        return Plan(len(inputs), todo)
+
+    async def run_chunk(self, context: StageContext, lead_ids: Sequence[str]) -> int:
+        """Compute and store the rows of some leads in one transaction; returns the number written."""
+        with context.warehouse.reading() as connection:
+            inputs = self.load(context, connection, lead_ids)
+        hashes = self._hashes(context, inputs)
+        results = [
+            LeadResult(item.lead_id, Status.SKIPPED, item.skip, self.skipped_values(item))
+            for item in inputs
+            if item.skip is not None
+        ]
+        open_inputs = [item for item in inputs if item.skip is None]
+        if open_inputs:
+            started = time.perf_counter()
+            done = await self.process(context, open_inputs)
+            share = (time.perf_counter() - started) * 1000 / len(open_inputs)
+            for result in done:
+                result.latency_ms = max(result.latency_ms, share)
+            results.extend(done)
+        self._write(context, results, hashes)
+        return len(results)
+
+    async def run(self, context: StageContext) -> Plan:
+        """The whole stage for the batch, without Dagster."""
+        plan = self.plan(context)
+        for chunk in plan.chunks(context.settings.chunk_size):
+            await self.run_chunk(context, chunk)
+        return plan
+
+    def _hashes(self, context: StageContext, inputs: Iterable[LeadInput]) -> dict[str, str]:
+        fingerprint = self.fingerprint(context)
+        return {item.lead_id: content_hash(fingerprint, item.values, item.skip) for item in inputs}
+
+    def _write(self, context: StageContext, results: Sequence[LeadResult], hashes: Mapping[str, str]) -> None:
+        now = context.now()
+        stamp = {"batch_id": context.batch_id, "run_id": context.run_id, "created_at": now}
+        rows = [
+            {
+                **result.values,
+                **stamp,
+                "lead_id": result.lead_id,
+                "status": result.status.value,
+                "reason": result.reason,
+                "engine": result.engine,
+                "engine_version": result.engine_version,
+                "latency_ms": result.latency_ms,
+                "cost_usd": result.cost_usd,
+                "input_hash": hashes[result.lead_id],
+            }
+            for result in results
+        ]
+        with context.warehouse.transaction() as connection:
+            for table in self.child_tables:
+                connection.execute(
+                    sa.delete(table).where(
+                        table.c.batch_id == context.batch_id,
+                        table.c.lead_id.in_([result.lead_id for result in results]),
+                    )
+                )
+            context.warehouse.upsert(connection, self.table, rows)
+            for table in self.child_tables:
+                children = [
+                    {**child, **stamp, "lead_id": result.lead_id}
+                    for result in results
+                    for child in result.children.get(table, ())
+                ]
+                context.warehouse.upsert(connection, table, children)

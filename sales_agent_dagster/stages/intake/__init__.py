@@ -1,0 +1,1 @@
+"""CSV files in: encoding, dialect, header, archive, batches."""

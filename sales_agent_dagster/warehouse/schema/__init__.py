@@ -1,0 +1,51 @@
+"""Every table, as SQLAlchemy Core. ``docs/tables.md`` and the asset column schemas are made from here."""
+
+from sales_agent_dagster.warehouse.schema.columns import METADATA
+from sales_agent_dagster.warehouse.schema.intake import (
+    imported_leads,
+    lead_batches,
+    lead_files,
+    rejected_rows,
+)
+from sales_agent_dagster.warehouse.schema.outreach import (
+    campaign_messages,
+    campaigns,
+    crm_outbox,
+    crm_preview_records,
+    crm_synced_leads,
+)
+from sales_agent_dagster.warehouse.schema.stages import (
+    analyzed_leads,
+    enriched_leads,
+    qualified_leads,
+    resolved_leads,
+)
+
+STAGE_TABLES = (
+    imported_leads,
+    resolved_leads,
+    qualified_leads,
+    enriched_leads,
+    analyzed_leads,
+    campaigns,
+    crm_synced_leads,
+)
+"""The seven tables in order of the flow: exactly one row per lead of a batch in each."""
+
+__all__ = [
+    "METADATA",
+    "STAGE_TABLES",
+    "analyzed_leads",
+    "campaign_messages",
+    "campaigns",
+    "crm_outbox",
+    "crm_preview_records",
+    "crm_synced_leads",
+    "enriched_leads",
+    "imported_leads",
+    "lead_batches",
+    "lead_files",
+    "qualified_leads",
+    "rejected_rows",
+    "resolved_leads",
+]

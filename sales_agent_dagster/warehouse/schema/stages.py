@@ -1,0 +1,98 @@
+"""Tables of identity, qualification, enrichment and growth analysis."""
+
+from __future__ import annotations
+
+from sales_agent_dagster.warehouse.schema.columns import (
+    TIERS,
+    evidence,
+    flag,
+    integer,
+    number,
+    one_of,
+    stage_table,
+    text,
+    within,
+)
+
+resolved_leads = stage_table(
+    "resolved_leads",
+    "Which leads are the same company: one row per imported lead.",
+    text("entity_id", "The company; leads of one company share it.", null=False),
+    flag("is_duplicate", "True when an earlier lead stands for the company."),
+    text("duplicate_of", "Lead id of the earlier lead."),
+    text("match_rule", "Key that matched: phone, domain, email or name_place; NULL when new."),
+    text("related_to", "Entity with the same website in another place: branch or franchise."),
+    integer("cluster_size", "Leads of this company known when resolved, this one included.", null=False),
+    text("oems", "Brands of all leads of the company in this batch, comma-separated."),
+    integer("oem_count", "Number of those brands.", null=False),
+    flag("suppressed", "True when the company must not be contacted."),
+    text("suppressed_reason", "Why not."),
+    evidence("evidence", "The matching values, by key."),
+    upstream="imported_leads",
+)
+
+qualified_leads = stage_table(
+    "qualified_leads",
+    "Score, tier and why: one row per lead.",
+    number("score", "ICP score plus signals, 0-100."),
+    text("tier", "Tier of the score."),
+    number("confidence", "Share of the evidence the score could use, 0-1."),
+    number("icp_score", "Weighted sum of the four dimensions, one decimal."),
+    number("resimercial", "Serves homes and businesses, 0-100."),
+    number("multi_oem", "Brands carried, 0-100."),
+    number("mep_r", "Trades covered, 0-100."),
+    number("o_and_m", "Service and maintenance work, 0-100."),
+    number("signal_points", "Sum of the signals' points."),
+    number("source_icp_score", "ICP score the file states."),
+    number("icp_delta", "icp_score minus source_icp_score."),
+    text("trades", "Trades seen, comma-separated."),
+    text("summary", "The score in one or two sentences."),
+    text("next_steps", "What to do, one step per line."),
+    evidence("factors", "Per factor: name, value, weight, points, evidence."),
+    within("score", 0, 100),
+    within("confidence", 0, 1),
+    within("icp_score", 0, 100),
+    one_of("tier", TIERS),
+    upstream="resolved_leads",
+)
+
+enriched_leads = stage_table(
+    "enriched_leads",
+    "Facts beyond the file, each with source and confidence: one row per lead.",
+    text("region_city", "City of the phone's exchange or the ZIP."),
+    text("region_state", "State of the phone's area code or the ZIP."),
+    text("region_county", "County of the ZIP."),
+    text("timezone", "IANA time zone."),
+    text("region_source", "Where the region comes from: zip, phone or address."),
+    text("domain_kind", "own, shared_platform, free_mail or none."),
+    text("email_kind", "personal, role, free_mail or none."),
+    text("brands", "Brands carried, comma-separated."),
+    text("brand_categories", "Equipment categories of the brands, comma-separated."),
+    text("trades", "Trades seen in name, brands and columns, comma-separated."),
+    integer("trade_count", "Number of trades."),
+    integer("fact_count", "Number of facts."),
+    number("completeness", "Share of the wanted fields that are known, 0-1."),
+    evidence("facts", "List of facts: id, field, value, source, confidence."),
+    within("completeness", 0, 1),
+    upstream="qualified_leads",
+)
+
+analyzed_leads = stage_table(
+    "analyzed_leads",
+    "Growth analysis computed from the leads themselves: one row per lead.",
+    text("territory", "State or area the lead competes in."),
+    integer("territory_leads", "Companies of the list in the territory."),
+    number("territory_density", "Companies there relative to the median territory."),
+    integer("same_oem_competitors", "Others there that carry one of its brands."),
+    integer("same_trade_competitors", "Others there with one of its trades."),
+    text("market_position", "leader, challenger, follower or alone, among those competitors."),
+    number("score_percentile", "Share of the territory's leads that score lower or equal, 0-1."),
+    text("capability_gaps", "Trades or categories that peers have and it lacks, comma-separated."),
+    number("expansion_score", "Room to grow, 0-100."),
+    text("summary", "The analysis in one or two sentences."),
+    evidence("reasons", "Per component of the expansion score: name, value, points, figure cited."),
+    evidence("plays", "Suggested plays, each with the figure it rests on."),
+    within("expansion_score", 0, 100),
+    within("score_percentile", 0, 1),
+    upstream="enriched_leads",
+)
