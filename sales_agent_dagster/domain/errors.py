@@ -1,4 +1,6 @@
-"""The exception tree::
+"""The exception tree.
+
+::
 
     SalesAgentError
     ├── PermanentError          trying again cannot help; the message says what to fix

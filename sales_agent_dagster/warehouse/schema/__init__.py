@@ -1,6 +1,7 @@
 """Every table, as SQLAlchemy Core. ``docs/tables.md`` and the asset column schemas are made from here."""
 
 from sales_agent_dagster.warehouse.schema.columns import METADATA
+from sales_agent_dagster.warehouse.schema.identity import lead_keys, resolution_order
 from sales_agent_dagster.warehouse.schema.intake import (
     imported_leads,
     lead_batches,
@@ -45,7 +46,9 @@ __all__ = [
     "imported_leads",
     "lead_batches",
     "lead_files",
+    "lead_keys",
     "qualified_leads",
     "rejected_rows",
+    "resolution_order",
     "resolved_leads",
 ]

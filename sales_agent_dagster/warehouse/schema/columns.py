@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
@@ -20,6 +22,32 @@ METADATA = sa.MetaData(
 JSON = sa.JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
 STATUSES = ("ok", "skipped", "degraded", "failed")
 TIERS = ("PLATINUM", "GOLD", "SILVER", "BRONZE", "UNQUALIFIED")
+
+
+class UtcDateTime(sa.TypeDecorator[datetime]):
+    """Timestamp with zone that is read back in UTC from both databases; SQLite alone would drop the zone."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    @property
+    def python_type(self) -> type[datetime]:
+        """What values are."""
+        return datetime
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        """UTC; raises ValueError for a time without zone."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("times must carry a time zone")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        """UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
 def text(name: str, comment: str, *, null: bool = True) -> sa.Column[str]:
@@ -42,12 +70,12 @@ def flag(name: str, comment: str, *, null: bool = False) -> sa.Column[bool]:
     return sa.Column(name, sa.Boolean, nullable=null, comment=comment)
 
 
-def moment(name: str, comment: str, *, null: bool = False) -> sa.Column[object]:
+def moment(name: str, comment: str, *, null: bool = False) -> sa.Column[datetime]:
     """UTC timestamp column."""
-    return sa.Column(name, sa.DateTime(timezone=True), nullable=null, comment=comment)
+    return sa.Column(name, UtcDateTime, nullable=null, comment=comment)
 
 
-def evidence(name: str, comment: str) -> sa.Column[object]:
+def evidence(name: str, comment: str) -> sa.Column[Any]:
     """JSON column: evidence only, never what analysts filter by."""
     return sa.Column(name, JSON, nullable=True, comment=comment)
 
@@ -63,7 +91,7 @@ def one_of(name: str, values: Sequence[str]) -> sa.CheckConstraint:
     return sa.CheckConstraint(f"{name} IN ({listed})", name=f"{name}_known")
 
 
-def lead_key() -> list[sa.Column[object]]:
+def lead_key() -> list[sa.Column[Any]]:
     """The key of every table that has rows per lead."""
     return [
         sa.Column("batch_id", sa.Text, primary_key=True, comment="Lead batch = Dagster partition."),
@@ -71,7 +99,7 @@ def lead_key() -> list[sa.Column[object]]:
     ]
 
 
-def provenance() -> list[sa.Column[object]]:
+def provenance() -> list[sa.Column[Any]]:
     """Who wrote the row when."""
     return [
         text("run_id", "Dagster run that computed the row.", null=False),
@@ -90,9 +118,7 @@ def stage_table(name: str, comment: str, *items: sa.schema.SchemaItem, upstream:
         *items,
         text("engine", "What decided: scorecard, rules or a model.", null=False),
         text("engine_version", "Its version.", null=False),
-        number(
-            "latency_ms", "Share of the chunk's wall time plus the lead's own engine call, ms.", null=False
-        ),
+        number("latency_ms", "Its engine call, or its share of the chunk's time if longer, ms.", null=False),
         number("cost_usd", "What the lead's engine calls cost, US dollars.", null=False),
         text(
             "input_hash",

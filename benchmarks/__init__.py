@@ -1,0 +1,1 @@
+"""One command per published figure; see README.md beside this file."""

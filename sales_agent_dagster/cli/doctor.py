@@ -1,0 +1,221 @@
+"""``sales-agent doctor``: what is configured, what works without the rest, what to set."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+import sqlalchemy as sa
+from dotenv import dotenv_values
+from rich.text import Text
+
+from sales_agent_dagster.cli.dagster_home import INSTANCE_FILE
+from sales_agent_dagster.cli.exits import ExitCode
+from sales_agent_dagster.cli.terminal import complain, count, out, safe, say, table
+from sales_agent_dagster.domain.errors import ConfigurationError, SalesAgentError
+from sales_agent_dagster.domain.profile import load_profile
+from sales_agent_dagster.settings import PROJECT_ROOT, Settings, load_settings
+from sales_agent_dagster.warehouse.database import Warehouse
+
+LOW_DISK_BYTES = 2**30
+"""Below this much free space a run may not finish: 100,000 leads take a few hundred megabytes."""
+
+
+class State(Enum):
+    """How a finding reads: a mark, and its colour."""
+
+    OK = ("ok", "green")
+    OPTIONAL = ("not set", "cyan")
+    WARNING = ("warning", "yellow")
+    BROKEN = ("BROKEN", "bold red")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the report; ``advice`` says what to do, or what works without it."""
+
+    what: str
+    state: State
+    detail: str
+    advice: str = ""
+
+
+def diagnose() -> ExitCode:
+    """Print the report.
+
+    Returns:
+        FAILED when something that runs need is broken, else OK.
+    """
+    findings = list(examine())
+    rows = [
+        (item.what, Text(*item.state.value), _detail(item.detail, item.advice))
+        for item in findings
+    ]
+    out().print(table(["Check", "State", "Found"], rows))
+    broken = sum(item.state is State.BROKEN for item in findings)
+    if broken:
+        complain(f"{count(broken, 'thing')} that runs need {'is' if broken == 1 else 'are'} broken, see above.")
+        return ExitCode.FAILED
+    say("\nEverything that runs need is in place.")
+    return ExitCode.OK
+
+
+def _detail(detail: str, advice: str) -> Text:
+    text = Text(safe(detail, lines=True))
+    return text.append(f"  {safe(advice, lines=True)}", "dim") if advice else text
+
+
+def examine() -> Iterator[Finding]:
+    """Every finding; those that need the settings only when these are right."""
+    yield _python()
+    try:
+        settings = load_settings()
+    except ConfigurationError as error:
+        yield Finding("Settings", State.BROKEN, str(error))
+        return
+    checks: tuple[Callable[[Settings], Finding], ...] = (
+        _settings,
+        _home,
+        _disk,
+        _warehouse,
+        _profile,
+        _dagster_home,
+        _incoming,
+        _cerebras,
+        _redis,
+        _webhook,
+    )
+    for check in checks:
+        yield check(settings)
+
+
+def _python() -> Finding:
+    version = platform.python_version()
+    if (3, 11) <= sys.version_info[:2] <= (3, 13):
+        return Finding("Python", State.OK, version)
+    return Finding("Python", State.BROKEN, version, "Use Python 3.11, 3.12 or 3.13.")
+
+
+def _settings(settings: Settings) -> Finding:
+    changed = sorted(settings.model_fields_set)
+    env_file = PROJECT_ROOT / ".env"
+    source = f"environment and {env_file}" if env_file.exists() else "environment; no .env file"
+    if not changed:
+        return Finding("Settings", State.OK, f"all defaults ({source})", "See .env.example.")
+    names = ", ".join(f"SALES_AGENT_{name.upper()}" for name in changed)
+    return Finding("Settings", State.OK, f"set: {names} ({source})")
+
+
+def _home(settings: Settings) -> Finding:
+    home = settings.home.resolve()
+    if fault := _unwritable(home):
+        return Finding("Home", State.BROKEN, f"{home}: {fault}", "Set SALES_AGENT_HOME to a folder you can write.")
+    return Finding("Home", State.OK, str(home))
+
+
+def _unwritable(folder: Path) -> str | None:
+    """Why the folder cannot be written or made; None when it can. Changes nothing."""
+    existing = _nearest_existing(folder)
+    if not existing.is_dir():
+        return f"{existing} is not a folder"
+    if not os.access(existing, os.W_OK | os.X_OK):
+        return f"{existing} is not writable"
+    return None
+
+
+def _nearest_existing(path: Path) -> Path:
+    return next(folder for folder in (path, *path.parents) if folder.exists())
+
+
+def _disk(settings: Settings) -> Finding:
+    free = shutil.disk_usage(_nearest_existing(settings.home.resolve())).free
+    detail = f"{free / 2**30:,.1f} GiB free"
+    if free < LOW_DISK_BYTES:
+        return Finding("Disk", State.WARNING, detail, "Less than 1 GiB: free some before a large import.")
+    return Finding("Disk", State.OK, detail)
+
+
+def _warehouse(settings: Settings) -> Finding:
+    try:
+        warehouse = Warehouse(settings.warehouse_url.get_secret_value())
+        where = warehouse.url.render_as_string(hide_password=True)
+        if warehouse.url.get_backend_name() == "sqlite" and not Path(str(warehouse.url.database)).exists():
+            return Finding("Warehouse", State.OK, where, "Created by the first run.")
+        warehouse.migrate()
+        with warehouse.reading() as connection:
+            tables = len(sa.inspect(connection).get_table_names())
+    except SalesAgentError as error:
+        return Finding("Warehouse", State.BROKEN, str(error), "Check SALES_AGENT_DATABASE_URL and the server.")
+    except sa.exc.DBAPIError as error:
+        return Finding("Warehouse", State.BROKEN, f"{where}: {error.orig}", "Check SALES_AGENT_DATABASE_URL.")
+    return Finding("Warehouse", State.OK, f"{where}, {count(tables, 'table')}, schema up to date")
+
+
+def _profile(settings: Settings) -> Finding:
+    try:
+        profile = load_profile(settings.profile_path)
+    except ConfigurationError as error:
+        return Finding("Profile", State.BROKEN, str(error), "Edit the file, or set SALES_AGENT_PROFILE_PATH.")
+    return Finding("Profile", State.OK, f"{profile.name} ({settings.profile_path})")
+
+
+def _dagster_home(settings: Settings) -> Finding:
+    if given := os.environ.get("DAGSTER_HOME"):
+        return Finding("Dagster home", State.OK, f"{given}, from DAGSTER_HOME")
+    if not INSTANCE_FILE.exists():
+        return Finding("Dagster home", State.BROKEN, f"{INSTANCE_FILE} is missing", "Restore it from git.")
+    return Finding("Dagster home", State.OK, str(settings.dagster_home.resolve()))
+
+
+def _incoming(settings: Settings) -> Finding:
+    folder = settings.incoming_dir.resolve()
+    if folder.is_dir():
+        return Finding("Incoming folder", State.OK, str(folder), "Watched while `sales-agent ui` runs.")
+    if fault := _unwritable(folder):
+        return Finding("Incoming folder", State.WARNING, f"{folder}: {fault}", "`sales-agent run FILE` works without.")
+    return Finding("Incoming folder", State.OK, str(folder), "Created by `sales-agent ui`.")
+
+
+def _outside(name: str) -> str | None:
+    """A variable that is not ours, from the environment or ``.env``."""
+    return os.environ.get(name) or dotenv_values(PROJECT_ROOT / ".env").get(name)
+
+
+def _cerebras(settings: Settings) -> Finding:
+    if _outside("CEREBRAS_API_KEY"):
+        return Finding("Cerebras key", State.OK, f"set; unused by the {settings.engine} engine")
+    return Finding("Cerebras key", State.OPTIONAL, f"the {settings.engine} engine needs no key")
+
+
+def _redis(settings: Settings) -> Finding:
+    url = _outside("REDIS_URL")
+    if not url:
+        return Finding("Redis", State.OPTIONAL, f"the {settings.engine} engine needs no cache")
+    import redis  # only who sets a URL pays for the import
+
+    try:
+        redis.Redis.from_url(url, socket_connect_timeout=2, socket_timeout=2).ping()
+    except (redis.RedisError, ValueError) as error:
+        return Finding("Redis", State.WARNING, f"REDIS_URL: {type(error).__name__}", "Runs work without it.")
+    return Finding("Redis", State.OK, f"answers; unused by the {settings.engine} engine")
+
+
+def _webhook(settings: Settings) -> Finding:
+    if settings.failure_webhook_url is None:
+        return Finding(
+            "Failure webhook",
+            State.OPTIONAL,
+            "failed runs show in the UI and the log",
+            "Set SALES_AGENT_FAILURE_WEBHOOK_URL to be told.",
+        )
+    if settings.failure_webhook_url.get_secret_value().startswith(("http://", "https://")):
+        return Finding("Failure webhook", State.OK, "set")
+    return Finding(
+        "Failure webhook", State.WARNING, "is not an http(s) URL", "Correct SALES_AGENT_FAILURE_WEBHOOK_URL."
+    )

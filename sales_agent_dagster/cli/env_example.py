@@ -1,0 +1,61 @@
+"""Writes ``.env.example`` from the settings: ``python -m sales_agent_dagster.cli.env_example``."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from sales_agent_dagster.settings import PROJECT_ROOT, Settings
+
+TARGET = PROJECT_ROOT / ".env.example"
+HEADER = """\
+# Every setting with its default. Copy to .env and uncomment what you change; none is needed to start.
+# Written by `python -m sales_agent_dagster.cli.env_example` from sales_agent_dagster/settings.py.
+"""
+
+
+def render() -> str:
+    """The file's text."""
+    parts = [HEADER]
+    for name, field in Settings.model_fields.items():
+        default = field.get_default(call_default_factory=True)
+        if isinstance(default, BaseModel):
+            title = (type(default).__doc__ or "").strip().splitlines()[0]
+            variables = list(_nested(default, [name]))
+        else:
+            title = field.description or ""
+            variables = [_line([name], default)]
+        parts.append("\n".join([*textwrap.wrap(title, 100, initial_indent="# ", subsequent_indent="# "), *variables]))
+    return "\n\n".join(part.strip("\n") for part in parts) + "\n"
+
+
+def _nested(section: BaseModel, path: list[str]) -> Iterator[str]:
+    for name in type(section).model_fields:
+        value = getattr(section, name)
+        if isinstance(value, BaseModel):
+            yield from _nested(value, [*path, name])
+        else:
+            yield _line([*path, name], value)
+
+
+def _line(path: list[str], value: Any) -> str:
+    return f"# SALES_AGENT_{'__'.join(path).upper()}={_shown(value)}"
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, Path):
+        return str(value.relative_to(PROJECT_ROOT))
+    if isinstance(value, Enum):
+        return str(value.value)
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+if __name__ == "__main__":
+    TARGET.write_text(render(), encoding="utf-8")

@@ -1,0 +1,169 @@
+"""What a batch came to, counted in the warehouse."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from sales_agent_dagster.domain.status import DONE
+from sales_agent_dagster.warehouse.schema import (
+    STAGE_TABLES,
+    campaign_messages,
+    crm_synced_leads,
+    imported_leads,
+    lead_batches,
+    lead_files,
+    qualified_leads,
+    rejected_rows,
+    resolved_leads,
+)
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Counts over some batches.
+
+    Attributes:
+        statuses: per stage table, leads by status.
+        companies: distinct companies among the leads.
+        tiers: leads by tier, duplicates not counted.
+        crm: leads by planned operation.
+        cost_usd: what all engine calls cost.
+    """
+
+    rejected: int
+    companies: int
+    duplicates: int
+    messages: int
+    cost_usd: float
+    statuses: dict[str, Counter[str]]
+    tiers: Counter[str]
+    crm: Counter[str]
+
+    @property
+    def imported(self) -> int:
+        """Leads imported."""
+        return self.statuses["imported_leads"].total()
+
+    def done(self, stage: str) -> int:
+        """Leads for which a stage has a usable result."""
+        return sum(self.statuses[stage][status.value] for status in DONE)
+
+    def failed(self) -> dict[str, int]:
+        """Failed leads by stage, stages without any left out."""
+        return {stage: by["failed"] for stage, by in self.statuses.items() if by["failed"]}
+
+
+def count_figures(connection: sa.Connection, batch_ids: Sequence[str]) -> Figures:
+    """Figures of some batches."""
+
+    def tally(column: sa.Column[str]) -> Counter[str]:
+        rows = connection.execute(
+            sa.select(column, sa.func.count())
+            .where(column.table.c.batch_id.in_(batch_ids), column.is_not(None))
+            .group_by(column)
+        )
+        return Counter(dict(rows.tuples().all()))
+
+    def scalar(what: sa.ColumnElement[int], table: sa.Table, *where: sa.ColumnElement[bool]) -> int:
+        query = sa.select(what).select_from(table).where(table.c.batch_id.in_(batch_ids), *where)
+        return connection.execute(query).scalar_one() or 0
+
+    costs = (
+        scalar(sa.func.sum(table.c.cost_usd), table) for table in STAGE_TABLES if "cost_usd" in table.c
+    )
+    return Figures(
+        rejected=scalar(sa.func.count(), rejected_rows),
+        companies=scalar(sa.func.count(resolved_leads.c.entity_id.distinct()), resolved_leads),
+        duplicates=scalar(sa.func.count(), resolved_leads, resolved_leads.c.is_duplicate),
+        messages=scalar(sa.func.count(), campaign_messages),
+        cost_usd=float(sum(costs)),
+        statuses={table.name: tally(table.c.status) for table in STAGE_TABLES},
+        tiers=tally(qualified_leads.c.tier),
+        crm=tally(crm_synced_leads.c.operation),
+    )
+
+
+@dataclass(frozen=True)
+class BatchProgress:
+    """How far one batch is.
+
+    Attributes:
+        row_count: data rows of the batch in its file.
+        statuses: per stage table, leads by status.
+    """
+
+    batch_id: str
+    file_name: str
+    row_count: int
+    rejected: int
+    statuses: dict[str, Counter[str]]
+
+    @property
+    def complete(self) -> bool:
+        """True when every row is imported or rejected, and every stage has a row for every lead."""
+        imported = self.statuses["imported_leads"].total()
+        return imported + self.rejected == self.row_count and all(
+            statuses.total() == imported for statuses in self.statuses.values()
+        )
+
+
+def batch_progress(connection: sa.Connection, batch_ids: Sequence[str] | None = None) -> list[BatchProgress]:
+    """Progress of the given batches, or of all, in order of registration."""
+
+    def chosen(query: sa.Select[Any], table: sa.Table) -> sa.Select[Any]:
+        return query if batch_ids is None else query.where(table.c.batch_id.in_(batch_ids))
+
+    statuses: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+    for table in STAGE_TABLES:
+        columns = (table.c.batch_id, table.c.status)
+        query = chosen(sa.select(*columns, sa.func.count()).group_by(*columns), table)
+        for batch_id, status, leads in connection.execute(query):
+            statuses[batch_id, table.name][status] = leads
+    key = rejected_rows.c.batch_id
+    query = chosen(sa.select(key, sa.func.count()).group_by(key), rejected_rows)
+    rejected = dict(connection.execute(query).tuples().all())
+    batches = (
+        sa.select(lead_batches.c.batch_id, lead_files.c.file_name, lead_batches.c.row_count)
+        .join_from(lead_batches, lead_files)
+        .order_by(lead_batches.c.batch_seq)
+    )
+    return [
+        BatchProgress(
+            batch_id,
+            file_name,
+            row_count,
+            rejected.get(batch_id, 0),
+            {table.name: statuses[batch_id, table.name] for table in STAGE_TABLES},
+        )
+        for batch_id, file_name, row_count in connection.execute(chosen(batches, lead_batches))
+    ]
+
+
+def best_leads(connection: sa.Connection, batch_ids: Sequence[str], limit: int) -> list[sa.Row[Any]]:
+    """The best-scored leads that campaigns were made for: lead_id, company_name, score, tier, summary."""
+    query = (
+        sa.select(
+            imported_leads.c.lead_id,
+            imported_leads.c.company_name,
+            qualified_leads.c.score,
+            qualified_leads.c.tier,
+            qualified_leads.c.summary,
+        )
+        .join_from(
+            imported_leads,
+            qualified_leads,
+            sa.and_(
+                imported_leads.c.batch_id == qualified_leads.c.batch_id,
+                imported_leads.c.lead_id == qualified_leads.c.lead_id,
+            ),
+        )
+        .where(imported_leads.c.batch_id.in_(batch_ids), qualified_leads.c.score.is_not(None))
+        .order_by(qualified_leads.c.score.desc(), imported_leads.c.record_no)
+        .limit(limit)
+    )
+    return list(connection.execute(query))

@@ -1,0 +1,150 @@
+"""The ``sales-agent`` command's surface: arguments, help, exit codes.
+
+Each command imports its work when it is called, so that ``--help`` and the reading commands start fast.
+"""
+
+from __future__ import annotations
+
+import sys
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sales_agent_dagster.cli.exits import ExitCode
+from sales_agent_dagster.domain.errors import ConfigurationError, SalesAgentError
+
+EXIT_CODES = """\
+Exit codes: 0 all good; 1 a batch failed, or nothing was found; 2 wrong usage or configuration;
+3 a file was quarantined, everything else is done; 130 interrupted.
+"""
+
+app = typer.Typer(
+    name="sales-agent",
+    help="CSV lead lists in; scored, deduplicated, researched, written-to and CRM-ready tables out.",
+    epilog=EXIT_CODES,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    # Boxes and colours only where somebody looks at them.
+    rich_markup_mode="rich" if sys.stdout.isatty() else None,
+)
+
+
+class Format(str, Enum):
+    """Output formats of ``query``."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON document, for programs.")]
+
+
+@app.callback()
+def root(
+    version: Annotated[bool, typer.Option("--version", help="Show the version.", is_eager=True)] = False,
+) -> None:
+    """Options of the command itself."""
+    if version:
+        from importlib.metadata import version as installed
+
+        print(f"sales-agent {installed('sales_agent_dagster')}")
+        raise typer.Exit
+
+
+@app.command()
+def demo() -> None:
+    """Run the whole pipeline on 200 made-up leads: no keys, no servers."""
+    from sales_agent_dagster.cli.demo import run_demo
+    from sales_agent_dagster.settings import load_settings
+
+    raise typer.Exit(run_demo(load_settings()))
+
+
+@app.command()
+def run(
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", help="CSV files, folders of them, or patterns like 'x/*.csv'.")
+    ],
+    engine: Annotated[
+        str | None, typer.Option(help="What the agents think with; default: SALES_AGENT_ENGINE.")
+    ] = None,
+) -> None:
+    """Run CSV files through the pipeline. What is done already is not done again."""
+    from sales_agent_dagster.cli.run import run_files
+    from sales_agent_dagster.settings import load_settings
+
+    settings = load_settings(engine=engine) if engine else load_settings()
+    raise typer.Exit(run_files(settings, files))
+
+
+@app.command()
+def status(as_json: Json = False) -> None:
+    """Show files, batches, rows per stage, failures and quarantined files."""
+    from sales_agent_dagster.cli.status import show_status
+    from sales_agent_dagster.settings import load_settings
+
+    raise typer.Exit(show_status(load_settings(), as_json=as_json))
+
+
+@app.command()
+def lead(
+    wanted: Annotated[str, typer.Argument(metavar="LEAD", help="Lead id, its start, or part of a company name.")],
+    as_json: Json = False,
+) -> None:
+    """Explain one lead: its score, every stage, its drafts."""
+    from sales_agent_dagster.cli.lead import show_lead
+    from sales_agent_dagster.settings import load_settings
+
+    raise typer.Exit(show_lead(load_settings(), wanted, as_json=as_json))
+
+
+@app.command()
+def query(
+    sql: Annotated[str, typer.Argument(metavar="SQL", help="One SELECT; see docs/tables.md.")],
+    output: Annotated[Format, typer.Option("--format", help="How to print the rows.")] = Format.TABLE,
+    limit: Annotated[int, typer.Option(min=1, help="Print at most this many rows.")] = 1000,
+) -> None:
+    """Ask the tables. Read-only: nothing can be changed."""
+    from sales_agent_dagster.cli.query import run_query
+    from sales_agent_dagster.settings import load_settings
+
+    raise typer.Exit(run_query(load_settings(), sql, output.value, limit))
+
+
+@app.command()
+def doctor() -> None:
+    """Show what is configured, what works without the rest, and what to set."""
+    from sales_agent_dagster.cli.doctor import diagnose
+
+    raise typer.Exit(diagnose())
+
+
+@app.command()
+def ui(
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")] = 3000,
+) -> None:
+    """Open Dagster's web UI, with the incoming folder watched."""
+    from sales_agent_dagster.cli.ui import open_ui
+    from sales_agent_dagster.settings import load_settings
+
+    open_ui(load_settings(), port)
+
+
+def main() -> None:
+    """Run the command and exit; expected errors are a message, never a traceback."""
+    from sales_agent_dagster.cli.terminal import complain, tolerate_any_encoding
+
+    tolerate_any_encoding()
+    try:
+        app()
+    except SalesAgentError as error:
+        complain(str(error))
+        sys.exit(ExitCode.USAGE if isinstance(error, ConfigurationError) else ExitCode.FAILED)
+
+
+if __name__ == "__main__":
+    main()

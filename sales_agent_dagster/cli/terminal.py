@@ -1,0 +1,126 @@
+"""Output for people: consoles, text that cannot harm a terminal, tables, numbers.
+
+Lead data is untrusted. It reaches a terminal only through ``safe`` and never as Rich markup (the
+consoles made here have markup off).
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterable, Sequence
+from functools import cache
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+PIPE_WIDTH = 4096
+"""Columns when the output is not a terminal: nothing is wrapped or cut there."""
+
+# C0 and C1 controls (terminal escapes start with one), bidirectional overrides and isolates
+# (Unicode UAX #9: they reorder what is seen), and lone surrogates, which no encoding can write.
+_HARMFUL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_BREAKS = re.compile(r"\s*[\r\n\t\u2028\u2029]\s*")
+
+
+def safe(value: object, *, lines: bool = False) -> str:
+    r"""Text of a value, with harmful characters spelled out as ``\x1b``; None is empty.
+
+    Args:
+        lines: keep line breaks; otherwise each becomes one space.
+    """
+    text = "" if value is None else str(value)
+    text = text.replace("\r\n", "\n") if lines else _BREAKS.sub(" ", text)
+    return _HARMFUL.sub(_spelled, text)
+
+
+def _spelled(match: re.Match[str]) -> str:
+    code = ord(match.group())
+    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
+
+
+@cache
+def out() -> Console:
+    """The console on standard output."""
+    return _console(stderr=False)
+
+
+@cache
+def err() -> Console:
+    """The console on standard error."""
+    return _console(stderr=True)
+
+
+def _console(*, stderr: bool) -> Console:
+    console = Console(stderr=stderr, highlight=False, markup=False, emoji=False)
+    if not console.is_terminal:
+        console.width = PIPE_WIDTH
+    return console
+
+
+def interactive(console: Console) -> bool:
+    """True when bars and boxes can be drawn there."""
+    return console.is_terminal and not console.is_dumb_terminal
+
+
+def complain(message: str) -> None:
+    """An expected error: its own lines on standard error, no traceback."""
+    err().print(Text.assemble(("Error: ", "bold red"), safe(message, lines=True)), soft_wrap=True)
+
+
+def say(*parts: str | tuple[str, str], indent: int = 0) -> None:
+    """One line made of texts and (text, style) pairs; the texts are made safe."""
+    line = Text(" " * indent)
+    for part in parts:
+        text, style = part if isinstance(part, tuple) else (part, "")
+        line.append(safe(text), style)
+    out().print(line)
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Iterable[str] = ()) -> Table:
+    """A table of untrusted cells: boxless and uncut when standard output is not a terminal.
+
+    Args:
+        right: columns to align right (figures).
+    """
+    boxed = interactive(out())
+    grid = Table(box=_box() if boxed else None, pad_edge=False, header_style="bold", show_edge=False)
+    numeric = set(right)
+    for column in columns:
+        grid.add_column(
+            column, justify="right" if column in numeric else "left", overflow="fold", no_wrap=not boxed
+        )
+    for row in rows:
+        grid.add_row(*(cell if isinstance(cell, Text) else Text(safe(cell)) for cell in row))
+    return grid
+
+
+def _box() -> object:
+    from rich import box
+
+    return box.SIMPLE_HEAD
+
+
+def bar(share: float, width: int = 24) -> str:
+    """A bar ``share`` (0-1) of ``width`` long, at least one mark for anything above zero."""
+    mark = "#" if out().options.ascii_only or not interactive(out()) else "█"
+    length = round(share * width)
+    return mark * (max(length, 1) if share > 0 else 0)
+
+
+def count(number: int, noun: str, plural: str | None = None) -> str:
+    """``1 row``, ``1,200 rows``."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def money(usd: float) -> str:
+    """US dollars: cents, or four places below one cent."""
+    return f"${usd:,.2f}" if usd == 0 or usd >= 0.01 else f"${usd:.4f}"
+
+
+def tolerate_any_encoding() -> None:
+    """Make standard output and error spell out what their encoding lacks instead of raising."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")

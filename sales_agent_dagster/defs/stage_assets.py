@@ -1,0 +1,116 @@
+"""Makes an asset of a stage: a plain one, or for the agents a graph of plan, chunk and report ops.
+
+Belongs here: the shape of an asset's steps. Does not belong here: which assets there are (``assets.py``).
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import dagster as dg
+from pydantic import Field
+
+from sales_agent_dagster.defs.failures import RETRY_TRANSIENT, only_transient_retried
+from sales_agent_dagster.defs.materialization import materialization
+from sales_agent_dagster.defs.partitions import LEAD_BATCHES
+from sales_agent_dagster.defs.resources import RESOURCE_KEYS, stage_context
+from sales_agent_dagster.stages.base import Stage
+
+
+class ChunkConfig(dg.Config):
+    """Launch-time settings of an agent stage."""
+
+    chunk_size: int | None = Field(
+        default=None, ge=1, le=10_000, description="Leads per op; unset is SALES_AGENT_CHUNK_SIZE."
+    )
+
+
+def stage_asset(stage: Stage, presentation: Mapping[str, Any]) -> dg.AssetsDefinition:
+    """One step that runs the whole stage; for stages that do not ask an engine."""
+
+    @dg.asset(
+        name=stage.name,
+        deps=[stage.upstream],
+        partitions_def=LEAD_BATCHES,
+        retry_policy=RETRY_TRANSIENT,
+        required_resource_keys=RESOURCE_KEYS,
+        **presentation,
+    )
+    async def run_stage(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
+        work = stage_context(context)
+        with only_transient_retried():
+            await stage.run(work)
+            return materialization(work, stage.table)
+
+    return run_stage
+
+
+def agent_asset(stage: Stage, presentation: Mapping[str, Any]) -> dg.AssetsDefinition:
+    """A graph: plan the chunks, invoke the agent over each, report.
+
+    A chunk is retried alone when it meets a ``TransientError``. A batch whose rows are all current has
+    no chunk steps. Chunks are written by their own step, so the report finds them in the table and no
+    lead travels between steps but its id.
+    """
+    plan, run_chunk, report = _plan_op(stage), _run_chunk_op(stage), _report_op(stage)
+
+    @dg.graph_asset(
+        name=stage.name,
+        ins={"upstream": dg.AssetIn(key=stage.upstream, dagster_type=dg.Nothing)},
+        partitions_def=LEAD_BATCHES,
+        **presentation,
+    )
+    def agent_graph(upstream: Any) -> Any:
+        chunks = plan.alias("plan")(upstream)
+        return report.alias("report")(chunks.map(run_chunk.alias("run_chunk")).collect())
+
+    return agent_graph
+
+
+def _plan_op(stage: Stage) -> dg.OpDefinition:
+    @dg.op(
+        name=f"plan_{stage.name}",
+        description="Find the leads whose row is missing or out of date; cut them into chunks.",
+        ins={"upstream": dg.In(dg.Nothing)},
+        out=dg.DynamicOut(list, description="Lead ids of one chunk."),
+        required_resource_keys=RESOURCE_KEYS,
+        retry_policy=RETRY_TRANSIENT,
+    )
+    def plan(context: dg.OpExecutionContext, config: ChunkConfig) -> Iterator[dg.DynamicOutput[list[str]]]:
+        work = stage_context(context)
+        with only_transient_retried():
+            found = stage.plan(work)
+        context.log.info(f"{len(found.todo)} of {found.total} leads to compute")
+        for number, lead_ids in enumerate(found.chunks(config.chunk_size or work.settings.chunk_size), 1):
+            yield dg.DynamicOutput(list(lead_ids), mapping_key=f"{number:04d}")
+
+    return plan
+
+
+def _run_chunk_op(stage: Stage) -> dg.OpDefinition:
+    @dg.op(
+        name=f"run_chunk_of_{stage.name}",
+        description="Invoke the agent over the chunk and store its rows in one transaction.",
+        out=dg.Out(dg.Nothing),
+        required_resource_keys=RESOURCE_KEYS,
+        retry_policy=RETRY_TRANSIENT,
+    )
+    async def run_chunk(context: dg.OpExecutionContext, lead_ids: list[str]) -> None:
+        with only_transient_retried():
+            await stage.run_chunk(stage_context(context), lead_ids)
+
+    return run_chunk
+
+
+def _report_op(stage: Stage) -> dg.OpDefinition:
+    @dg.op(
+        name=f"report_{stage.name}",
+        description="Describe what the table now holds for the batch.",
+        ins={"chunks": dg.In(dg.Nothing)},
+        required_resource_keys=RESOURCE_KEYS,
+        retry_policy=RETRY_TRANSIENT,
+    )
+    def report(context: dg.OpExecutionContext) -> dg.MaterializeResult[Any]:
+        with only_transient_retried():
+            return materialization(stage_context(context), stage.table, stage.agent)
+
+    return report

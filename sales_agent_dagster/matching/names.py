@@ -1,0 +1,75 @@
+"""Comparing company names: same, clearly different, or a branch of the other."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from rapidfuzz import fuzz
+
+from sales_agent_dagster.domain.name_core import LEGAL_FORMS, name_aliases, name_core
+
+CLEARLY_DIFFERENT_BELOW = 75.0
+"""``fuzz.ratio`` (0-100) of two squeezed cores from which a shared spelling is possible."""
+
+MIN_CUT_LENGTH = 10
+"""Letters that a cut-off name must have kept to be taken for the start of the longer one."""
+
+GENERIC_WORDS = LEGAL_FORMS | frozenset(
+    "advanced air all american and appliance backup builder builders building business care commercial "
+    "conditioning construction contracting control cooling design drain drains electric emergency energy "
+    "engineering equipment fuel fuels gas general generation generator group heat heating home hvac "
+    "industrial installation light lighting maintenance mechanical outage plumbing power professional pros "
+    "quality refrigeration repair residential roofing sales service sewer solar solution solutions "
+    "specialist specialists standby supply system technology total water wiring".split()
+)
+"""Words of the trade that any contractor's name may hold: they tell no two firms apart."""
+
+_BRANCH = re.compile(r"\s+[-\u2013\u2014]\s+|\s+of\s+", re.IGNORECASE)
+
+
+@lru_cache(maxsize=65536)
+def distinctive(core: str) -> frozenset[str]:
+    """Words of a core that tell firms apart; empty when all of them are generic."""
+    return frozenset(core.split()) - GENERIC_WORDS
+
+
+def same_name(left: str, right: str) -> bool:
+    """True when two names of one website are one firm's: equal core, equal distinctive words, or one
+    the other cut off in mid-word."""
+    return any(_same_core(a, b) for a in name_aliases(left) for b in name_aliases(right))
+
+
+def _same_core(left: str, right: str) -> bool:
+    if left == right or (distinctive(left) and distinctive(left) == distinctive(right)):
+        return True
+    short, long = sorted((left, right), key=len)
+    return len(short) >= MIN_CUT_LENGTH and long.startswith(short) and long[len(short)] != " "
+
+
+def clearly_different(left: str, right: str) -> bool:
+    """True when nothing in two names suggests one firm: no common distinctive word, no similar
+    spelling, neither the other's initials."""
+    return all(_different_core(a, b) for a in name_aliases(left) for b in name_aliases(right))
+
+
+def _different_core(left: str, right: str) -> bool:
+    words_left, words_right = (distinctive(core) or frozenset(core.split()) for core in (left, right))
+    if words_left & words_right or _initials(left) in words_right or _initials(right) in words_left:
+        return False
+    return fuzz.ratio(left.replace(" ", ""), right.replace(" ", "")) < CLEARLY_DIFFERENT_BELOW
+
+
+def _initials(core: str) -> str:
+    return "".join(word[0] for word in core.split())
+
+
+def brand(name: str) -> str | None:
+    """First two words of the core, under which branches are found; None when both are generic."""
+    words = name_core(name).split()[:2]
+    return " ".join(words) if len(words) == 2 and not GENERIC_WORDS.issuperset(words) else None
+
+
+def branchless(name: str) -> str:
+    """Core of the name before `` - Place`` or `` of Place``; the whole core when there is no such tail."""
+    return name_core(_BRANCH.split(name.strip(), maxsplit=1)[0] or name)

@@ -1,0 +1,147 @@
+"""Source files kept by content, so that any batch can be rebuilt from the bytes it came from."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from sales_agent_dagster.domain.errors import PermanentError, QuarantinedFile
+
+_BLOCK = 1 << 20
+_ABANDONED_SECONDS = 24 * 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """A private copy of a source file: nobody else writes to it while it is being read.
+
+    Attributes:
+        sha256: hash of its bytes, hex.
+        size: bytes.
+    """
+
+    path: Path
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """The folder of archived files: ``<first two hex digits>/<SHA-256>.csv``."""
+
+    root: Path
+
+    @contextmanager
+    def staged(self, source: Path, max_bytes: int) -> Iterator[Staged]:
+        """Copy ``source`` beside the archive and hash it; the copy is gone afterwards unless published.
+
+        Raises:
+            QuarantinedFile: ``too_large``.
+            OSError: the source cannot be read, or the archive cannot be written.
+        """
+        folder = self.root / "staging"
+        folder.mkdir(parents=True, exist_ok=True)
+        _remove_abandoned(folder)
+        copy = folder / f"{uuid.uuid4().hex}.part"
+        try:
+            yield _copy(source, copy, max_bytes)
+        finally:
+            copy.unlink(missing_ok=True)
+
+    def publish(self, staged: Staged) -> str:
+        """Keep the staged copy; returns its path relative to the archive.
+
+        Atomic and idempotent: a copy that is already there is replaced by the same bytes.
+        """
+        target = self._path(staged.sha256)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with staged.path.open("rb") as stream:
+            os.fsync(stream.fileno())
+        staged.path.replace(target)
+        _sync_folder(target.parent)
+        return str(target.relative_to(self.root))
+
+    def holds(self, staged: Staged) -> bool:
+        """True when the same content is archived, judged by its size."""
+        target = self._path(staged.sha256)
+        return target.is_file() and target.stat().st_size == staged.size
+
+    def verified(self, sha256: str) -> Path:
+        """Path of the archived file; its bytes are hashed once per process and file.
+
+        Raises:
+            PermanentError: the copy is missing or damaged.
+        """
+        path = self._path(sha256)
+        try:
+            status = path.stat()
+            found = _digest(path, status.st_size, status.st_mtime_ns)
+        except FileNotFoundError:
+            raise PermanentError(
+                f"The archived copy {path} is missing. Register the source file again to restore it."
+            ) from None
+        if found != sha256:
+            raise PermanentError(
+                f"The archived copy {path} is damaged: its bytes hash to {found[:12]}..., not to its name. "
+                "Delete it and register the source file again to restore it."
+            )
+        return path
+
+    def _path(self, sha256: str) -> Path:
+        return self.root / sha256[:2] / f"{sha256}.csv"
+
+
+def _copy(source: Path, target: Path, max_bytes: int) -> Staged:
+    digest = hashlib.sha256()
+    size = 0
+    with source.open("rb") as reading, target.open("xb") as writing:
+        while block := reading.read(_BLOCK):
+            size += len(block)
+            if size > max_bytes:
+                raise too_large(max_bytes)
+            digest.update(block)
+            writing.write(block)
+    return Staged(target, digest.hexdigest(), size)
+
+
+def too_large(max_bytes: int) -> QuarantinedFile:
+    """The refusal of a file over the size limit."""
+    return QuarantinedFile(
+        "too_large",
+        f"The file is larger than {max_bytes / 1_000_000:,.6g} MB.",
+        "Split it, or raise SALES_AGENT_MAX_FILE_MB.",
+    )
+
+
+@lru_cache(maxsize=1024)
+def _digest(path: Path, size: int, mtime_ns: int) -> str:
+    """SHA-256 of the file; ``size`` and ``mtime_ns`` make a changed file a different question."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename survive a power cut; a no-op where folders cannot be opened (Windows)."""
+    if os.name == "posix":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _remove_abandoned(folder: Path) -> None:
+    """Delete copies that a killed process left behind."""
+    for part in folder.glob("*.part"):
+        try:
+            if time.time() - part.stat().st_mtime > _ABANDONED_SECONDS:
+                part.unlink()
+        except FileNotFoundError:  # another process was quicker
+            continue
