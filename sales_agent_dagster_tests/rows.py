@@ -70,7 +70,9 @@ def batch_row(batch_id: str = "batch-1", **columns: Any) -> dict[str, Any]:
     return row | columns
 
 
-def stage_row(stage: str, batch_id: str = "batch-1", lead_id: str = "lead-1", **columns: Any) -> dict[str, Any]:
+def stage_row(
+    stage: str, batch_id: str = "batch-1", lead_id: str = "lead-1", **columns: Any
+) -> dict[str, Any]:
     """A row of one of the seven stage tables: status ok, nothing else known."""
     row = {"batch_id": batch_id, "lead_id": lead_id, "status": "ok", "input_hash": "hash", **PROVENANCE}
     if stage == "imported_leads":

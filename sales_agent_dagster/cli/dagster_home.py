@@ -29,5 +29,7 @@ def prepare_dagster_home(settings: Settings) -> Path:
         if not target.exists() or target.read_bytes() != wanted:
             target.write_bytes(wanted)
     except OSError as error:
-        raise ConfigurationError(f"Dagster home {home} cannot be written: {error.strerror or error}.") from None
+        raise ConfigurationError(
+            f"Dagster home {home} cannot be written: {error.strerror or error}."
+        ) from None
     return home

@@ -53,14 +53,13 @@ def diagnose() -> ExitCode:
         FAILED when something that runs need is broken, else OK.
     """
     findings = list(examine())
-    rows = [
-        (item.what, Text(*item.state.value), _detail(item.detail, item.advice))
-        for item in findings
-    ]
+    rows = [(item.what, Text(*item.state.value), _detail(item.detail, item.advice)) for item in findings]
     out().print(table(["Check", "State", "Found"], rows))
     broken = sum(item.state is State.BROKEN for item in findings)
     if broken:
-        complain(f"{count(broken, 'thing')} that runs need {'is' if broken == 1 else 'are'} broken, see above.")
+        complain(
+            f"{count(broken, 'thing')} that runs need {'is' if broken == 1 else 'are'} broken, see above."
+        )
         return ExitCode.FAILED
     say("\nEverything that runs need is in place.")
     return ExitCode.OK
@@ -115,7 +114,9 @@ def _settings(settings: Settings) -> Finding:
 def _home(settings: Settings) -> Finding:
     home = settings.home.resolve()
     if fault := _unwritable(home):
-        return Finding("Home", State.BROKEN, f"{home}: {fault}", "Set SALES_AGENT_HOME to a folder you can write.")
+        return Finding(
+            "Home", State.BROKEN, f"{home}: {fault}", "Set SALES_AGENT_HOME to a folder you can write."
+        )
     return Finding("Home", State.OK, str(home))
 
 
@@ -151,7 +152,9 @@ def _warehouse(settings: Settings) -> Finding:
         with warehouse.reading() as connection:
             tables = len(sa.inspect(connection).get_table_names())
     except SalesAgentError as error:
-        return Finding("Warehouse", State.BROKEN, str(error), "Check SALES_AGENT_DATABASE_URL and the server.")
+        return Finding(
+            "Warehouse", State.BROKEN, str(error), "Check SALES_AGENT_DATABASE_URL and the server."
+        )
     except sa.exc.DBAPIError as error:
         return Finding("Warehouse", State.BROKEN, f"{where}: {error.orig}", "Check SALES_AGENT_DATABASE_URL.")
     return Finding("Warehouse", State.OK, f"{where}, {count(tables, 'table')}, schema up to date")
@@ -178,7 +181,9 @@ def _incoming(settings: Settings) -> Finding:
     if folder.is_dir():
         return Finding("Incoming folder", State.OK, str(folder), "Watched while `sales-agent ui` runs.")
     if fault := _unwritable(folder):
-        return Finding("Incoming folder", State.WARNING, f"{folder}: {fault}", "`sales-agent run FILE` works without.")
+        return Finding(
+            "Incoming folder", State.WARNING, f"{folder}: {fault}", "`sales-agent run FILE` works without."
+        )
     return Finding("Incoming folder", State.OK, str(folder), "Created by `sales-agent ui`.")
 
 

@@ -30,7 +30,9 @@ def render() -> str:
         else:
             title = field.description or ""
             variables = [_line([name], default)]
-        parts.append("\n".join([*textwrap.wrap(title, 100, initial_indent="# ", subsequent_indent="# "), *variables]))
+        parts.append(
+            "\n".join([*textwrap.wrap(title, 100, initial_indent="# ", subsequent_indent="# "), *variables])
+        )
     return "\n\n".join(part.strip("\n") for part in parts) + "\n"
 
 

@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
-from sales_agent_dagster.domain.status import DONE
+from sales_agent_dagster.domain.status import DONE, Status
 from sales_agent_dagster.warehouse.schema import (
     STAGE_TABLES,
+    analyzed_leads,
     campaign_messages,
+    campaigns,
     crm_synced_leads,
+    enriched_leads,
     imported_leads,
     lead_batches,
     lead_files,
@@ -73,9 +77,7 @@ def count_figures(connection: sa.Connection, batch_ids: Sequence[str]) -> Figure
         query = sa.select(what).select_from(table).where(table.c.batch_id.in_(batch_ids), *where)
         return connection.execute(query).scalar_one() or 0
 
-    costs = (
-        scalar(sa.func.sum(table.c.cost_usd), table) for table in STAGE_TABLES if "cost_usd" in table.c
-    )
+    costs = (scalar(sa.func.sum(table.c.cost_usd), table) for table in STAGE_TABLES if "cost_usd" in table.c)
     return Figures(
         rejected=scalar(sa.func.count(), rejected_rows),
         companies=scalar(sa.func.count(resolved_leads.c.entity_id.distinct()), resolved_leads),
@@ -142,6 +144,34 @@ def batch_progress(connection: sa.Connection, batch_ids: Sequence[str] | None = 
         )
         for batch_id, file_name, row_count in connection.execute(chosen(batches, lead_batches))
     ]
+
+
+@dataclass(frozen=True)
+class Work:
+    """What was computed since a moment.
+
+    Attributes:
+        rows: rows written to the stage tables.
+        agent_calls: leads that an agent was asked about; what a gate stopped is not counted.
+    """
+
+    rows: int
+    agent_calls: int
+
+
+def count_work(connection: sa.Connection, batch_ids: Sequence[str], since: datetime) -> Work:
+    """Work done for some batches since a UTC time."""
+
+    def written(table: sa.Table, *where: sa.ColumnElement[bool]) -> int:
+        query = sa.select(sa.func.count()).select_from(table)
+        fresh = (table.c.batch_id.in_(batch_ids), table.c.created_at >= since)
+        return connection.execute(query.where(*fresh, *where)).scalar_one()
+
+    agents = (qualified_leads, enriched_leads, analyzed_leads, campaigns)
+    return Work(
+        rows=sum(written(table) for table in STAGE_TABLES),
+        agent_calls=sum(written(table, table.c.status != Status.SKIPPED.value) for table in agents),
+    )
 
 
 def best_leads(connection: sa.Connection, batch_ids: Sequence[str], limit: int) -> list[sa.Row[Any]]:

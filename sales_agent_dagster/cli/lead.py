@@ -53,7 +53,9 @@ def find_leads(connection: sa.Connection, wanted: str) -> Sequence[sa.Row[Any]]:
         imported_leads.c.lead_id.startswith(wanted, autoescape=True),
         imported_leads.c.company_name.icontains(wanted, autoescape=True),
     ):
-        query = sa.select(*columns).where(fits).order_by(imported_leads.c.company_name, imported_leads.c.lead_id)
+        query = (
+            sa.select(*columns).where(fits).order_by(imported_leads.c.company_name, imported_leads.c.lead_id)
+        )
         if found := connection.execute(query.limit(MATCHES_SHOWN + 1)).all():
             return found
     return []
@@ -87,7 +89,9 @@ def _messages(connection: sa.Connection, lead_id: str) -> list[dict[str, Any]]:
 def _print_lead(history: Mapping[str, Mapping[str, Any]], messages: Sequence[Mapping[str, Any]]) -> None:
     imported = history["imported_leads"]
     say((str(imported["company_name"]), "bold"))
-    place = ", ".join(filter(None, (imported["street"], imported["city"], imported["state"], imported["zip"])))
+    place = ", ".join(
+        filter(None, (imported["street"], imported["city"], imported["state"], imported["zip"]))
+    )
     contact = " · ".join(filter(None, (imported["contact_name"], imported["email"], imported["phone"])))
     for text in (place, contact, imported["website"]):
         if text:

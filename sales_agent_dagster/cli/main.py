@@ -6,7 +6,7 @@ Each command imports its work when it is called, so that ``--help`` and the read
 from __future__ import annotations
 
 import sys
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -32,7 +32,7 @@ app = typer.Typer(
 )
 
 
-class Format(str, Enum):
+class Format(StrEnum):
     """Output formats of ``query``."""
 
     TABLE = "table"
@@ -67,7 +67,8 @@ def demo() -> None:
 @app.command()
 def run(
     files: Annotated[
-        list[Path], typer.Argument(metavar="FILE...", help="CSV files, folders of them, or patterns like 'x/*.csv'.")
+        list[Path],
+        typer.Argument(metavar="FILE...", help="CSV files, folders of them, or patterns like 'x/*.csv'."),
     ],
     engine: Annotated[
         str | None, typer.Option(help="What the agents think with; default: SALES_AGENT_ENGINE.")
@@ -92,7 +93,9 @@ def status(as_json: Json = False) -> None:
 
 @app.command()
 def lead(
-    wanted: Annotated[str, typer.Argument(metavar="LEAD", help="Lead id, its start, or part of a company name.")],
+    wanted: Annotated[
+        str, typer.Argument(metavar="LEAD", help="Lead id, its start, or part of a company name.")
+    ],
     as_json: Json = False,
 ) -> None:
     """Explain one lead: its score, every stage, its drafts."""

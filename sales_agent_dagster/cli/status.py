@@ -20,7 +20,10 @@ def show_status(settings: Settings, *, as_json: bool) -> ExitCode:
     """Print the state of everything that was ever imported."""
     warehouse = open_warehouse(settings)
     with warehouse.reading() as connection:
-        state = {"files": _files(connection), "batches": [_batch(batch) for batch in batch_progress(connection)]}
+        state = {
+            "files": _files(connection),
+            "batches": [_batch(batch) for batch in batch_progress(connection)],
+        }
     if as_json:
         print(json.dumps(state, default=str, indent=2))
     else:

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from functools import cache
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -20,15 +21,16 @@ PIPE_WIDTH = 4096
 
 # C0 and C1 controls (terminal escapes start with one), bidirectional overrides and isolates
 # (Unicode UAX #9: they reorder what is seen), and lone surrogates, which no encoding can write.
-_HARMFUL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_HARMFUL = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
 _BREAKS = re.compile(r"\s*[\r\n\t\u2028\u2029]\s*")
 
 
 def safe(value: object, *, lines: bool = False) -> str:
     r"""Text of a value, with harmful characters spelled out as ``\x1b``; None is empty.
 
-    Args:
-        lines: keep line breaks; otherwise each becomes one space.
+    With ``lines`` line breaks are kept; otherwise each becomes one space.
     """
     text = "" if value is None else str(value)
     text = text.replace("\r\n", "\n") if lines else _BREAKS.sub(" ", text)
@@ -81,11 +83,10 @@ def say(*parts: str | tuple[str, str], indent: int = 0) -> None:
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Iterable[str] = ()) -> Table:
     """A table of untrusted cells: boxless and uncut when standard output is not a terminal.
 
-    Args:
-        right: columns to align right (figures).
+    The columns named in ``right`` hold figures and are aligned right.
     """
     boxed = interactive(out())
-    grid = Table(box=_box() if boxed else None, pad_edge=False, header_style="bold", show_edge=False)
+    grid = Table(box=SIMPLE_HEAD if boxed else None, pad_edge=False, header_style="bold", show_edge=False)
     numeric = set(right)
     for column in columns:
         grid.add_column(
@@ -94,12 +95,6 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: It
     for row in rows:
         grid.add_row(*(cell if isinstance(cell, Text) else Text(safe(cell)) for cell in row))
     return grid
-
-
-def _box() -> object:
-    from rich import box
-
-    return box.SIMPLE_HEAD
 
 
 def bar(share: float, width: int = 24) -> str:

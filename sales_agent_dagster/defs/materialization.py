@@ -1,4 +1,130 @@
-from __future__ import annotations
+"""What a materialization says about the rows of its batch: counts, preview, latency, cost, pictures.
+
+No personal data leaves the warehouse this way: Dagster's event log has its own readers and retention.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import dagster as dg
-def materialization(work, table, agent=None):
-    return dg.MaterializeResult(metadata={"dagster/partition_row_count": 1})
+import sqlalchemy as sa
+
+from sales_agent_dagster.defs.plots import latency_histogram, score_histogram
+from sales_agent_dagster.domain.hashing import content_hash
+from sales_agent_dagster.settings import Sla
+from sales_agent_dagster.stages.base import StageContext
+from sales_agent_dagster.warehouse.reports import StageReport, column_values, preview, stage_report
+
+PREVIEW_ROWS = 10
+CELL_CHARACTERS = 80
+NOTICEABLE_MS = 10.0
+"""A latency histogram is drawn from this p95 on; below it nobody waits and there is nothing to see."""
+
+SCORE_COLUMNS = {"qualified_leads": "score", "analyzed_leads": "expansion_score"}
+"""Tables whose scores are worth a histogram."""
+
+PERSONAL_COLUMNS = frozenset(
+    {
+        "contact_name",
+        "contact_first_name",
+        "contact_last_name",
+        "email",
+        "linkedin_url",
+        "phone",
+        "phone_2",
+        "phone_ext",
+        "street",
+    }
+)
+"""Masked in previews when they hold something. Free text has addresses and numbers masked inside."""
+
+HOUSEKEEPING_COLUMNS = frozenset(
+    {"batch_id", "created_at", "engine", "engine_version", "file_id", "input_hash", "run_id"}
+)
+"""Left out of previews."""
+
+MASK = "***"
+_EMAIL = re.compile(r"[^\s@<>]+@[^\s@<>]+")
+_PHONE = re.compile(r"(?<![\w.])\+?(?:\d[ ().-]{0,2}){10,15}(?!\w)")
+
+
+def materialization(
+    work: StageContext, table: sa.Table, agent: str | None = None
+) -> dg.MaterializeResult[Any]:
+    """Describe the table's rows of the batch; ``agent`` is the SLA table's key of the agent behind them.
+
+    The data version is the hash of the rows' input hashes: an unchanged re-run keeps it, so Dagster does
+    not call the assets below it stale.
+    """
+    with work.warehouse.reading() as connection:
+        report = stage_report(connection, table, work.batch_id)
+        run_ids = column_values(connection, table, work.batch_id, "run_id")
+        hashes = column_values(connection, table, work.batch_id, "input_hash")
+        rows = preview(connection, table, work.batch_id, PREVIEW_ROWS)
+        plots = _plots(work, connection, table, agent, report)
+    computed = run_ids.count(work.run_id)
+    metadata: dict[str, Any] = {
+        "dagster/partition_row_count": report.rows,
+        "work": f"{computed} computed, {report.rows - computed} current",
+        "computed": computed,
+        **{f"status/{status}": count for status, count in sorted(report.statuses.items())},
+        **_engine_metadata(table, report),
+        "preview": preview_table(table, rows),
+    }
+    if agent and report.latency_p50_ms is not None and report.latency_p95_ms is not None:
+        metadata["latency_p50_ms"] = float(report.latency_p50_ms)
+        metadata["latency_p95_ms"] = float(report.latency_p95_ms)
+    if plots:
+        metadata["plots"] = dg.MetadataValue.md("\n\n".join(plots))
+    version = dg.DataVersion(content_hash(sorted(hashes)))
+    return dg.MaterializeResult(metadata=metadata, data_version=version)
+
+
+def preview_table(table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> dg.TableMetadataValue:
+    """The rows without JSON and housekeeping columns, personal data masked, long text cut."""
+    columns = [
+        column
+        for column in table.columns
+        if column.name not in HOUSEKEEPING_COLUMNS and not isinstance(column.type, sa.JSON)
+    ]
+    schema = dg.TableSchema([dg.TableColumn(column.name, str(column.type).lower()) for column in columns])
+    records = [
+        dg.TableRecord({column.name: _cell(column.name, row.get(column.name)) for column in columns})
+        for row in rows
+    ]
+    return dg.MetadataValue.table(records=records, schema=schema)
+
+
+def _cell(name: str, value: Any) -> str | int | float | bool | None:
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if name in PERSONAL_COLUMNS:
+        return MASK
+    masked = _PHONE.sub(MASK, _EMAIL.sub(MASK, str(value)))
+    return masked if len(masked) <= CELL_CHARACTERS else f"{masked[:CELL_CHARACTERS]}…"
+
+
+def _engine_metadata(table: sa.Table, report: StageReport) -> dict[str, Any]:
+    if "engine" not in table.columns:
+        return {}
+    return {"engine": ", ".join(sorted(report.engines)), "cost_usd": float(report.cost_usd)}
+
+
+def _plots(
+    work: StageContext, connection: sa.Connection, table: sa.Table, agent: str | None, report: StageReport
+) -> list[str]:
+    plots = []
+    if column := SCORE_COLUMNS.get(table.name):
+        scores = _numbers(column_values(connection, table, work.batch_id, column))
+        plots += [score_histogram(column, scores)] if scores else []
+    p50, p95 = report.latency_p50_ms, report.latency_p95_ms
+    if agent and p50 is not None and p95 is not None and p95 >= NOTICEABLE_MS:
+        sla: Sla = getattr(work.settings.sla, agent)
+        latencies = _numbers(column_values(connection, table, work.batch_id, "latency_ms"))
+        plots.append(latency_histogram([value for value in latencies if value > 0], p50, p95, sla))
+    return plots
+
+
+def _numbers(values: Sequence[Any]) -> list[float]:
+    return [float(value) for value in values if value is not None]

@@ -19,6 +19,7 @@ from sales_agent_dagster.domain.tiers import Tier
 from sales_agent_dagster.domain.trades import in_trade_order, trades_in, trades_of_brands
 from sales_agent_dagster.domain.wording import Wording, affirmed, read_wording
 
+Website = Literal["own", "shared_platform", "none"]
 DIMENSIONS = ("resimercial", "multi_oem", "mep_r", "o_and_m")
 WELL_RATED = 4.5
 """Stars from which a lead counts as well rated."""
@@ -62,7 +63,7 @@ class LeadFeatures:
         dealer_tier: the manufacturer's dealer tier.
         stated: dimension scores the source file states, by name in ``DIMENSIONS``; these win.
         website: own site, a page on a platform that many firms share, or none.
-        phone: kind of the best number.
+        phone: kind of the first number.
     """
 
     company_name: str
@@ -72,11 +73,12 @@ class LeadFeatures:
     industry: str | None = None
     notes: str | None = None
     stated: Mapping[str, float] = field(default_factory=dict)
-    website: Literal["own", "shared_platform", "none"] = "none"
+    website: Website = "none"
     has_email: bool = False
     has_contact: bool = False
     rating: float | None = None
     phone: Literal["geographic", "toll_free", "international", "none"] = "none"
+    has_second_phone: bool = False
 
     @cached_property
     def text(self) -> str:
@@ -269,7 +271,9 @@ _SIGNAL_RULES: dict[str, Callable[[LeadFeatures], str | None]] = {
     "well_rated": lambda lead: (
         f"rated {lead.rating:g}" if lead.rating is not None and lead.rating >= WELL_RATED else None
     ),
-    "toll_free_only": lambda lead: "only a toll-free number" if lead.phone == "toll_free" else None,
+    "toll_free_only": lambda lead: (
+        "only a toll-free number" if lead.phone == "toll_free" and not lead.has_second_phone else None
+    ),
     "no_website": lambda lead: "no website" if lead.website == "none" else None,
 }
 

@@ -14,6 +14,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from sales_agent_dagster.domain.errors import ConfigurationError
+from sales_agent_dagster.domain.hashing import content_hash
 
 Category = Literal["hvac", "solar", "inverter", "battery", "generator", "smart_panel", "iot"]
 CATEGORIES: tuple[str, ...] = get_args(Category)
@@ -49,11 +50,13 @@ class BrandDictionary:
         names: compact key of every name and alias (lower-case letters and digits only) to canonical name.
         categories: canonical name to its categories, in the order of ``CATEGORIES``.
         makers: canonical name to manufacturer.
+        version: content hash.
     """
 
     names: Mapping[str, str]
     categories: Mapping[str, tuple[str, ...]]
     makers: Mapping[str, str]
+    version: str
 
 
 def load_dictionary(path: Path = DICTIONARY) -> BrandDictionary:
@@ -82,6 +85,7 @@ def load_dictionary(path: Path = DICTIONARY) -> BrandDictionary:
         names,
         {brand: in_category_order(entry.categories) for brand, entry in entries.items()},
         {brand: entry.maker or brand for brand, entry in entries.items()},
+        content_hash({brand: entry.model_dump() for brand, entry in entries.items()})[:12],
     )
 
 

@@ -12,6 +12,9 @@ from typing import NamedTuple, Protocol
 
 from sales_agent_dagster.domain.hashing import content_hash
 
+MAX_CANDIDATES = 50
+"""Earliest leads per key that a lead is compared with: bounds the work for keys that thousands share."""
+
 
 class Key(NamedTuple):
     """A value under which leads of the same company can be found."""
@@ -91,7 +94,8 @@ class Matcher(Protocol):
 
         Args:
             new: records in import order; each may join those before it.
-            known: earlier records that share a key with a new one, earliest first.
+            known: earlier records that share a key with a new one, earliest first, at least the first
+                ``MAX_CANDIDATES`` of each key.
         """
         ...
 

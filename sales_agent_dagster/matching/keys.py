@@ -10,10 +10,15 @@ from sales_agent_dagster.matching.names import brand, distinctive
 KINDS = ("phone", "domain", "email", "name_place", "name", "brand")
 """Strongest first. ``name`` and ``brand`` never merge: they find what must be explained or linked."""
 
+# fmt: off
 ROLE_NAMES = frozenset(
-    "admin billing contact customerservice dispatch estimates hello help hr info inquiries jobs mail "
-    "marketing office orders quotes reception sales service support team web webmaster".split()
+    {
+        "admin", "billing", "contact", "customerservice", "dispatch", "estimates", "hello", "help", "hr",
+        "info", "inquiries", "jobs", "mail", "marketing", "office", "orders", "quotes", "reception", "sales",
+        "service", "support", "team", "web", "webmaster",
+    }
 )
+# fmt: on
 """Mailbox names that belong to a function, not to a person."""
 
 

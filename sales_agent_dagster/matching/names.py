@@ -15,14 +15,17 @@ CLEARLY_DIFFERENT_BELOW = 75.0
 MIN_CUT_LENGTH = 10
 """Letters that a cut-off name must have kept to be taken for the start of the longer one."""
 
-GENERIC_WORDS = LEGAL_FORMS | frozenset(
-    "advanced air all american and appliance backup builder builders building business care commercial "
-    "conditioning construction contracting control cooling design drain drains electric emergency energy "
-    "engineering equipment fuel fuels gas general generation generator group heat heating home hvac "
-    "industrial installation light lighting maintenance mechanical outage plumbing power professional pros "
-    "quality refrigeration repair residential roofing sales service sewer solar solution solutions "
-    "specialist specialists standby supply system technology total water wiring".split()
-)
+# fmt: off
+GENERIC_WORDS = LEGAL_FORMS | {
+    "advanced", "air", "all", "american", "appliance", "backup", "builder", "building", "business", "care",
+    "commercial", "conditioning", "construction", "contracting", "control", "cooling", "design", "drain",
+    "electric", "emergency", "energy", "engineering", "equipment", "fuel", "gas", "general", "generation",
+    "generator", "group", "heat", "heating", "home", "hvac", "industrial", "installation", "light",
+    "lighting", "maintenance", "mechanical", "outage", "plumbing", "power", "professional", "pros", "quality",
+    "refrigeration", "repair", "residential", "roofing", "sales", "service", "sewer", "solar", "solution",
+    "specialist", "standby", "supply", "system", "technology", "total", "water", "wiring",
+}
+# fmt: on
 """Words of the trade that any contractor's name may hold: they tell no two firms apart."""
 
 _BRANCH = re.compile(r"\s+[-\u2013\u2014]\s+|\s+of\s+", re.IGNORECASE)
@@ -35,8 +38,10 @@ def distinctive(core: str) -> frozenset[str]:
 
 
 def same_name(left: str, right: str) -> bool:
-    """True when two names of one website are one firm's: equal core, equal distinctive words, or one
-    the other cut off in mid-word."""
+    """True when two names on one website are one firm's.
+
+    That is: equal cores, equal distinctive words, or one the start of the other, cut off in mid-word.
+    """
     return any(_same_core(a, b) for a in name_aliases(left) for b in name_aliases(right))
 
 
@@ -48,8 +53,10 @@ def _same_core(left: str, right: str) -> bool:
 
 
 def clearly_different(left: str, right: str) -> bool:
-    """True when nothing in two names suggests one firm: no common distinctive word, no similar
-    spelling, neither the other's initials."""
+    """True when nothing in two names suggests one firm.
+
+    That is: no distinctive word in common, no similar spelling, neither holds the other's initials.
+    """
     return all(_different_core(a, b) for a in name_aliases(left) for b in name_aliases(right))
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from sales_agent_dagster.matching.base import Key, Record
 from sales_agent_dagster.matching.keys import is_role_address
-from sales_agent_dagster.matching.names import brand, branchless, clearly_different, same_name
+from sales_agent_dagster.matching.names import branchless, brand, clearly_different, same_name
 from sales_agent_dagster.matching.places import place_conflict
 
 BRANCH = "branch or franchise, not merged"
@@ -38,8 +38,7 @@ _SAME = Verdict(Outcome.MERGED)
 def judge(key: Key, record: Record, other: Record, *, crowded: bool) -> Verdict | None:
     """What it means that two leads share ``key``; None when it is not worth a word.
 
-    Args:
-        crowded: many differently named leads share the key, so that it identifies nobody by itself.
+    ``crowded`` says that many differently named leads share the key, so that it identifies nobody.
     """
     if key.kind == "domain" or (key.kind == "email" and is_role_address(key.value)):
         return _judge_site(record, other, crowded=crowded)
@@ -90,12 +89,20 @@ def _judge_name(record: Record, other: Record) -> Verdict:
 
 
 def _judge_brand(record: Record, other: Record) -> Verdict | None:
-    """Names that begin alike: related when a branch tail or both websites say that it is one brand."""
-    short, other_short = branchless(record.company_name), branchless(other.company_name)
-    names = {" ".join(short.split()), " ".join(other_short.split())}
-    cores = {branchless(record.company_name), branchless(other.company_name)}
-    del names, cores
+    """Names that begin alike are one brand when a branch tail or both websites say so."""
+    name, other_name = record.company_name, other.company_name
+    if same_name(name, other_name):
+        return None
+    if branchless(name) == branchless(other_name) or (
+        _site_begins_with_brand(record) and _site_begins_with_brand(other)
+    ):
+        return Verdict(Outcome.RELATED, f"under another branch name: {BRANCH}")
     return None
+
+
+def _site_begins_with_brand(record: Record) -> bool:
+    start = (brand(record.company_name) or "").replace(" ", "")
+    return bool(record.site and start and record.site.replace("-", "").startswith(start))
 
 
 def _sites_differ(record: Record, other: Record) -> bool:

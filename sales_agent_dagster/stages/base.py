@@ -136,7 +136,7 @@ class Stage(ABC):
                     )
                 ).tuples()
             )
-        hashes = self._hashes(context, inputs)
+        hashes = self.hashes(context, inputs)
         todo = tuple(lead_id for lead_id, value in hashes.items() if stored.get(lead_id) != value)
         return Plan(len(inputs), todo)
 
@@ -144,7 +144,13 @@ class Stage(ABC):
         """Compute and store the rows of some leads in one transaction; returns the number written."""
         with context.warehouse.reading() as connection:
             inputs = self.load(context, connection, lead_ids)
-        hashes = self._hashes(context, inputs)
+        results = await self.compute(context, inputs)
+        with context.warehouse.transaction() as connection:
+            self.store(context, connection, results, self.hashes(context, inputs))
+        return len(results)
+
+    async def compute(self, context: StageContext, inputs: Sequence[LeadInput]) -> list[LeadResult]:
+        """Results of all inputs: skipped rows for those a gate stopped, then the processed ones."""
         results = [
             LeadResult(item.lead_id, Status.SKIPPED, item.skip, self.skipped_values(item))
             for item in inputs
@@ -158,8 +164,7 @@ class Stage(ABC):
             for result in done:
                 result.latency_ms = max(result.latency_ms, share)
             results.extend(done)
-        self._write(context, results, hashes)
-        return len(results)
+        return results
 
     async def run(self, context: StageContext) -> Plan:
         """The whole stage for the batch, without Dagster."""
@@ -168,11 +173,19 @@ class Stage(ABC):
             await self.run_chunk(context, chunk)
         return plan
 
-    def _hashes(self, context: StageContext, inputs: Iterable[LeadInput]) -> dict[str, str]:
+    def hashes(self, context: StageContext, inputs: Iterable[LeadInput]) -> dict[str, str]:
+        """Per lead, the hash of all that its row depends on."""
         fingerprint = self.fingerprint(context)
         return {item.lead_id: content_hash(fingerprint, item.values, item.skip) for item in inputs}
 
-    def _write(self, context: StageContext, results: Sequence[LeadResult], hashes: Mapping[str, str]) -> None:
+    def store(
+        self,
+        context: StageContext,
+        connection: sa.Connection,
+        results: Sequence[LeadResult],
+        hashes: Mapping[str, str],
+    ) -> None:
+        """Write the rows and their children; stages that write more in the same transaction extend it."""
         now = context.now()
         stamp = {"batch_id": context.batch_id, "run_id": context.run_id, "created_at": now}
         rows = [
@@ -190,19 +203,18 @@ class Stage(ABC):
             }
             for result in results
         ]
-        with context.warehouse.transaction() as connection:
-            for table in self.child_tables:
-                connection.execute(
-                    sa.delete(table).where(
-                        table.c.batch_id == context.batch_id,
-                        table.c.lead_id.in_([result.lead_id for result in results]),
-                    )
+        for table in self.child_tables:
+            connection.execute(
+                sa.delete(table).where(
+                    table.c.batch_id == context.batch_id,
+                    table.c.lead_id.in_([result.lead_id for result in results]),
                 )
-            context.warehouse.upsert(connection, self.table, rows)
-            for table in self.child_tables:
-                children = [
-                    {**child, **stamp, "lead_id": result.lead_id}
-                    for result in results
-                    for child in result.children.get(table, ())
-                ]
-                context.warehouse.upsert(connection, table, children)
+            )
+        context.warehouse.upsert(connection, self.table, rows)
+        for table in self.child_tables:
+            children = [
+                {**child, **stamp, "lead_id": result.lead_id}
+                for result in results
+                for child in result.children.get(table, ())
+            ]
+            context.warehouse.upsert(connection, table, children)

@@ -35,7 +35,9 @@ def parse_url(url: str) -> sa.URL:
     try:
         parsed = sa.make_url(url)
     except (sa.exc.ArgumentError, ValueError):
-        raise ConfigurationError(f"SALES_AGENT_DATABASE_URL is not a database URL. Use {_EXAMPLES}.") from None
+        raise ConfigurationError(
+            f"SALES_AGENT_DATABASE_URL is not a database URL. Use {_EXAMPLES}."
+        ) from None
     if parsed.drivername in ("postgres", "postgresql", "postgresql+psycopg"):
         return parsed.set(drivername="postgresql+psycopg")
     if parsed.drivername not in ("sqlite", "sqlite+pysqlite"):

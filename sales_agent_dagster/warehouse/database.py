@@ -81,6 +81,14 @@ class Warehouse:
             with writer.begin():
                 yield writer
 
+    def exclusive(self, connection: sa.Connection, name: str) -> None:
+        """Wait until no other transaction holds the lock ``name``; hold it until this one ends.
+
+        A SQLite transaction already is the only writer.
+        """
+        if connection.dialect.name == "postgresql":
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(name, 0))))
+
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
         """A connection for reading; on SQLite all its statements see the same state.

@@ -16,7 +16,7 @@ from typing import Any
 import orjson
 import sqlalchemy as sa
 
-Values = list[Any]
+Values = Sequence[Any]
 Rows = Sequence[Mapping[str, Any]]
 Converters = Mapping[type, Callable[[Values], Values]]
 
@@ -25,33 +25,41 @@ def upsert(connection: sa.Connection, table: sa.Table, rows: Rows) -> None:
     """See ``Warehouse.upsert``."""
     if not rows:
         return
-    unknown = set().union(*rows).difference(table.columns.keys())
+    given: set[str] = set().union(*rows)
+    unknown = given.difference(table.columns.keys())
     if unknown:
         raise ValueError(f"{table.name} has no column {', '.join(sorted(map(str, unknown)))}")
     rows = _last_per_key(table, rows)
-    if connection.dialect.name == "postgresql":
-        _upsert_postgres(connection, table, _converted(table, rows, _POSTGRES))
-    else:
-        _upsert_sqlite(connection, table, _converted(table, rows, _SQLITE))
+    write, converters = _WAYS[connection.dialect.name]
+    names, values = _converted(
+        table, [name for name in table.columns.keys() if name in given], rows, converters
+    )
+    write(connection, table, names, values)
 
 
 def _last_per_key(table: sa.Table, rows: Rows) -> Rows:
     # PostgreSQL refuses to update a row twice in one statement; SQLite would keep the last.
     names = [column.name for column in table.primary_key]
-    by_key = {tuple(row.get(name) for name in names): row for row in rows}
+    by_key = {tuple(map(row.get, names)): row for row in rows}
     return rows if len(by_key) == len(rows) else list(by_key.values())
 
 
-def _converted(table: sa.Table, rows: Rows, converters: Converters) -> list[tuple[Any, ...]]:
-    columns = []
-    for column in table.columns:
-        name = column.name
-        values = [row.get(name) for row in rows]
+def _converted(
+    table: sa.Table, names: Sequence[str], rows: Rows, converters: Converters
+) -> tuple[tuple[str, ...], Iterable[tuple[Any, ...]]]:
+    """Columns that any row has a value for, and the rows' values in that order."""
+    filled, columns = [], []
+    for name, values in zip(
+        names, zip(*(tuple(map(row.get, names)) for row in rows), strict=True), strict=True
+    ):
+        if values.count(None) == len(values):
+            continue  # a column left out of the INSERT is NULL, and costs nothing to bind
         try:
-            columns.append(converters[_kind(column)](values))
+            columns.append(converters[_kind(table.columns[name])](values))
         except TypeError as error:
             raise TypeError(f"{table.name}.{name}: {error}") from None
-    return list(zip(*columns, strict=True))
+        filled.append(name)
+    return tuple(filled), zip(*columns, strict=True)
 
 
 def _kind(column: sa.Column[Any]) -> type:
@@ -60,7 +68,9 @@ def _kind(column: sa.Column[Any]) -> type:
 
 def _texts(values: Values) -> Values:
     # PostgreSQL has no NUL character in text.
-    return [v.replace("\0", "") if v is not None and "\0" in v else v for v in values]
+    if "\0" not in "".join([v for v in values if v is not None]):
+        return values
+    return [v and v.replace("\0", "") for v in values]
 
 
 def _integers(values: Values) -> Values:
@@ -132,46 +142,54 @@ _POSTGRES: Converters = {
 _SQLITE: Converters = {**_POSTGRES, datetime: _moment_texts}
 
 
+@lru_cache(maxsize=256)
+def _clauses(table: sa.Table, names: tuple[str, ...], dialect: sa.Dialect) -> tuple[str, str, str]:
+    """Quoted table name, list of the named columns, ``ON CONFLICT`` clause; alike in both dialects.
 
-@lru_cache(maxsize=64)
-def _clauses(table: sa.Table, dialect: sa.Dialect) -> tuple[str, str, str, int]:
-    """Quoted table name, column list, ``ON CONFLICT`` clause, number of columns; alike in both dialects."""
+    A conflict replaces every column: ``excluded`` has NULL for those that are not named.
+    """
     quote = dialect.identifier_preparer.quote
     key = ", ".join(quote(column.name) for column in table.primary_key)
     rest = [quote(column.name) for column in table.columns if not column.primary_key]
     assignments = ", ".join(f"{name} = excluded.{name}" for name in rest)
-    columns = ", ".join(quote(column.name) for column in table.columns)
-    conflict = f"ON CONFLICT ({key}) DO UPDATE SET {assignments}"
-    return quote(table.name), columns, conflict, len(table.columns)
+    columns = ", ".join(quote(name) for name in names)
+    return quote(table.name), columns, f"ON CONFLICT ({key}) DO UPDATE SET {assignments}"
 
 
-def _upsert_sqlite(connection: sa.Connection, table: sa.Table, rows: Sequence[tuple[Any, ...]]) -> None:
-    name, columns, conflict, width = _clauses(table, connection.dialect)
-    marks = ", ".join("?" * width)
-    statement = f"INSERT INTO {name} ({columns}) VALUES ({marks}) {conflict}"
-    with _driver_errors(connection, statement):
-        connection.connection.driver_connection.executemany(statement, rows)
+def _write_sqlite(
+    connection: sa.Connection, table: sa.Table, names: tuple[str, ...], values: Iterable[tuple[Any, ...]]
+) -> None:
+    name, columns, conflict = _clauses(table, names, connection.dialect)
+    statement = f"INSERT INTO {name} ({columns}) VALUES ({', '.join('?' * len(names))}) {conflict}"
+    with _driver(connection, statement) as driver:
+        driver.executemany(statement, values)
 
 
-def _upsert_postgres(connection: sa.Connection, table: sa.Table, rows: Iterable[tuple[Any, ...]]) -> None:
-    name, columns, conflict, _ = _clauses(table, connection.dialect)
+def _write_postgres(
+    connection: sa.Connection, table: sa.Table, names: tuple[str, ...], values: Iterable[tuple[Any, ...]]
+) -> None:
+    name, columns, conflict = _clauses(table, names, connection.dialect)
     copy = f"COPY upsert_rows ({columns}) FROM STDIN"
-    connection.exec_driver_sql(f"CREATE TEMP TABLE upsert_rows (LIKE {name}) ON COMMIT DROP")
-    with _driver_errors(connection, copy), connection.connection.driver_connection.cursor() as cursor:
-        with cursor.copy(copy) as target:
-            for row in rows:
-                target.write_row(row)
+    connection.exec_driver_sql(
+        f"CREATE TEMP TABLE upsert_rows ON COMMIT DROP AS SELECT {columns} FROM {name} WITH NO DATA"
+    )
+    with _driver(connection, copy) as driver, driver.cursor() as cursor, cursor.copy(copy) as target:
+        for row in values:
+            target.write_row(row)
     connection.exec_driver_sql(f"INSERT INTO {name} ({columns}) SELECT {columns} FROM upsert_rows {conflict}")
     connection.exec_driver_sql("DROP TABLE upsert_rows")
 
 
 @contextmanager
-def _driver_errors(connection: sa.Connection, statement: str) -> Iterator[None]:
-    """Raise what the driver raises the way SQLAlchemy does, so that callers catch one kind of error."""
+def _driver(connection: sa.Connection, statement: str) -> Iterator[Any]:
+    """The driver's own connection; its errors are raised as SQLAlchemy's, so that callers see one kind."""
     base = connection.dialect.loaded_dbapi.Error
     try:
-        yield
+        yield connection.connection.driver_connection
     except base as error:
         raise sa.exc.DBAPIError.instance(
             statement, None, error, base, hide_parameters=True, dialect=connection.dialect
         ) from error
+
+
+_WAYS = {"sqlite": (_write_sqlite, _SQLITE), "postgresql": (_write_postgres, _POSTGRES)}

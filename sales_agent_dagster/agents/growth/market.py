@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import accumulate
 from statistics import median
@@ -58,12 +58,14 @@ class Gap:
     """A capability that ``have`` of ``peers`` companies show and this one does not.
 
     Attributes:
-        group: territory, or the main brand whose carriers were the peers.
+        basis: whether the peers are the companies of its territory or those with the same main brand.
+        group: that territory or brand.
     """
 
     capability: str
     have: int
     peers: int
+    basis: Literal["territory", "brand"]
     group: str
 
     @property
@@ -131,53 +133,70 @@ class _Scores:
         return self.below[-1]
 
 
+class _Mix:
+    """Companies alike in brands and trades."""
+
+    def __init__(self, company: Company) -> None:
+        self.brands = frozenset(company.brands)
+        self.trades = frozenset(company.trades)
+        self.size = 0
+        self.scores: Counter[float] = Counter()
+
+
 class _Group:
     """Companies to compare with. Answers are kept: many companies ask the same question."""
 
-    def __init__(self, kinds: list[tuple[Company, int]]) -> None:
-        self.kinds = kinds
-        self.size = sum(count for _, count in kinds)
+    def __init__(self, kinds: Iterable[tuple[Company, int]]) -> None:
+        self.size = 0
         self.capabilities: Counter[str] = Counter()
         scores: Counter[float] = Counter()
         brand_counts: Counter[float] = Counter()
+        mixes: dict[tuple[tuple[str, ...], tuple[str, ...]], _Mix] = {}
         for kind, count in kinds:
+            self.size += count
             brand_counts[len(kind.brands)] += count
-            if kind.score is not None:
-                scores[kind.score] += count
             for capability in kind.capabilities:
                 self.capabilities[capability] += count
+            key = (kind.brands, kind.trades)
+            mix = mixes.get(key) or mixes.setdefault(key, _Mix(kind))
+            mix.size += count
+            if kind.score is not None:
+                scores[kind.score] += count
+                mix.scores[kind.score] += count
         self.scores = _Scores(scores)
         self.brand_counts = _Scores(brand_counts)
-        self._sharing: dict[tuple[str, tuple[str, ...]], int] = {}
+        self._mixes = list(mixes.values())
+        self._with_brand: dict[tuple[str, ...], int] = {}
+        self._with_trade: dict[tuple[str, ...], int] = {}
         self._rivals: dict[tuple[tuple[str, ...], tuple[str, ...]], tuple[int, _Scores]] = {}
 
     def with_brand(self, brands: tuple[str, ...]) -> int:
         """Companies that carry one of the brands."""
-        return self._count("brands", brands, lambda kind: kind.brands)
+        if brands not in self._with_brand:
+            self._with_brand[brands] = sum(
+                mix.size for mix in self._mixes if not mix.brands.isdisjoint(brands)
+            )
+        return self._with_brand[brands]
 
     def with_trade(self, trades: tuple[str, ...]) -> int:
         """Companies in one of the trades."""
-        return self._count("trades", trades, lambda kind: kind.trades)
-
-    def _count(self, what: str, wanted: tuple[str, ...], of: Callable[[Company], tuple[str, ...]]) -> int:
-        key = (what, wanted)
-        if key not in self._sharing:
-            names = frozenset(wanted)
-            self._sharing[key] = sum(count for kind, count in self.kinds if not names.isdisjoint(of(kind)))
-        return self._sharing[key]
+        if trades not in self._with_trade:
+            self._with_trade[trades] = sum(
+                mix.size for mix in self._mixes if not mix.trades.isdisjoint(trades)
+            )
+        return self._with_trade[trades]
 
     def rivals(self, company: Company) -> tuple[int, _Scores]:
         """Companies with one of its brands or trades, itself included: how many, and their scores."""
         key = (company.brands, company.trades)
         if key not in self._rivals:
-            brands, trades = frozenset(company.brands), frozenset(company.trades)
             total, scores = 0, Counter[float]()
-            for kind, count in self.kinds:
-                if brands.isdisjoint(kind.brands) and trades.isdisjoint(kind.trades):
+            for mix in self._mixes:
+                if mix.brands.isdisjoint(company.brands) and mix.trades.isdisjoint(company.trades):
                     continue
-                total += count
-                if kind.score is not None:
-                    scores[kind.score] += count
+                total += mix.size
+                for score, count in mix.scores.items():
+                    scores[score] += count
             self._rivals[key] = total, _Scores(scores)
         return self._rivals[key]
 
@@ -199,10 +218,12 @@ class Market:
             by_territory.setdefault(kind.territory, []).append((kind, count))
             for brand in kind.brands:
                 carriers[brand] += count
-        self._all = _Group(list(counts.items()))
+        self._kinds = counts
+        self._all = _Group(counts.items())
         self._territories = {name: _Group(found) for name, found in by_territory.items()}
         self._carriers = carriers
         self._by_main_brand: dict[str, _Group] = {}
+        self._gaps: dict[tuple[str, str | None, frozenset[str]], tuple[Gap, ...]] = {}
         sizes = [group.size for name, group in self._territories.items() if name != UNKNOWN]
         self._median = float(median(sizes)) if sizes else None
 
@@ -228,7 +249,7 @@ class Market:
             scope_leads=scope.size,
             median_territory_leads=self._median,
             main_brand=self.main_brand(company),
-            gaps=self._gaps(company, home),
+            gaps=self.gaps(company),
             **self._place(company, home),
             **_brand_standing(company, scope),
             **_score_standing(company, scope),
@@ -243,19 +264,26 @@ class Market:
             "same_trade_competitors": home.with_trade(trades) - 1 if home and trades else None,
         }
 
-    def _gaps(self, company: Company, home: _Group | None) -> tuple[Gap, ...]:
-        if not company.capabilities:
-            return ()  # nothing is known of it, so nothing is known to be missing
+    def gaps(self, company: Company) -> tuple[Gap, ...]:
+        """Capabilities it lacks, widest spread among peers first; none when nothing is known of it."""
         brand = self.main_brand(company)
-        groups = [(company.territory, home)] if home else []
+        key = (company.territory, brand, company.capabilities)
+        if key not in self._gaps:
+            self._gaps[key] = self._find_gaps(company, brand) if company.capabilities else ()
+        return self._gaps[key]
+
+    def _find_gaps(self, company: Company, brand: str | None) -> tuple[Gap, ...]:
+        groups: list[tuple[Literal["territory", "brand"], str, _Group]] = []
+        if company.territory != UNKNOWN:
+            groups.append(("territory", company.territory, self._territories[company.territory]))
         if brand:
-            groups.append((brand, self._carriers_of(brand)))
+            groups.append(("brand", brand, self._carriers_of(brand)))
         found = []
         for capability in CAPABILITIES:
             if capability in company.capabilities:
                 continue
-            for name, group in groups:
-                gap = Gap(capability, group.capabilities[capability], group.size - 1, name)
+            for basis, name, group in groups:
+                gap = Gap(capability, group.capabilities[capability], group.size - 1, basis, name)
                 if gap.peers >= MIN_PEERS and gap.share >= GAP_SHARE:
                     found.append(gap)
                     break
@@ -264,7 +292,7 @@ class Market:
     def _carriers_of(self, brand: str) -> _Group:
         if brand not in self._by_main_brand:
             self._by_main_brand[brand] = _Group(
-                [(kind, count) for kind, count in self._all.kinds if self.main_brand(kind) == brand]
+                (kind, count) for kind, count in self._kinds.items() if self.main_brand(kind) == brand
             )
         return self._by_main_brand[brand]
 

@@ -219,7 +219,7 @@ def _rank_play(lead: GrowthLead, measures: Measures) -> Play | None:
 
 
 def _play(name: str, text: str, figure: str, value: str) -> Play:
-    return Play.model_construct(play=name, text=text, figure=figure, value=value)
+    return Play(name, text, figure, value)
 
 
 def label(capability: str) -> str:
@@ -240,7 +240,7 @@ def _gap(gap: Gap) -> str:
 
 
 def _peers(gap: Gap) -> str:
-    return f"others in {gap.group}" if len(gap.group) == 2 else f"others with {gap.group}"
+    return f"others in {gap.group}" if gap.basis == "territory" else f"others with {gap.group}"
 
 
 def _where(figures: Figures) -> str:

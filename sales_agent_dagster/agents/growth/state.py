@@ -9,6 +9,7 @@ from typing import Annotated, TypedDict
 from pydantic import BaseModel, ConfigDict, Field
 
 from sales_agent_dagster.agents.growth.market import Figures
+from sales_agent_dagster.inference.engine import Answer, NoAnswer
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +29,14 @@ class GrowthLead:
     has_own_website: bool
 
 
-class Play(BaseModel):
+@dataclass(frozen=True, slots=True)
+class Play:
     """A suggestion and the figure it rests on."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    play: str
+    play: Annotated[str, Field(max_length=40)]
     text: Annotated[str, Field(max_length=300)]
-    figure: str
-    value: str
+    figure: Annotated[str, Field(max_length=40)]
+    value: Annotated[str, Field(max_length=120)]
 
 
 class GrowthNarrative(BaseModel):
@@ -72,26 +73,17 @@ class Measures:
 
 @dataclass(frozen=True, slots=True)
 class GrowthAnalysis:
-    """One lead's analysis.
+    """The outcome for one lead: what was computed, and the answer that puts it into words."""
 
-    Attributes:
-        narrative: None when neither the engine nor the rules answered; ``degraded_reason`` says why.
-        degraded_reason: why a lesser engine answered; None when the asked one did.
-    """
-
-    lead_id: str
+    lead: GrowthLead
     measures: Measures
-    narrative: GrowthNarrative | None
-    engine: str
-    engine_version: str
-    latency_ms: float
-    cost_usd: float
-    degraded_reason: str | None
+    answer: Answer[GrowthNarrative]
 
 
 class GrowthState(TypedDict, total=False):
-    """State of the graph: a chunk of leads, then one entry per lead in each list."""
+    """State of a run over a chunk; the lists run parallel to ``leads``."""
 
     leads: Sequence[GrowthLead]
     measures: list[Measures]
-    analyses: list[GrowthAnalysis]
+    answers: list[Answer[GrowthNarrative] | NoAnswer]
+    analyses: list[GrowthAnalysis | NoAnswer]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -43,17 +44,23 @@ class Archive:
         """Copy ``source`` beside the archive and hash it; the copy is gone afterwards unless published.
 
         Raises:
-            QuarantinedFile: ``too_large``.
-            OSError: the source cannot be read, or the archive cannot be written.
+            QuarantinedFile: ``unreadable`` or ``too_large``.
+            PermanentError: the archive cannot be written.
         """
-        folder = self.root / "staging"
-        folder.mkdir(parents=True, exist_ok=True)
-        _remove_abandoned(folder)
-        copy = folder / f"{uuid.uuid4().hex}.part"
+        copy = self.root / "staging" / f"{uuid.uuid4().hex}.part"
         try:
-            yield _copy(source, copy, max_bytes)
+            yield self._stage(source, copy, max_bytes)
         finally:
-            copy.unlink(missing_ok=True)
+            with suppress(OSError):
+                copy.unlink()
+
+    def _stage(self, source: Path, copy: Path, max_bytes: int) -> Staged:
+        try:
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            _remove_abandoned(copy.parent)
+            return _copy(source, copy, max_bytes)
+        except OSError as error:
+            raise PermanentError(f"The archive {self.root} cannot be written: {error.strerror}.") from error
 
     def publish(self, staged: Staged) -> str:
         """Keep the staged copy; returns its path relative to the archive.
@@ -101,17 +108,37 @@ class Archive:
 def _copy(source: Path, target: Path, max_bytes: int) -> Staged:
     digest = hashlib.sha256()
     size = 0
-    with source.open("rb") as reading, target.open("xb") as writing:
-        while block := reading.read(_BLOCK):
+    with target.open("xb") as writing:
+        for block in _blocks(source, max_bytes):
             size += len(block)
-            if size > max_bytes:
-                raise too_large(max_bytes)
             digest.update(block)
             writing.write(block)
     return Staged(target, digest.hexdigest(), size)
 
 
-def too_large(max_bytes: int) -> QuarantinedFile:
+def _blocks(source: Path, max_bytes: int) -> Iterator[bytes]:
+    """The source's bytes; a source that cannot be read is refused, unlike an archive that fails."""
+    size = 0
+    try:
+        if not stat.S_ISREG(source.stat().st_mode):
+            raise _unreadable("It is not a regular file.")
+        with source.open("rb") as reading:
+            while block := reading.read(_BLOCK):
+                size += len(block)
+                if size > max_bytes:
+                    raise _too_large(max_bytes)
+                yield block
+    except OSError as error:
+        raise _unreadable(f"{error.strerror}.") from None
+
+
+def _unreadable(why: str) -> QuarantinedFile:
+    return QuarantinedFile(
+        "unreadable", f"The file cannot be read. {why}", "Check that it exists and that its permissions allow reading."
+    )
+
+
+def _too_large(max_bytes: int) -> QuarantinedFile:
     """The refusal of a file over the size limit."""
     return QuarantinedFile(
         "too_large",

@@ -26,7 +26,7 @@ lead_keys = sa.Table(
     "lead_keys",
     METADATA,
     *lead_key(),
-    sa.Column("kind", sa.Text, primary_key=True, comment="phone, domain, email, name_place or name."),
+    sa.Column("kind", sa.Text, primary_key=True, comment="phone, domain, email, name_place, name or brand."),
     sa.Column("value", sa.Text, primary_key=True, comment="The normalised value."),
     text("entity_id", "The company the lead was resolved to.", null=False),
     integer("resolve_seq", "Place of its batch in resolution_order.", null=False),
@@ -34,6 +34,5 @@ lead_keys = sa.Table(
     *provenance(),
     sa.ForeignKeyConstraint(["batch_id", "lead_id"], ["resolved_leads.batch_id", "resolved_leads.lead_id"]),
     sa.Index("ix_lead_keys_lookup", "kind", "value", "resolve_seq", "record_no"),
-    sa.Index("ix_lead_keys_entity_id", "entity_id"),
     comment="Exact keys of resolved leads: how later leads find the companies they may belong to.",
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlalchemy as sa
+
 from sales_agent_dagster.warehouse.schema.columns import (
     TIERS,
     evidence,
@@ -21,13 +23,14 @@ resolved_leads = stage_table(
     flag("is_duplicate", "True when an earlier lead stands for the company."),
     text("duplicate_of", "Lead id of the earlier lead."),
     text("match_rule", "Key that matched: phone, domain, email or name_place; NULL when new."),
-    text("related_to", "Entity with the same website in another place: branch or franchise."),
+    text("related_to", "Entity of the same website or brand in another place: branch or franchise."),
     integer("cluster_size", "Leads of this company known when resolved, this one included.", null=False),
-    text("oems", "Brands of all leads of the company in this batch, comma-separated."),
+    text("oems", "Brands of all leads of the company known when resolved, comma-separated."),
     integer("oem_count", "Number of those brands.", null=False),
     flag("suppressed", "True when the company must not be contacted."),
     text("suppressed_reason", "Why not."),
-    evidence("evidence", "The matching values, by key."),
+    evidence("evidence", "Findings: merged, related, apart; each with key, value and the other lead."),
+    sa.Index("ix_resolved_leads_entity_id", "entity_id"),
     upstream="imported_leads",
 )
 
@@ -48,6 +51,7 @@ qualified_leads = stage_table(
     text("trades", "Trades seen, comma-separated."),
     text("summary", "The score in one or two sentences."),
     text("next_steps", "What to do, one step per line."),
+    text("objections", "Why it might not buy, one reason per line."),
     evidence("factors", "Per factor: name, value, weight, points, evidence."),
     within("score", 0, 100),
     within("confidence", 0, 1),
@@ -80,18 +84,23 @@ enriched_leads = stage_table(
 analyzed_leads = stage_table(
     "analyzed_leads",
     "Growth analysis computed from the leads themselves: one row per lead.",
-    text("territory", "State or area the lead competes in."),
+    text("territory", "State the company competes in; unknown where no place is known."),
+    text("compared_with", "What ranks and shares refer to: territory, or list when it has fewer than 3."),
     integer("territory_leads", "Companies of the list in the territory."),
     number("territory_density", "Companies there relative to the median territory."),
     integer("same_oem_competitors", "Others there that carry one of its brands."),
     integer("same_trade_competitors", "Others there with one of its trades."),
-    text("market_position", "leader, challenger, follower or alone, among those competitors."),
-    number("score_percentile", "Share of the territory's leads that score lower or equal, 0-1."),
-    text("capability_gaps", "Trades or categories that peers have and it lacks, comma-separated."),
+    text("market_position", "leader, challenger, follower or alone, among rivals by brand or trade."),
+    number("score_percentile", "Share of the companies compared with that score lower or equal, 0-1."),
+    text("main_brand", "The one of its brands that most companies of the list carry."),
+    text("capability_gaps", "Trades or categories seen at peers and not at it, comma-separated."),
+    evidence("gaps", "Per gap: capability, have, peers, basis and group of the peers."),
     number("expansion_score", "Room to grow, 0-100."),
     text("summary", "The analysis in one or two sentences."),
-    evidence("reasons", "Per component of the expansion score: name, value, points, figure cited."),
+    evidence("reasons", "Per component of the expansion score: name, weight, points, figure cited."),
     evidence("plays", "Suggested plays, each with the figure it rests on."),
+    one_of("compared_with", ("territory", "list")),
+    one_of("market_position", ("leader", "challenger", "follower", "alone")),
     within("expansion_score", 0, 100),
     within("score_percentile", 0, 1),
     upstream="enriched_leads",

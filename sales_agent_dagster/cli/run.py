@@ -1,0 +1,145 @@
+"""``sales-agent run``: files in, batches materialized, a summary per file."""
+
+from __future__ import annotations
+
+import glob
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import typer
+
+from sales_agent_dagster.cli.dagster_home import prepare_dagster_home
+from sales_agent_dagster.cli.exits import ExitCode
+from sales_agent_dagster.cli.figures import batch_progress, count_figures, count_work
+from sales_agent_dagster.cli.opening import open_warehouse
+from sales_agent_dagster.cli.progress import showing_progress
+from sales_agent_dagster.cli.summary import print_summary
+from sales_agent_dagster.cli.terminal import complain, count, say
+from sales_agent_dagster.domain.profile import load_profile
+from sales_agent_dagster.settings import Settings
+from sales_agent_dagster.stages.intake.register import Registration, register_file
+from sales_agent_dagster.warehouse.database import Warehouse
+
+
+@dataclass
+class FileRun:
+    """What came of one file.
+
+    Attributes:
+        started: UTC time it was begun.
+        wall_seconds: how long it took.
+        failed: batches that did not get through.
+    """
+
+    registration: Registration
+    started: datetime
+    wall_seconds: float = 0.0
+    failed: list[str] = field(default_factory=list)
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """The file's own exit code."""
+        if self.registration.outcome == "quarantined":
+            return ExitCode.QUARANTINED
+        return ExitCode.FAILED if self.failed else ExitCode.OK
+
+
+def run_files(settings: Settings, patterns: Sequence[Path]) -> ExitCode:
+    """Run every file; one that fails or is refused does not stop the others.
+
+    Raises:
+        typer.BadParameter: a file does not exist or a folder holds no CSV; nothing was run.
+        ConfigurationError: the profile or a setting is wrong; nothing was run.
+    """
+    files = expand(patterns)
+    load_profile(settings.profile_path)
+    warehouse = open_warehouse(settings)
+    runs = [run_file(settings, warehouse, file) for file in files]
+    codes = {run.exit_code for run in runs}
+    if len(runs) > 1:
+        _print_total(runs)
+    return next((code for code in (ExitCode.FAILED, ExitCode.QUARANTINED) if code in codes), ExitCode.OK)
+
+
+def expand(patterns: Iterable[Path]) -> list[Path]:
+    """Files for the given files, folders (their ``*.csv``) and patterns, each once, in order.
+
+    Raises:
+        typer.BadParameter: naming everything that was not found.
+    """
+    found: dict[Path, None] = {}
+    missing = []
+    for pattern in patterns:
+        if pattern.is_dir():
+            matches = sorted(path for path in pattern.iterdir() if path.suffix.lower() == ".csv")
+        elif pattern.exists():
+            matches = [pattern]
+        else:
+            matches = sorted(path for path in map(Path, glob.glob(str(pattern))) if path.is_file())
+        if not matches:
+            missing.append(
+                f"{pattern} holds no .csv file" if pattern.is_dir() else f"{pattern} does not exist"
+            )
+        found.update(dict.fromkeys(matches))
+    if missing:
+        raise typer.BadParameter("; ".join(missing))
+    return list(found)
+
+
+def run_file(settings: Settings, warehouse: Warehouse, file: Path) -> FileRun:
+    """Register one file, run those of its batches that are not complete, print what came of it."""
+    clock = time.perf_counter()
+    registration = register_file(file, warehouse, settings, datetime.now(UTC))
+    run = FileRun(registration, datetime.now(UTC))
+    say((str(file), "bold"))
+    if registration.outcome == "quarantined":
+        complain(f"quarantined, not imported. {registration.reason}")
+        return run
+    pending = unfinished(warehouse, registration.batch_ids)
+    if registration.outcome == "known":
+        say(registration.reason or "", indent=2)
+        if pending:
+            say(f"{count(len(pending), 'batch', 'batches')} unfinished: going on where it stopped.", indent=2)
+    for batch_id in pending:
+        _run_batch(settings, warehouse, run, batch_id)
+    run.wall_seconds = time.perf_counter() - clock
+    _print_outcome(warehouse, run)
+    return run
+
+
+def _run_batch(settings: Settings, warehouse: Warehouse, run: FileRun, batch_id: str) -> None:
+    """Materialize one batch in Dagster; a failure is told and kept, not raised."""
+    prepare_dagster_home(settings)
+    with showing_progress(warehouse, batch_id):
+        # Two seconds to import: only who has work to do pays for it.
+        from sales_agent_dagster.defs.run import materialize_batch
+
+        result = materialize_batch(batch_id, settings)
+    for failure in result.failures:
+        complain(f"batch {batch_id} failed at {failure.step}: {failure.message}")
+    if result.failures:
+        run.failed.append(batch_id)
+        say(
+            "What is done is stored. When the cause is removed, run the same file again: it goes on there.",
+            indent=2,
+        )
+
+
+def _print_outcome(warehouse: Warehouse, run: FileRun) -> None:
+    with warehouse.reading() as connection:
+        work = count_work(connection, run.registration.batch_ids, run.started)
+        figures = count_figures(connection, run.registration.batch_ids)
+    if work.rows:
+        print_summary(figures, run.wall_seconds)
+    say(f"{count(work.rows, 'new row')}, {count(work.agent_calls, 'agent call')}.", indent=2)
+
+
+def _print_total(runs: Sequence[FileRun]) -> None:
+    by = {code: sum(run.exit_code is code for run in runs) for code in ExitCode}
+    parts = [count(len(runs), "file"), f"{by[ExitCode.OK]} done"]
+    parts += [f"{by[ExitCode.FAILED]} failed"] if by[ExitCode.FAILED] else []
+    parts += [f"{by[ExitCode.QUARANTINED]} quarantined"] if by[ExitCode.QUARANTINED] else []
+    say((f"\n{parts[0]}: {', '.join(parts[1:])}.", "bold"))

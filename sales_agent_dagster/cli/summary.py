@@ -1,0 +1,68 @@
+"""The summary of a file's run: a few lines that say what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+from rich.text import Text
+
+from sales_agent_dagster.cli.figures import Figures, best_leads
+from sales_agent_dagster.cli.terminal import bar, count, money, out, say, table
+from sales_agent_dagster.domain.tiers import Tier
+
+_TIER_STYLES = {
+    Tier.PLATINUM: "bright_white",
+    Tier.GOLD: "yellow",
+    Tier.SILVER: "cyan",
+    Tier.BRONZE: "red",
+    Tier.UNQUALIFIED: "dim",
+}
+
+
+def print_summary(figures: Figures, wall_seconds: float) -> None:
+    """What each stage came to, the tiers, the plan for the CRM, cost and time."""
+    rejected = f", {figures.rejected:,} rejected with a reason" if figures.rejected else ""
+    rows = count(figures.imported + figures.rejected, "row")
+    companies = count(figures.companies, "company", "companies")
+    plan = ", ".join(f"{figures.crm[name]:,} {name}" for name in ("create", "update", "unchanged", "skip"))
+    failed = ", ".join(f"{leads:,} in {stage}" for stage, leads in figures.failed().items())
+    lines = {
+        "Imported": f"{count(figures.imported, 'lead')} of {rows}{rejected}",
+        "Resolved": f"{companies}, {count(figures.duplicates, 'duplicate')}",
+        "Qualified": f"{figures.done('qualified_leads'):,} scored",
+        "Enriched": f"{figures.done('enriched_leads'):,}",
+        "Analyzed": f"{figures.done('analyzed_leads'):,}",
+        "Campaigns": f"{figures.done('campaigns'):,}, with {count(figures.messages, 'draft')}",
+        "CRM plan": f"{plan}  (dry run: nothing is sent)",
+        "Failed": failed,
+        "Cost": f"{money(figures.cost_usd)} in {wall_seconds:.1f} s",
+    }
+    for name, text in lines.items():
+        if text:
+            say((f"{name:<11}", "bold"), text, indent=2)
+    print_tiers(figures)
+
+
+def print_tiers(figures: Figures) -> None:
+    """The tiers as a small bar table."""
+    most = max(figures.tiers.values(), default=0)
+    if not most:
+        return
+    rows = [
+        (
+            Text(tier.value, _TIER_STYLES[tier]),
+            figures.tiers[tier.value],
+            Text(bar(figures.tiers[tier.value] / most), _TIER_STYLES[tier]),
+        )
+        for tier in Tier
+    ]
+    out().print()
+    out().print(table(["Tier", "Leads", ""], rows, right=["Leads"]))
+
+
+def print_examples(connection: sa.Connection, batch_ids: Sequence[str], limit: int = 3) -> None:
+    """The best leads, each with its score and the reason."""
+    for row in best_leads(connection, batch_ids, limit):
+        say((f"\n{row.score:>5.1f} {row.tier:<9}", "bold"), f" {row.company_name}  ", (row.lead_id, "dim"))
+        say(row.summary or "", indent=6)
