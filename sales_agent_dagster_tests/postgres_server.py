@@ -99,10 +99,27 @@ def unprivileged_user() -> pwd.struct_passwd | None:
 
 def reachable_binaries(folder: Path, home: Path, user: pwd.struct_passwd | None) -> Path:
     """``folder``, or a copy of its installation where ``user`` cannot reach it (a venv under /root)."""
-    works = subprocess.run([folder / "postgres", "--version"], capture_output=True, cwd="/", **identity(user))
-    if works.returncode == 0:
+    if runs(folder / "postgres", user):
         return folder
-    raise RuntimeError(works.stderr.decode())
+    # The wheel's programs find their libraries beside the package, as .../bin/../../../NAME.libs.
+    package = folder.parents[1]
+    copied = home / package.name
+    shutil.copytree(package, copied, symlinks=True)
+    libraries = package.with_name(f"{package.name}.libs")
+    if libraries.exists():
+        shutil.copytree(libraries, home / libraries.name, symlinks=True)
+    copy = copied / folder.relative_to(package)
+    if not runs(copy / "postgres", user):
+        raise RuntimeError(f"{folder}/postgres does not run as an unprivileged user")
+    return copy
+
+
+def runs(program: Path, user: pwd.struct_passwd | None) -> bool:
+    try:
+        done = subprocess.run([program, "--version"], capture_output=True, cwd="/", **identity(user))
+    except PermissionError:
+        return False
+    return done.returncode == 0
 
 
 def identity(user: pwd.struct_passwd | None) -> dict[str, object]:

@@ -20,8 +20,8 @@ HEADER = (
 )
 INDUSTRY = "Generator/Electrical Services"
 
-_FRONT = "Tamble Orrin Quill Bex Dun Lark Fenni Gravel Halvor Iron Juni Kestrel Lowen Marro Norrin Ospre".split()
-_FRONT += "Pell Ravel Sorrel Thistle Umber Vesper Wexel Yarrow Zephyr Ashwin Brindle Corvan Drumlin Elmsworth".split()
+_FRONT = "Tamble Orrin Quill Bexal Dunvel Larquo Fenni Gravend Halvor Irwend Junvar Kestrin Lowen Marro Norrin".split()
+_FRONT += "Ospre Pellwe Ravello Sorvel Thistra Umbrel Vesquin Wexel Yarvo Zephra Ashvin Brindo Corvan Drumlo Elmswy".split()
 _BACK = "wick fell mark haven moor gate field spindle stow combe thorpe ley dale worth bourne cott".split()
 
 # (words after the invented name, trades' score, service score, customers' score). The scores are those of
@@ -51,6 +51,7 @@ _LINES = (
     ("Complete Power", 100, 25, 50),
     ("Total Service & Maintenance", 100, 100, 50),
     ("Commercial & Residential Mechanical", 50, 25, 100),
+    ("Complete Home & Commercial Service & Repair", 100, 100, 100),
     ("Plumbing, Air & Electrical Service", 100, 75, 50),
 )
 _FORMS = ("LLC", "Inc", "INC.", "Co", "Corp", "", "", "Llc", "LTD")
@@ -223,8 +224,8 @@ def _special_cases(rng: random.Random) -> list[Dealer]:
             "http://www.windroseplumbing.example/",
         ),
         # One number, two names; one number in two forms.
-        Dealer("Copperlane Generator Service LLC", "(704) 555-0194", generac, service),
-        Dealer("COPPERLANE GENERATOR SERVICES", "704 555-0194", briggs, service),
+        Dealer("Copperquay Generator Service LLC", "(704) 555-0194", generac, service),
+        Dealer("COPPERQUAY GENERATOR SERVICES", "704 555-0194", briggs, service),
         Dealer("SALTMERE ELECTRIC", "(207) 555-0195", generac),
         Dealer("Saltmere Electric Company", "2075550195", cummins),
         # Likely one firm: alike names, one site with a likely typing error, two towns.
@@ -243,13 +244,13 @@ def _special_cases(rng: random.Random) -> list[Dealer]:
             "https://www.tillerbyplumbing.example/",
         ),
         # Another firm's name on the site.
-        Dealer("Hollowell Energy Services", "(216) 555-0197", generac, service, "https://www.nettlefox.example/"),
+        Dealer("Holloquin Energy Services", "(216) 555-0197", generac, service, "https://www.nettlefox.example/"),
         # Shared platforms: the host says nothing about the firm.
         Dealer(
             "Nettlefox Generators", "(813) 555-0197", generac, website="https://nettlefoxtest.generacdealers.com/"
         ),
         Dealer("Osierbank Electric", "(615) 555-0197", generac, website="https://osierbanktest.generacdealers.com/"),
-        Dealer("PENHALLOW POWER", "(843) 555-0197", generac, website="https://penhallowtest.generacdealers.com/"),
+        Dealer("PENHALVO POWER", "(843) 555-0197", generac, website="https://penhalvotest.generacdealers.com/"),
         Dealer("Rookmere Standby Power", "(585) 555-0197", briggs, website="https://rookmere-test.business.site/"),
         # Toll-free only.
         Dealer("TEASELBROOK GENERATORS INC", "(888) 555-0198", generac),

@@ -22,6 +22,7 @@ from sales_agent_dagster.domain.errors import ConfigurationError, SalesAgentErro
 from sales_agent_dagster.domain.profile import load_profile
 from sales_agent_dagster.settings import PROJECT_ROOT, Settings, load_settings
 from sales_agent_dagster.warehouse.database import Warehouse
+from sales_agent_dagster.warehouse.migrating import revisions, stored_revision
 
 LOW_DISK_BYTES = 2**30
 """Below this much free space a run may not finish: 100,000 leads take a few hundred megabytes."""
@@ -143,21 +144,25 @@ def _disk(settings: Settings) -> Finding:
 
 
 def _warehouse(settings: Settings) -> Finding:
+    advice = "Check SALES_AGENT_DATABASE_URL."
     try:
         warehouse = Warehouse(settings.warehouse_url.get_secret_value())
         where = warehouse.url.render_as_string(hide_password=True)
         if warehouse.url.get_backend_name() == "sqlite" and not Path(str(warehouse.url.database)).exists():
             return Finding("Warehouse", State.OK, where, "Created by the first run.")
-        warehouse.migrate()
         with warehouse.reading() as connection:
-            tables = len(sa.inspect(connection).get_table_names())
+            revision = stored_revision(connection)
     except SalesAgentError as error:
-        return Finding(
-            "Warehouse", State.BROKEN, str(error), "Check SALES_AGENT_DATABASE_URL and the server."
-        )
+        return Finding("Warehouse", State.BROKEN, str(error), advice)
     except sa.exc.DBAPIError as error:
-        return Finding("Warehouse", State.BROKEN, f"{where}: {error.orig}", "Check SALES_AGENT_DATABASE_URL.")
-    return Finding("Warehouse", State.OK, f"{where}, {count(tables, 'table')}, schema up to date")
+        return Finding("Warehouse", State.BROKEN, f"{where}: {error.orig}", advice)
+    if revision == revisions()[-1]:
+        return Finding("Warehouse", State.OK, f"{where}, schema version {revision}")
+    if revision is None or revision in revisions():
+        return Finding("Warehouse", State.OK, where, "The next command brings its schema up to date.")
+    return Finding(
+        "Warehouse", State.BROKEN, f"{where}: schema version {revision} is newer", "Update this program."
+    )
 
 
 def _profile(settings: Settings) -> Finding:

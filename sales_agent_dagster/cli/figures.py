@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from sales_agent_dagster.domain.status import DONE, Status
+from sales_agent_dagster.warehouse.reports import BatchOverview
 from sales_agent_dagster.warehouse.schema import (
     STAGE_TABLES,
     analyzed_leads,
@@ -20,7 +21,6 @@ from sales_agent_dagster.warehouse.schema import (
     enriched_leads,
     imported_leads,
     lead_batches,
-    lead_files,
     qualified_leads,
     rejected_rows,
     resolved_leads,
@@ -95,55 +95,36 @@ class BatchProgress:
     """How far one batch is.
 
     Attributes:
-        row_count: data rows of the batch in its file.
-        statuses: per stage table, leads by status.
+        expected: leads that every stage has in the end, as far as is known yet.
+        rows: rows by stage, in order of the flow.
     """
 
-    batch_id: str
-    file_name: str
-    row_count: int
-    rejected: int
-    statuses: dict[str, Counter[str]]
+    expected: int
+    rows: dict[str, int]
 
     @property
     def complete(self) -> bool:
         """True when every row is imported or rejected, and every stage has a row for every lead."""
-        imported = self.statuses["imported_leads"].total()
-        return imported + self.rejected == self.row_count and all(
-            statuses.total() == imported for statuses in self.statuses.values()
-        )
+        return set(self.rows.values()) == {self.expected}
 
 
-def batch_progress(connection: sa.Connection, batch_ids: Sequence[str] | None = None) -> list[BatchProgress]:
-    """Progress of the given batches, or of all, in order of registration."""
+def batch_progress(connection: sa.Connection, batch_id: str) -> BatchProgress:
+    """Progress of one batch, from its own rows only: cheap enough to ask while it runs."""
 
-    def chosen(query: sa.Select[Any], table: sa.Table) -> sa.Select[Any]:
-        return query if batch_ids is None else query.where(table.c.batch_id.in_(batch_ids))
+    def rows(table: sa.Table) -> int:
+        query = sa.select(sa.func.count()).select_from(table).where(table.c.batch_id == batch_id)
+        return connection.execute(query).scalar_one()
 
-    statuses: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
-    for table in STAGE_TABLES:
-        columns = (table.c.batch_id, table.c.status)
-        query = chosen(sa.select(*columns, sa.func.count()).group_by(*columns), table)
-        for batch_id, status, leads in connection.execute(query):
-            statuses[batch_id, table.name][status] = leads
-    key = rejected_rows.c.batch_id
-    query = chosen(sa.select(key, sa.func.count()).group_by(key), rejected_rows)
-    rejected = dict(connection.execute(query).tuples().all())
-    batches = (
-        sa.select(lead_batches.c.batch_id, lead_files.c.file_name, lead_batches.c.row_count)
-        .join_from(lead_batches, lead_files)
-        .order_by(lead_batches.c.batch_seq)
-    )
-    return [
-        BatchProgress(
-            batch_id,
-            file_name,
-            row_count,
-            rejected.get(batch_id, 0),
-            {table.name: statuses[batch_id, table.name] for table in STAGE_TABLES},
-        )
-        for batch_id, file_name, row_count in connection.execute(chosen(batches, lead_batches))
-    ]
+    total = connection.execute(
+        sa.select(lead_batches.c.row_count).where(lead_batches.c.batch_id == batch_id)
+    ).scalar_one()
+    return BatchProgress(total - rows(rejected_rows), {table.name: rows(table) for table in STAGE_TABLES})
+
+
+def progress_of(overview: BatchOverview) -> BatchProgress:
+    """Progress of a batch of which an overview is at hand."""
+    rows = {table.name: sum(overview.stages.get(table.name, {}).values()) for table in STAGE_TABLES}
+    return BatchProgress(overview.rows - overview.rejected, rows)
 
 
 @dataclass(frozen=True)

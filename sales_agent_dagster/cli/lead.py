@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import sqlalchemy as sa
+import orjson
 
 from sales_agent_dagster.cli.exits import ExitCode
 from sales_agent_dagster.cli.opening import open_warehouse
 from sales_agent_dagster.cli.terminal import complain, count, err, money, out, safe, say, table
 from sales_agent_dagster.settings import Settings
-from sales_agent_dagster.warehouse.reports import lead_history
-from sales_agent_dagster.warehouse.schema import campaign_messages, imported_leads
+from sales_agent_dagster.warehouse.reports import LeadMatch, find_leads, lead_history
 
 MATCHES_SHOWN = 20
 
@@ -26,42 +24,22 @@ def show_lead(settings: Settings, wanted: str, *, as_json: bool) -> ExitCode:
     """
     warehouse = open_warehouse(settings)
     with warehouse.reading() as connection:
-        found = find_leads(connection, wanted)
-        if len(found) != 1:
+        found = find_leads(connection, wanted, MATCHES_SHOWN + 1)
+        chosen = {match.lead_id for match in found}
+        if wanted in chosen:
+            chosen = {wanted}
+        if len(chosen) != 1:
             return _not_one(wanted, found)
-        lead_id = found[0].lead_id
-        history = lead_history(connection, lead_id)
-        messages = _messages(connection, lead_id)
+        history = lead_history(connection, chosen.pop())
     if as_json:
-        print(json.dumps({**history, "campaign_messages": messages}, default=str, indent=2))
+        print(orjson.dumps(history, default=str, option=orjson.OPT_INDENT_2).decode())
     else:
+        messages = history.pop("campaign_messages")
         _print_lead(history, messages)
     return ExitCode.OK
 
 
-def find_leads(connection: sa.Connection, wanted: str) -> Sequence[sa.Row[Any]]:
-    """Leads by exact id, else by start of id, else by part of company name, case ignored; a few."""
-    columns = (
-        imported_leads.c.lead_id,
-        imported_leads.c.company_name,
-        imported_leads.c.city,
-        imported_leads.c.state,
-        imported_leads.c.batch_id,
-    )
-    for fits in (
-        imported_leads.c.lead_id == wanted,
-        imported_leads.c.lead_id.startswith(wanted, autoescape=True),
-        imported_leads.c.company_name.icontains(wanted, autoescape=True),
-    ):
-        query = (
-            sa.select(*columns).where(fits).order_by(imported_leads.c.company_name, imported_leads.c.lead_id)
-        )
-        if found := connection.execute(query.limit(MATCHES_SHOWN + 1)).all():
-            return found
-    return []
-
-
-def _not_one(wanted: str, found: Sequence[sa.Row[Any]]) -> ExitCode:
+def _not_one(wanted: str, found: Sequence[LeadMatch]) -> ExitCode:
     if not found:
         complain(f"No lead's id starts with, and no company name contains, {safe(wanted)!r}.")
         return ExitCode.FAILED
@@ -74,16 +52,6 @@ def _not_one(wanted: str, found: Sequence[sa.Row[Any]]) -> ExitCode:
     ]
     err().print(table(["lead_id", "Company", "Place", "Batch"], rows))
     return ExitCode.USAGE
-
-
-def _messages(connection: sa.Connection, lead_id: str) -> list[dict[str, Any]]:
-    shown = campaign_messages.c
-    query = (
-        sa.select(shown.channel, shown.variant, shown.subject, shown.body, shown.fact_ids)
-        .where(shown.lead_id == lead_id)
-        .order_by(shown.channel, shown.variant)
-    )
-    return [dict(row) for row in connection.execute(query).mappings()]
 
 
 def _print_lead(history: Mapping[str, Mapping[str, Any]], messages: Sequence[Mapping[str, Any]]) -> None:

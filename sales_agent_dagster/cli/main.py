@@ -112,10 +112,10 @@ def query(
     limit: Annotated[int, typer.Option(min=1, help="Print at most this many rows.")] = 1000,
 ) -> None:
     """Ask the tables. Read-only: nothing can be changed."""
-    from sales_agent_dagster.cli.query import run_query
+    from sales_agent_dagster.cli.query import print_query
     from sales_agent_dagster.settings import load_settings
 
-    raise typer.Exit(run_query(load_settings(), sql, output.value, limit))
+    raise typer.Exit(print_query(load_settings(), sql, output.value, limit))
 
 
 @app.command()

@@ -40,7 +40,7 @@ def showing_progress(warehouse: Warehouse, batch_id: str) -> Iterator[None]:
 
     def read() -> BatchProgress:
         with warehouse.reading() as connection:
-            return batch_progress(connection, [batch_id])[0]
+            return batch_progress(connection, batch_id)
 
     def poll() -> None:
         while not stop.wait(POLL_SECONDS):
@@ -57,11 +57,6 @@ def showing_progress(warehouse: Warehouse, batch_id: str) -> Iterator[None]:
         stop.set()
         watcher.join()
         display.close(read())
-
-
-def _expected(now: BatchProgress) -> int:
-    """Rows that each stage will have in the end, as far as is known yet."""
-    return now.row_count - now.rejected
 
 
 class _Bars:
@@ -85,11 +80,11 @@ class _Bars:
     def update(self, now: BatchProgress) -> None:
         previous_done = True
         for stage, task in self._tasks.items():
-            rows = now.statuses[stage].total()
+            rows = now.rows[stage]
             if previous_done and not self._progress.tasks[task].started:
                 self._progress.start_task(task)
-            self._progress.update(task, completed=rows, total=_expected(now))
-            previous_done = rows >= _expected(now)
+            self._progress.update(task, completed=rows, total=now.expected)
+            previous_done = rows >= now.expected
 
     def close(self, last: BatchProgress) -> None:
         self.update(last)
@@ -103,15 +98,15 @@ class _Lines:
         self._said: set[str] = set()
 
     def update(self, now: BatchProgress) -> None:
-        for stage, statuses in now.statuses.items():
-            if stage not in self._said and statuses.total() >= _expected(now):
+        for stage, rows in now.rows.items():
+            if stage not in self._said and rows >= now.expected:
                 self._say(stage, now)
 
     def close(self, last: BatchProgress) -> None:
-        for stage in last.statuses:
+        for stage in last.rows:
             if stage not in self._said:
                 self._say(stage, last)
 
     def _say(self, stage: str, now: BatchProgress) -> None:
         self._said.add(stage)
-        say(f"{stage:<{NAME_WIDTH}}  {now.statuses[stage].total():,} of {_expected(now):,} rows", indent=2)
+        say(f"{stage:<{NAME_WIDTH}}  {now.rows[stage]:,} of {now.expected:,} rows", indent=2)

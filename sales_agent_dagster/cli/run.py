@@ -23,6 +23,9 @@ from sales_agent_dagster.settings import Settings
 from sales_agent_dagster.stages.intake.register import Registration, register_file
 from sales_agent_dagster.warehouse.database import Warehouse
 
+SUFFIXES = frozenset({".csv", ".tsv", ".txt"})
+"""Files that are taken from a folder; any file may be named by itself."""
+
 
 @dataclass
 class FileRun:
@@ -74,7 +77,7 @@ def expand(patterns: Iterable[Path]) -> list[Path]:
     missing = []
     for pattern in patterns:
         if pattern.is_dir():
-            matches = sorted(path for path in pattern.iterdir() if path.suffix.lower() == ".csv")
+            matches = sorted(path for path in pattern.iterdir() if path.suffix.lower() in SUFFIXES)
         elif pattern.exists():
             matches = [pattern]
         else:
@@ -98,7 +101,7 @@ def run_file(settings: Settings, warehouse: Warehouse, file: Path) -> FileRun:
     if registration.outcome == "quarantined":
         complain(f"quarantined, not imported. {registration.reason}")
         return run
-    pending = unfinished(warehouse, registration.batch_ids)
+    pending = unfinished(settings, warehouse, registration.batch_ids)
     if registration.outcome == "known":
         say(registration.reason or "", indent=2)
         if pending:
@@ -108,6 +111,13 @@ def run_file(settings: Settings, warehouse: Warehouse, file: Path) -> FileRun:
     run.wall_seconds = time.perf_counter() - clock
     _print_outcome(warehouse, run)
     return run
+
+
+def unfinished(settings: Settings, warehouse: Warehouse, batch_ids: Sequence[str]) -> list[str]:
+    """Those batches that lack rows, or whose rows an edit of the profile or a new engine outdated."""
+    with warehouse.reading() as connection:
+        complete = {batch_id for batch_id in batch_ids if batch_progress(connection, batch_id).complete}
+    return [batch_id for batch_id in batch_ids if batch_id not in complete]
 
 
 def _run_batch(settings: Settings, warehouse: Warehouse, run: FileRun, batch_id: str) -> None:

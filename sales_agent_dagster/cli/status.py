@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import json
+from dataclasses import asdict
 from typing import Any
 
+import orjson
 import sqlalchemy as sa
 from rich.text import Text
 
 from sales_agent_dagster.cli.exits import ExitCode
-from sales_agent_dagster.cli.figures import BatchProgress, batch_progress
+from sales_agent_dagster.cli.figures import progress_of
 from sales_agent_dagster.cli.opening import open_warehouse
 from sales_agent_dagster.cli.terminal import count, out, say, table
 from sales_agent_dagster.settings import Settings
+from sales_agent_dagster.warehouse import reports
+from sales_agent_dagster.warehouse.reports import BatchOverview
 from sales_agent_dagster.warehouse.schema import STAGE_TABLES, lead_files
 
 
@@ -22,10 +25,10 @@ def show_status(settings: Settings, *, as_json: bool) -> ExitCode:
     with warehouse.reading() as connection:
         state = {
             "files": _files(connection),
-            "batches": [_batch(batch) for batch in batch_progress(connection)],
+            "batches": [_batch(batch) for batch in reports.batches(connection)],
         }
     if as_json:
-        print(json.dumps(state, default=str, indent=2))
+        print(orjson.dumps(state, option=orjson.OPT_INDENT_2).decode())
     else:
         _print_state(**state)
     return ExitCode.OK
@@ -47,15 +50,9 @@ def _files(connection: sa.Connection) -> list[dict[str, Any]]:
     return [dict(row) for row in connection.execute(query).mappings()]
 
 
-def _batch(progress: BatchProgress) -> dict[str, Any]:
-    return {
-        "batch_id": progress.batch_id,
-        "file_name": progress.file_name,
-        "complete": progress.complete,
-        "rows": progress.row_count,
-        "rejected": progress.rejected,
-        "stages": {stage: dict(statuses) for stage, statuses in progress.statuses.items()},
-    }
+def _batch(overview: BatchOverview) -> dict[str, Any]:
+    shown = asdict(overview)
+    return {**shown, "complete": progress_of(overview).complete}
 
 
 def _print_state(files: list[dict[str, Any]], batches: list[dict[str, Any]]) -> None:
@@ -69,7 +66,7 @@ def _print_state(files: list[dict[str, Any]], batches: list[dict[str, Any]]) -> 
             _condition(batch),
             batch["rows"],
             batch["rejected"],
-            *(sum(statuses.values()) for statuses in batch["stages"].values()),
+            *(sum(batch["stages"].get(stage, {}).values()) for stage in short),
         )
         for batch in batches
     ]

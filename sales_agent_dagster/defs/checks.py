@@ -3,23 +3,63 @@
 A step, not a check each: what a step costs in Dagster is more than what most rules cost.
 """
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+import inspect
+from collections.abc import Iterator
 
 import dagster as dg
+import sqlalchemy as sa
 
 from sales_agent_dagster.defs.failures import RETRY_TRANSIENT, only_transient_retried
 from sales_agent_dagster.defs.partitions import LEAD_BATCHES
 from sales_agent_dagster.defs.resources import RESOURCE_KEYS, stage_context
 from sales_agent_dagster.settings import CheckSettings, Enforcement
-from sales_agent_dagster.stages.base import Stage
-from sales_agent_dagster.stages.quality import RULES, CheckOutcome, Rule, Subject
-from sales_agent_dagster.warehouse.schema import STAGE_TABLES
+from sales_agent_dagster.stages.base import StageContext
+from sales_agent_dagster.stages.quality import RULES, CheckOutcome, Subject
 
 
-def build_checks(enforcement: CheckSettings, agents: Mapping[str, str | None]) -> list[dg.AssetChecksDefinition]:
-    """The checks of every asset.
+def asset_checks(
+    stage_table: sa.Table, agent: str | None, enforcement: CheckSettings
+) -> dg.AssetChecksDefinition:
+    """All checks of one asset as one step.
 
-    A failed rule that settings set to ``block`` is an ERROR and stops the assets below; one set to
+    A failed rule that ``enforcement`` sets to ``block`` is an ERROR and stops the assets below; one set to
     ``warn`` is shown as a WARN and stops nothing.
     """
+    name, rules = stage_table.name, RULES[stage_table.name]
+    blocking = {rule: getattr(enforcement, rule) is Enforcement.BLOCK for rule in rules}
+
+    @dg.multi_asset_check(
+        name=f"check_{name}",
+        specs=[
+            dg.AssetCheckSpec(
+                rule,
+                asset=name,
+                description=inspect.getdoc(function),
+                blocking=blocking[rule],
+                partitions_def=LEAD_BATCHES,
+            )
+            for rule, function in rules.items()
+        ],
+        required_resource_keys=RESOURCE_KEYS,
+        retry_policy=RETRY_TRANSIENT,
+    )
+    def check(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
+        with only_transient_retried():
+            outcomes = _judge(stage_context(context), stage_table, agent)
+        for rule, outcome in outcomes.items():
+            yield dg.AssetCheckResult(
+                check_name=rule,
+                asset_key=name,
+                passed=outcome.passed,
+                severity=dg.AssetCheckSeverity.ERROR if blocking[rule] else dg.AssetCheckSeverity.WARN,
+                description=outcome.description,
+                metadata=outcome.metadata,
+            )
+
+    return check
+
+
+def _judge(work: StageContext, table: sa.Table, agent: str | None) -> dict[str, CheckOutcome]:
+    with work.warehouse.reading() as connection:
+        subject = Subject(connection, table, work.batch_id, work.settings, agent)
+        return {name: rule(subject) for name, rule in RULES[table.name].items()}

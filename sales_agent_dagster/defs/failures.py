@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import dagster as dg
 
@@ -16,6 +17,13 @@ from sales_agent_dagster.domain.errors import TransientError
 RETRY_TRANSIENT = dg.RetryPolicy(
     max_retries=3, delay=0.5, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS
 )
+MESSAGE_CHARACTERS = 500
+
+_FAILURE_EVENTS = {
+    dg.DagsterEventType.STEP_FAILURE,
+    dg.DagsterEventType.RUN_FAILURE,
+    dg.DagsterEventType.ASSET_CHECK_EVALUATION,
+}
 
 
 @contextmanager
@@ -32,3 +40,49 @@ def only_transient_retried() -> Iterator[None]:
         raise
     except Exception as error:
         raise dg.Failure(f"{type(error).__name__}: {error}", allow_retries=False) from error
+
+
+@dataclass(frozen=True, slots=True)
+class StepFailure:
+    """Why a step of a run failed, for a person."""
+
+    step: str
+    message: str
+
+
+def run_failures(instance: dg.DagsterInstance, run_id: str) -> tuple[StepFailure, ...]:
+    """Every failed step of a run with its own reason; the run's when no step got as far as failing.
+
+    A step that failed because of its checks is told by the checks' descriptions.
+    """
+    entries = instance.all_logs(run_id, of_type=_FAILURE_EVENTS)
+    events = [entry.dagster_event for entry in entries if entry.dagster_event]
+    checks: dict[str, list[str]] = {}
+    for event in events:
+        if event.event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+            evaluation = event.asset_check_evaluation_data
+            if not evaluation.passed and evaluation.severity is dg.AssetCheckSeverity.ERROR:
+                reason = f"{evaluation.check_name} failed: {evaluation.description}"
+                checks.setdefault(str(event.step_key), []).append(reason)
+    failed = [event for event in events if event.event_type is dg.DagsterEventType.STEP_FAILURE]
+    if failed:
+        return tuple(
+            StepFailure(str(event.step_key), " ".join(checks.get(str(event.step_key), [])) or _reason(event))
+            for event in failed
+        )
+    ended = [event for event in events if event.event_type is dg.DagsterEventType.RUN_FAILURE]
+    return tuple(StepFailure("run", _shortened(event.message or "")) for event in ended)
+
+
+def _reason(event: dg.DagsterEvent) -> str:
+    data = event.step_failure_data
+    if data.user_failure_data and data.user_failure_data.description:
+        return _shortened(data.user_failure_data.description)
+    error = data.error
+    while error and error.cause:
+        error = error.cause
+    return _shortened(error.message if error else "no reason recorded")
+
+
+def _shortened(text: str) -> str:
+    return " ".join(text.split())[:MESSAGE_CHARACTERS]

@@ -50,12 +50,20 @@ _PHONE = re.compile(r"(?<![\w.])\+?(?:\d[ ().-]{0,2}){10,15}(?!\w)")
 
 
 def materialization(
-    work: StageContext, table: sa.Table, agent: str | None = None
+    work: StageContext,
+    table: sa.Table,
+    *,
+    agent: str | None = None,
+    figures: Mapping[str, int] | None = None,
 ) -> dg.MaterializeResult[Any]:
-    """Describe the table's rows of the batch; ``agent`` is the SLA table's key of the agent behind them.
+    """Describe the table's rows of the batch.
 
     The data version is the hash of the rows' input hashes: an unchanged re-run keeps it, so Dagster does
     not call the assets below it stale.
+
+    Args:
+        agent: the SLA table's key of the agent behind the rows; None when there is none.
+        figures: counts that only the step knows.
     """
     with work.warehouse.reading() as connection:
         report = stage_report(connection, table, work.batch_id)
@@ -68,13 +76,14 @@ def materialization(
         "dagster/partition_row_count": report.rows,
         "work": f"{computed} computed, {report.rows - computed} current",
         "computed": computed,
+        **(figures or {}),
         **{f"status/{status}": count for status, count in sorted(report.statuses.items())},
         **_engine_metadata(table, report),
         "preview": preview_table(table, rows),
     }
-    if agent and report.latency_p50_ms is not None and report.latency_p95_ms is not None:
-        metadata["latency_p50_ms"] = float(report.latency_p50_ms)
-        metadata["latency_p95_ms"] = float(report.latency_p95_ms)
+    if agent:
+        metadata["latency_p50_ms"] = report.latency_p50_ms
+        metadata["latency_p95_ms"] = report.latency_p95_ms
     if plots:
         metadata["plots"] = dg.MetadataValue.md("\n\n".join(plots))
     version = dg.DataVersion(content_hash(sorted(hashes)))
@@ -108,7 +117,7 @@ def _cell(name: str, value: Any) -> str | int | float | bool | None:
 def _engine_metadata(table: sa.Table, report: StageReport) -> dict[str, Any]:
     if "engine" not in table.columns:
         return {}
-    return {"engine": ", ".join(sorted(report.engines)), "cost_usd": float(report.cost_usd)}
+    return {"engine": ", ".join(sorted(report.engines)), "cost_usd": report.cost_usd}
 
 
 def _plots(
@@ -116,15 +125,10 @@ def _plots(
 ) -> list[str]:
     plots = []
     if column := SCORE_COLUMNS.get(table.name):
-        scores = _numbers(column_values(connection, table, work.batch_id, column))
+        scores = column_values(connection, table, work.batch_id, column)
         plots += [score_histogram(column, scores)] if scores else []
-    p50, p95 = report.latency_p50_ms, report.latency_p95_ms
-    if agent and p50 is not None and p95 is not None and p95 >= NOTICEABLE_MS:
+    if agent and report.latency_p95_ms >= NOTICEABLE_MS:
         sla: Sla = getattr(work.settings.sla, agent)
-        latencies = _numbers(column_values(connection, table, work.batch_id, "latency_ms"))
-        plots.append(latency_histogram([value for value in latencies if value > 0], p50, p95, sla))
+        latencies = [ms for ms in column_values(connection, table, work.batch_id, "latency_ms") if ms > 0]
+        plots.append(latency_histogram(latencies, report.latency_p50_ms, report.latency_p95_ms, sla))
     return plots
-
-
-def _numbers(values: Sequence[Any]) -> list[float]:
-    return [float(value) for value in values if value is not None]

@@ -6,7 +6,7 @@ Belongs here: metadata from the definition. Metadata of one run's rows is in ``m
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,40 @@ import dagster as dg
 import sqlalchemy as sa
 
 from sales_agent_dagster.defs.lineage import COLUMN_LINEAGE
+from sales_agent_dagster.domain.hashing import content_hash
+from sales_agent_dagster.inference.engine import Prompt
 from sales_agent_dagster.settings import PROJECT_ROOT
+from sales_agent_dagster.warehouse.schema import STAGE_TABLES
+
+GROUP = "lead_pipeline"
+OWNERS = ["team:revops"]
+
+
+def presentation(
+    table: sa.Table,
+    source: Any,
+    version: str,
+    description: str,
+    *,
+    kinds: Collection[str] = ("python",),
+    prompt: Prompt | None = None,
+) -> dict[str, Any]:
+    """Arguments that every asset decorator takes, for the asset that writes ``table``.
+
+    Args:
+        source: class or function that computes the rows.
+        version: of its rules. With the prompt's it makes the code version: when either changes, Dagster
+            shows the asset and everything below as stale.
+    """
+    return {
+        "group_name": GROUP,
+        "owners": OWNERS,
+        "kinds": set(kinds),
+        "tags": {"pipeline/step": f"{[known.name for known in STAGE_TABLES].index(table.name) + 1}"},
+        "description": inspect.cleandoc(description),
+        "code_version": content_hash(version, prompt.version if prompt else None)[:12],
+        "metadata": definition_metadata(table, source),
+    }
 
 
 def definition_metadata(table: sa.Table, source: Any) -> dict[str, Any]:
@@ -56,7 +89,9 @@ def column_lineage(sources: Mapping[str, tuple[str, ...]]) -> dg.TableColumnLine
     return dg.TableColumnLineage(
         {
             column: [
-                dg.TableColumnDep(asset_key=dg.AssetKey(name.partition(".")[0]), column_name=name.partition(".")[2])
+                dg.TableColumnDep(
+                    asset_key=dg.AssetKey(name.partition(".")[0]), column_name=name.partition(".")[2]
+                )
                 for name in names
             ]
             for column, names in sources.items()

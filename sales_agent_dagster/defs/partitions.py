@@ -6,3 +6,6 @@ import dagster as dg
 
 LEAD_BATCHES = dg.DynamicPartitionsDefinition(name="lead_batches")
 """Keys are ``lead_batches.batch_id``. The incoming-files sensor and ``run.materialize_batch`` add them."""
+
+PARTITION_TAG = "dagster/partition"
+"""Dagster's run tag for the partition key."""

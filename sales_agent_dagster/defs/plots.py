@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 INCHES = (4.5, 2.4)
 DPI = 80
+FRAME = (0.12, 0.2, 0.86, 0.66)
+"""Left, bottom, width, height of the plot in the picture. Fixed: fitting it draws everything twice."""
+
 BAR_COLOR = "#4f43dd"
 LIMIT_COLOR = "#d24141"
 SCORE_BIN = 5
@@ -54,9 +57,9 @@ def _image(title: str, draw: Callable[[Axes], None]) -> str:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=INCHES, dpi=DPI, layout="tight")
+    figure = Figure(figsize=INCHES, dpi=DPI)
     FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
+    axes = figure.add_axes(FRAME)
     draw(axes)
     axes.set_title(title, fontsize=10)
     axes.set_ylabel("leads")

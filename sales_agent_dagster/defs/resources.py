@@ -26,8 +26,11 @@ class WarehouseResource(dg.ConfigurableResource[Warehouse]):
     settings: dg.ResourceDependency[Settings]
 
     def create_resource(self, context: dg.InitResourceContext) -> Warehouse:
-        """Open the warehouse and bring its schema to the newest version."""
-        return open_warehouse(self.settings)
+        """Open the warehouse, making ``settings.home``, and bring its schema to the newest version."""
+        self.settings.home.mkdir(parents=True, exist_ok=True)
+        warehouse = Warehouse(self.settings.warehouse_url.get_secret_value())
+        warehouse.migrate()
+        return warehouse
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Warehouse]:
@@ -36,7 +39,7 @@ class WarehouseResource(dg.ConfigurableResource[Warehouse]):
         try:
             yield warehouse
         finally:
-            warehouse.engine.dispose()
+            warehouse.dispose()
 
 
 class ProfileResource(dg.ConfigurableResource[Profile]):
@@ -55,14 +58,6 @@ class EngineResource(dg.ConfigurableResource[Engine]):
     def create_resource(self, context: dg.InitResourceContext) -> Engine:
         """The engine that ``settings.engine`` names."""
         return ScorecardEngine()
-
-
-def open_warehouse(settings: Settings) -> Warehouse:
-    """The warehouse of these settings with its schema up to date; makes ``settings.home``."""
-    settings.home.mkdir(parents=True, exist_ok=True)
-    warehouse = Warehouse(settings.warehouse_url.get_secret_value())
-    warehouse.migrate()
-    return warehouse
 
 
 def build_resources(

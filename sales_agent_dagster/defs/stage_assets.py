@@ -3,7 +3,7 @@
 Belongs here: the shape of an asset's steps. Does not belong here: which assets there are (``assets.py``).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import dagster as dg
@@ -11,9 +11,13 @@ from pydantic import Field
 
 from sales_agent_dagster.defs.failures import RETRY_TRANSIENT, only_transient_retried
 from sales_agent_dagster.defs.materialization import materialization
+from sales_agent_dagster.defs.metadata import presentation
 from sales_agent_dagster.defs.partitions import LEAD_BATCHES
 from sales_agent_dagster.defs.resources import RESOURCE_KEYS, stage_context
+from sales_agent_dagster.inference.engine import Prompt
 from sales_agent_dagster.stages.base import Stage
+from sales_agent_dagster.stages.imported import IMPORT_VERSION, import_batch
+from sales_agent_dagster.warehouse.schema import imported_leads
 
 
 class ChunkConfig(dg.Config):
@@ -24,7 +28,29 @@ class ChunkConfig(dg.Config):
     )
 
 
-def stage_asset(stage: Stage, presentation: Mapping[str, Any]) -> dg.AssetsDefinition:
+def import_asset(description: str) -> dg.AssetsDefinition:
+    """``imported_leads``: the batch's rows of the archived file."""
+
+    @dg.asset(
+        name=imported_leads.name,
+        partitions_def=LEAD_BATCHES,
+        retry_policy=RETRY_TRANSIENT,
+        required_resource_keys=RESOURCE_KEYS,
+        **presentation(imported_leads, import_batch, IMPORT_VERSION, description),
+    )
+    def run_import(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
+        work = stage_context(context)
+        with only_transient_retried():
+            summary = import_batch(work)
+            figures = {"rows_in_file": summary.rows, "rejected": summary.rejected}
+            return materialization(work, imported_leads, figures=figures)
+
+    return run_import
+
+
+def stage_asset(
+    stage: Stage, description: str, freshness_policy: dg.FreshnessPolicy | None = None
+) -> dg.AssetsDefinition:
     """One step that runs the whole stage; for stages that do not ask an engine."""
 
     @dg.asset(
@@ -33,7 +59,8 @@ def stage_asset(stage: Stage, presentation: Mapping[str, Any]) -> dg.AssetsDefin
         partitions_def=LEAD_BATCHES,
         retry_policy=RETRY_TRANSIENT,
         required_resource_keys=RESOURCE_KEYS,
-        **presentation,
+        freshness_policy=freshness_policy,
+        **presentation(stage.table, type(stage), stage.version, description),
     )
     async def run_stage(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
         work = stage_context(context)
@@ -44,7 +71,7 @@ def stage_asset(stage: Stage, presentation: Mapping[str, Any]) -> dg.AssetsDefin
     return run_stage
 
 
-def agent_asset(stage: Stage, presentation: Mapping[str, Any]) -> dg.AssetsDefinition:
+def agent_asset(stage: Stage, prompt: Prompt, description: str) -> dg.AssetsDefinition:
     """A graph: plan the chunks, invoke the agent over each, report.
 
     A chunk is retried alone when it meets a ``TransientError``. A batch whose rows are all current has
@@ -57,7 +84,9 @@ def agent_asset(stage: Stage, presentation: Mapping[str, Any]) -> dg.AssetsDefin
         name=stage.name,
         ins={"upstream": dg.AssetIn(key=stage.upstream, dagster_type=dg.Nothing)},
         partitions_def=LEAD_BATCHES,
-        **presentation,
+        **presentation(
+            stage.table, type(stage), stage.version, description, kinds=("python", "langgraph"), prompt=prompt
+        ),
     )
     def agent_graph(upstream: Any) -> Any:
         chunks = plan.alias("plan")(upstream)
@@ -111,6 +140,6 @@ def _report_op(stage: Stage) -> dg.OpDefinition:
     )
     def report(context: dg.OpExecutionContext) -> dg.MaterializeResult[Any]:
         with only_transient_retried():
-            return materialization(stage_context(context), stage.table, stage.agent)
+            return materialization(stage_context(context), stage.table, agent=stage.agent)
 
     return report

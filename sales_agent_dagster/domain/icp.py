@@ -107,13 +107,22 @@ class LeadFeatures:
     @cached_property
     def trades(self) -> tuple[str, ...]:
         """Every trade seen: named ones and those of the brands; of the industry when there is neither."""
-        seen = in_trade_order((*self.named_trades, *trades_of_brands(self.brands)))
-        return seen or trades_in(self.industry)
+        return _all_trades(self.named_trades, self.brands, self.industry)
 
-    @cached_property
+    @property
     def makers(self) -> tuple[str, ...]:
         """Distinct manufacturers; product lines of one maker count once."""
-        return tuple(dict.fromkeys(maker_of(brand) for brand in self.brands))
+        return _makers(self.brands)
+
+
+@lru_cache(maxsize=16384)
+def _all_trades(named: tuple[str, ...], brands: tuple[str, ...], industry: str | None) -> tuple[str, ...]:
+    return in_trade_order((*named, *trades_of_brands(brands))) or trades_in(industry)
+
+
+@lru_cache(maxsize=16384)
+def _makers(brands: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(maker_of(brand) for brand in brands))
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,6 +273,7 @@ def o_and_m(lead: LeadFeatures, elite: bool) -> Dimension:
     return Dimension(25.0, "no service work named", 0.0)
 
 
+_SIGNALS = tuple(Signals.model_fields)
 _SIGNAL_RULES: dict[str, Callable[[LeadFeatures], str | None]] = {
     "own_website": lambda lead: "has its own website" if lead.website == "own" else None,
     "reachable_email": lambda lead: "has an e-mail address" if lead.has_email else None,
@@ -281,20 +291,20 @@ _SIGNAL_RULES: dict[str, Callable[[LeadFeatures], str | None]] = {
 def signals_of(lead: LeadFeatures, icp: Icp) -> dict[str, tuple[float, str]]:
     """Points and evidence of every signal that the lead shows and the profile gives points for."""
     shown = {name: evidence for name, rule in _SIGNAL_RULES.items() if (evidence := rule(lead))}
-    wanted = _canonical_names(tuple(icp.target_oems))
-    brand = next((brand for brand in lead.brands if brand in wanted or maker_of(brand) in wanted), None)
+    brand = _target_brand(lead.brands, tuple(icp.target_oems))
     if brand:
         shown["target_oem"] = f"carries {brand}"
     trade = next((trade for trade in lead.trades if trade in icp.target_trades), None)
     if trade:
         shown["target_trade"] = f"works in {trade}"
-    points = {name: getattr(icp.signals, name) for name in Signals.model_fields if name in shown}
+    points = {name: getattr(icp.signals, name) for name in _SIGNALS if name in shown}
     return {name: (value, shown[name]) for name, value in points.items() if value}
 
 
-@lru_cache(maxsize=32)
-def _canonical_names(brands: tuple[str, ...]) -> frozenset[str]:
-    return frozenset(canonical(brand) or brand for brand in brands)
+@lru_cache(maxsize=16384)
+def _target_brand(brands: tuple[str, ...], targets: tuple[str, ...]) -> str | None:
+    wanted = {canonical(target) or target for target in targets}
+    return next((brand for brand in brands if brand in wanted or maker_of(brand) in wanted), None)
 
 
 def _confidence(lead: LeadFeatures, dimensions: Mapping[str, Dimension], icp: Icp) -> float:

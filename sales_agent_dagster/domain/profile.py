@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from sales_agent_dagster.domain.errors import ConfigurationError
 from sales_agent_dagster.domain.hashing import content_hash
 from sales_agent_dagster.domain.tiers import Tier
+from sales_agent_dagster.domain.trades import TRADES
 
 Channel = Literal["email", "linkedin", "call"]
 
@@ -95,6 +96,14 @@ class Icp(_Section):
         default=None, description="OEM dealer tier of lists that do not say, such as Elite."
     )
     rubric: str = Field(min_length=20, max_length=4000, description="What a model is told to judge by.")
+
+    @field_validator("target_trades")
+    @classmethod
+    def _known_trades(cls, trades: list[str]) -> list[str]:
+        unknown = [trade for trade in trades if trade not in TRADES]
+        if unknown:
+            raise ValueError(f"unknown: {', '.join(unknown)}; known trades are {', '.join(TRADES)}")
+        return trades
 
 
 class Gates(_Section):

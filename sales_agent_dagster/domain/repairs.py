@@ -28,7 +28,7 @@ REPAIRS: dict[str, str] = {
     "email_invalid": "Flag: not an e-mail address; left out.",
     "email_from_website": "E-mail address found in the website column.",
     # Web.
-    "website_cleaned": "Web address repaired: scheme, case, port, tracking parameters or several in one cell.",
+    "website_cleaned": "Web address repaired: scheme, case, port, tracking, several in one cell.",
     "website_from_domain": "Website made from the domain the row states.",
     "website_invalid": "Flag: not a web address; left out.",
     "website_was_linkedin": "LinkedIn page found in the website column.",

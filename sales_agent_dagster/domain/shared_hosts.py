@@ -1,4 +1,4 @@
-"""Hosts and mail domains that many unrelated firms share, so that they say nothing about which firm it is.
+"""Hosts and mailboxes that many firms or people share: they do not say which one it is.
 
 Two kinds of shared host. On a *listing* host (directories, social networks, manufacturers' own sites)
 firms differ by path at most: it never identifies a firm. On a *tenant* host (site builders, dealer-site
@@ -13,13 +13,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 
-def _hosts(listing: str) -> frozenset[str]:
+def _words(listing: str) -> frozenset[str]:
     """The words of a listing whose ``#`` lines are comments."""
     lines = (line for line in listing.splitlines() if not line.lstrip().startswith("#"))
     return frozenset(" ".join(lines).split())
 
 
-_LISTING_HOSTS = _hosts(
+_LISTING_HOSTS = _words(
     """
     # Social networks, video, link pages.
     facebook.com fb.com fb.me instagram.com linkedin.com twitter.com x.com youtube.com youtu.be tiktok.com
@@ -48,7 +48,7 @@ _LISTING_HOSTS = _hosts(
     """
 )
 
-_TENANT_HOSTS = _hosts(
+_TENANT_HOSTS = _words(
     """
     # Dealer-site programmes.
     generacdealers.com
@@ -64,10 +64,10 @@ _TENANT_HOSTS = _hosts(
     """
 )
 
-_SERVICE_LABELS = _hosts("www www2 m mobile en es app blog shop store my sites site login")
+_SERVICE_LABELS = _words("www www2 m mobile en es app blog shop store my sites site login")
 """First labels that belong to the platform itself, not to a tenant."""
 
-_FREE_MAIL = _hosts(
+_FREE_MAIL = _words(
     """
     # Free mail anywhere.
     gmail.com googlemail.com yahoo.com ymail.com rocketmail.com hotmail.com outlook.com live.com msn.com
@@ -86,6 +86,13 @@ _FREE_MAIL = _hosts(
     hawaiiantel.net netscape.net netscape.com roadrunner.com shaw.ca telus.net rogers.com sympatico.ca
     bell.net videotron.ca
     """
+)
+
+_ROLE_MAILBOXES = _words(
+    "accounting accounts admin billing careers contact contactus customerservice dispatch email enquiries "
+    "estimates estimating evcharging generators hello help hr info inquiries jobs mail marketing noreply "
+    "office orders quote quotes reception sales scheduling service servicedesk solar support team "
+    "web webmaster"
 )
 
 
@@ -116,6 +123,12 @@ def tenant_host(host: str) -> str | None:
 def is_free_mail(domain: str) -> bool:
     """True when anybody can have an address at ``domain``: free mail, access providers' customer mail."""
     return any(parent in _FREE_MAIL for parent in _parents(domain))
+
+
+def is_role_mailbox(email: str) -> bool:
+    """True when the address is a function's, such as ``info@`` or ``sales@``, not a person's."""
+    local = email.strip().lower().rpartition("@")[0]
+    return local.replace(".", "").replace("-", "").replace("_", "") in _ROLE_MAILBOXES
 
 
 def _parents(host: str) -> Iterator[str]:

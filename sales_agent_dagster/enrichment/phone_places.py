@@ -9,12 +9,11 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from sales_agent_dagster.domain.us_places import STATES, state_of_name
+from sales_agent_dagster.domain.values.phone import TOLL_FREE
 
 _NANP_LENGTH = 12
 _PREFIX_LENGTH = 8
 """``+1``, area code and exchange: no geographic or time zone prefix of the North American plan is longer."""
-
-TOLL_FREE = frozenset({"800", "833", "844", "855", "866", "877", "888"})
 
 
 class PhonePlace(NamedTuple):

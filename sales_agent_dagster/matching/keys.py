@@ -3,23 +3,12 @@
 from __future__ import annotations
 
 from sales_agent_dagster.domain.name_core import name_aliases
-from sales_agent_dagster.domain.shared_hosts import is_free_mail, is_shared_host, tenant_host
+from sales_agent_dagster.domain.shared_hosts import is_free_mail, is_role_mailbox, is_shared_host, tenant_host
 from sales_agent_dagster.matching.base import Key, Record
 from sales_agent_dagster.matching.names import brand, distinctive
 
 KINDS = ("phone", "domain", "email", "name_place", "name", "brand")
 """Strongest first. ``name`` and ``brand`` never merge: they find what must be explained or linked."""
-
-# fmt: off
-ROLE_NAMES = frozenset(
-    {
-        "admin", "billing", "contact", "customerservice", "dispatch", "estimates", "hello", "help", "hr",
-        "info", "inquiries", "jobs", "mail", "marketing", "office", "orders", "quotes", "reception", "sales",
-        "service", "support", "team", "web", "webmaster",
-    }
-)
-# fmt: on
-"""Mailbox names that belong to a function, not to a person."""
 
 
 def site_of(host: str | None, domain: str | None, email: str | None) -> str | None:
@@ -36,11 +25,6 @@ def site_of(host: str | None, domain: str | None, email: str | None) -> str | No
     return mail_domain
 
 
-def is_role_address(email: str) -> bool:
-    """True for ``info@``, ``sales@`` and the like."""
-    return email.partition("@")[0] in ROLE_NAMES
-
-
 def keys_of(record: Record) -> tuple[Key, ...]:
     """All keys of a record, strongest kind first, without repeats."""
     keys = [Key("phone", phone) for phone in record.phones]
@@ -53,7 +37,7 @@ def keys_of(record: Record) -> tuple[Key, ...]:
 
 
 def _is_anybodys(email: str) -> bool:
-    return is_role_address(email) and is_free_mail(email.rpartition("@")[2])
+    return is_role_mailbox(email) and is_free_mail(email.rpartition("@")[2])
 
 
 def _name_keys(record: Record) -> list[Key]:

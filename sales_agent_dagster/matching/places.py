@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from sales_agent_dagster.domain.values.phone import TOLL_FREE
 from sales_agent_dagster.matching.base import Record
-
-_TOLL_FREE = frozenset({"800", "833", "844", "855", "866", "877", "888"})
 
 
 def area_code(phone: str) -> str | None:
     """Area code of an E.164 number of the North American plan; None when toll-free or from elsewhere."""
-    if not phone.startswith("+1") or len(phone) != 12 or phone[2:5] in _TOLL_FREE:
+    if not phone.startswith("+1") or len(phone) != 12 or phone[2:5] in TOLL_FREE:
         return None
     return phone[2:5]
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import NamedTuple
 
+from sales_agent_dagster.domain.shared_hosts import is_role_mailbox
 from sales_agent_dagster.matching.base import Key, Record
-from sales_agent_dagster.matching.keys import is_role_address
 from sales_agent_dagster.matching.names import branchless, brand, clearly_different, same_name
 from sales_agent_dagster.matching.places import place_conflict
 
@@ -40,7 +40,7 @@ def judge(key: Key, record: Record, other: Record, *, crowded: bool) -> Verdict 
 
     ``crowded`` says that many differently named leads share the key, so that it identifies nobody.
     """
-    if key.kind == "domain" or (key.kind == "email" and is_role_address(key.value)):
+    if key.kind == "domain" or (key.kind == "email" and is_role_mailbox(key.value)):
         return _judge_site(record, other, crowded=crowded)
     if key.kind in ("phone", "email"):
         return _judge_contact(record, other, crowded=crowded)

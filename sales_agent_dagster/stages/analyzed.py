@@ -18,6 +18,7 @@ from sales_agent_dagster.domain.hashing import content_hash
 from sales_agent_dagster.domain.oems import brand_dictionary, categories_of, parse_brands
 from sales_agent_dagster.domain.status import DONE, Status
 from sales_agent_dagster.domain.tiers import Tier
+from sales_agent_dagster.enrichment.phone_places import place_of_phone
 from sales_agent_dagster.inference.engine import NoAnswer
 from sales_agent_dagster.stages.base import LeadInput, LeadResult, Stage, StageContext
 from sales_agent_dagster.warehouse.schema import (
@@ -100,7 +101,7 @@ _STATE = sa.func.coalesce(enriched_leads.c.region_state, imported_leads.c.state)
 _COMPANY = (
     _STATE.label("state"),
     # Only where it is the last resort: else it would split the groups of the population.
-    sa.case((_STATE.is_(None), sa.func.substr(imported_leads.c.phone, 1, 5))).label("phone_prefix"),
+    sa.case((_STATE.is_(None), sa.func.substr(imported_leads.c.phone, 1, 8))).label("phone_prefix"),
     qualified_leads.c.score,
     sa.func.coalesce(enriched_leads.c.brands, resolved_leads.c.oems).label("brands"),
     sa.func.coalesce(enriched_leads.c.trades, qualified_leads.c.trades).label("trades"),
@@ -150,7 +151,11 @@ def _company(row: sa.RowMapping) -> Company:
 
 
 def _territory(row: sa.RowMapping) -> str:
-    return row["state"] or UNKNOWN
+    state, prefix = row["state"], row["phone_prefix"]
+    if state is None and prefix is not None:
+        # The line number says nothing about the place; 5555 makes the number whole again.
+        state = place_of_phone(f"{prefix}5555").state
+    return state or UNKNOWN
 
 
 def _input(row: sa.RowMapping, market: Market, line: Tier) -> LeadInput:

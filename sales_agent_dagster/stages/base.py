@@ -134,7 +134,9 @@ class Stage(ABC):
                     sa.select(self.table.c.lead_id, self.table.c.input_hash).where(
                         self.table.c.batch_id == context.batch_id
                     )
-                ).tuples()
+                )
+                .tuples()
+                .all()
             )
         hashes = self.hashes(context, inputs)
         todo = tuple(lead_id for lead_id, value in hashes.items() if stored.get(lead_id) != value)

@@ -40,7 +40,7 @@ def known_leads(connection: sa.Connection, keys: Iterable[Key], before: int | No
         values[kind].append(value)
     found: dict[tuple[int, int], dict[str, Any]] = {}
     for kind, of_kind in values.items():
-        for some in _chunks(sorted(of_kind)):
+        for some in chunked(sorted(of_kind)):
             for row in connection.execute(_candidates(kind, some, before)).mappings():
                 lead = dict(row)
                 found[lead.pop("resolve_seq"), lead.pop("record_no")] = lead
@@ -88,7 +88,7 @@ def known_companies(
     Each batch's rows sum up the batches before it, so the latest one says it all.
     """
     companies = {}
-    for some in _chunks(sorted(entity_ids)):
+    for some in chunked(sorted(entity_ids)):
         for row in connection.execute(_latest(some, before)).mappings():
             companies[row["entity_id"]] = {
                 "size": row["cluster_size"],
@@ -118,7 +118,8 @@ def _latest(entity_ids: Sequence[str], before: int | None) -> sa.Select[Any]:
     return sa.select(latest).where(latest.c.rank == 1)
 
 
-def _chunks(values: Sequence[str]) -> Iterator[list[str]]:
+def chunked(values: Sequence[str]) -> Iterator[list[str]]:
+    """``values`` in lists of at most ``LOOKUP_SIZE``."""
     rest = iter(values)
     while some := list(islice(rest, LOOKUP_SIZE)):
         yield some

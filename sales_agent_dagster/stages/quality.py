@@ -18,8 +18,6 @@ from sales_agent_dagster.settings import Settings, Sla
 from sales_agent_dagster.warehouse.reports import column_values, stage_report
 from sales_agent_dagster.warehouse.schema import (
     STAGE_TABLES,
-    campaign_messages,
-    campaigns,
     imported_leads,
     lead_batches,
     rejected_rows,
@@ -178,7 +176,9 @@ def _column_rules(table: sa.Table) -> dict[str, sa.ColumnElement[bool]]:
         if isinstance(column.type, sa.Double):
             # PostgreSQL holds NaN equal to itself, so it is recognised by its text.
             text = sa.func.lower(sa.cast(column, sa.Text))
-            rules[f"{column.name} is not a number"] = text.in_(("nan", "inf", "-inf", "infinity", "-infinity"))
+            rules[f"{column.name} is not a number"] = text.in_(
+                ("nan", "inf", "-inf", "infinity", "-infinity")
+            )
     return rules
 
 
@@ -220,29 +220,27 @@ def latency_sla(subject: Subject) -> CheckOutcome:
 
     Rows keep the latency of when they were computed; skipped ones have none.
     """
-    limits: Sla = getattr(subject.settings.sla, str(subject.agent))
+    agent = str(subject.agent)
+    limits: Sla = getattr(subject.settings.sla, agent)
     report = stage_report(subject.connection, subject.table, subject.batch_id)
-    measured = {"p50_ms": report.latency_p50_ms, "p95_ms": report.latency_p95_ms}
-    expected = {name: limit for name in measured if (limit := getattr(limits, name)) is not None}
-    actual = {name: float(value) for name, value in measured.items() if value is not None}
-    late = [name for name, limit in expected.items() if actual.get(name, 0.0) > limit]
-    told = ", ".join(f"{name.removesuffix('_ms')} {value:.1f} ms" for name, value in actual.items())
-    remedy = (
-        f" Too slow in {', '.join(late)}: make the engine faster, raise SALES_AGENT_SLA__"
-        f"{str(subject.agent).upper()}__{late[0].upper()}, or set SALES_AGENT_CHECKS__LATENCY_SLA=warn."
-    )
-    return CheckOutcome(
-        not late,
-        f"{told or 'No lead was computed'}.{remedy if late else ''}",
-        {"expected": {name: f"<= {limit:g}" for name, limit in expected.items()}, "actual": actual, **actual},
-    )
+    actual = {"p50_ms": report.latency_p50_ms, "p95_ms": report.latency_p95_ms}
+    expected = {name: limit for name in actual if (limit := getattr(limits, name)) is not None}
+    late = [name for name, limit in expected.items() if actual[name] > limit]
+    description = f"p50 {report.latency_p50_ms:.1f} ms, p95 {report.latency_p95_ms:.1f} ms per lead."
+    if late:
+        description += (
+            f" Over the limit: {', '.join(late)}. Use a faster engine, raise "
+            f"SALES_AGENT_SLA__{agent.upper()}__{late[0].upper()}, or set SALES_AGENT_CHECKS__LATENCY_SLA=warn."
+        )
+    limits_told = {name: f"<= {limit:g}" for name, limit in expected.items()}
+    return CheckOutcome(not late, description, {"expected": limits_told, "actual": actual, **actual})
 
 
 def cost_budget(subject: Subject) -> CheckOutcome:
     """All stages together have spent at most ``settings.batch_budget_usd`` on the batch so far."""
     limit = subject.settings.batch_budget_usd
     spent = {
-        table.name: float(stage_report(subject.connection, table, subject.batch_id).cost_usd)
+        table.name: stage_report(subject.connection, table, subject.batch_id).cost_usd
         for table in STAGE_TABLES
         if "cost_usd" in table.c
     }
@@ -260,15 +258,9 @@ def score_distribution(subject: Subject) -> CheckOutcome:
     From 20 scored leads on: at least 3 distinct scores, no single score for more than 90 % of the leads,
     and more than one tier. Fewer leads pass unjudged.
     """
-    rows = [
-        (score, tier)
-        for score, tier in zip(
-            column_values(subject.connection, subject.table, subject.batch_id, "score"),
-            column_values(subject.connection, subject.table, subject.batch_id, "tier"),
-            strict=True,
-        )
-        if score is not None
-    ]
+    score, tier = subject.table.c.score, subject.table.c.tier
+    query = sa.select(score, tier).where(subject.rows, score.is_not(None))
+    rows = subject.connection.execute(query).tuples().all()
     scores, tiers = Counter(score for score, _ in rows), Counter(tier for _, tier in rows)
     share = max(scores.values()) / len(rows) if rows else 0.0
     varied = len(scores) >= MIN_DISTINCT_SCORES and share <= MAX_SHARE_OF_ONE_SCORE and len(tiers) > 1
@@ -287,7 +279,7 @@ def score_distribution(subject: Subject) -> CheckOutcome:
 def icp_agreement(subject: Subject) -> CheckOutcome:
     """The ICP formula gives what the file states, within 0.1 for at least 90 % of the leads that state it."""
     values = column_values(subject.connection, subject.table, subject.batch_id, "icp_delta")
-    deltas = [abs(float(value)) for value in values if value is not None]
+    deltas = [abs(value) for value in values]
     # Differences of one-decimal numbers are not exact in binary.
     agreeing = sum(delta <= ICP_TOLERANCE + 1e-9 for delta in deltas)
     share = agreeing / len(deltas) if deltas else 1.0

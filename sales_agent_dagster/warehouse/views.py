@@ -176,8 +176,12 @@ STAGE_LATENCY = View(
     },
     # Nearest rank is the smallest value with at least p % of the values at or below it. In whole
     # numbers, because 0.95 * n is not exact in floating point.
-    "SELECT batch_id, stage_no, stage, engine, MAX(n), MIN(CASE WHEN 100 * place >= 50 * n THEN latency_ms END),"
-    " MIN(CASE WHEN 100 * place >= 95 * n THEN latency_ms END), MAX(latency_ms) FROM ("
+    """
+    SELECT batch_id, stage_no, stage, engine, MAX(n),
+        MIN(CASE WHEN 100 * place >= 50 * n THEN latency_ms END),
+        MIN(CASE WHEN 100 * place >= 95 * n THEN latency_ms END), MAX(latency_ms)
+    FROM (
+    """
     + _per_stage(
         """
         SELECT batch_id, {stage_no} AS stage_no, '{stage}' AS stage, engine, latency_ms,

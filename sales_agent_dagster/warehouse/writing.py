@@ -31,9 +31,8 @@ def upsert(connection: sa.Connection, table: sa.Table, rows: Rows) -> None:
         raise ValueError(f"{table.name} has no column {', '.join(sorted(map(str, unknown)))}")
     rows = _last_per_key(table, rows)
     write, converters = _WAYS[connection.dialect.name]
-    names, values = _converted(
-        table, [name for name in table.columns.keys() if name in given], rows, converters
-    )
+    present = [column.name for column in table.columns if column.name in given]
+    names, values = _converted(table, present, rows, converters)
     write(connection, table, names, values)
 
 

@@ -13,27 +13,32 @@ from sales_agent_dagster.domain.us_places import (
     state_of_name,
     state_of_zip,
 )
-from sales_agent_dagster.domain.values.text import is_missing, one_line
+from sales_agent_dagster.domain.values.text import is_missing, one_line, words
 
 _CARD_TEXT = re.compile(
-    r"^\s*(?:\d+(?:\.\d+)?\s*mi(?:les?)?\s*)?(?:\d+(?:\.\d+)?\s*\(\d*\)\s*)?\d(?:\.\d+)?\s*out of 5 stars?\.?\s*",
+    r"^\s*(?:\d+(?:\.\d+)?\s*mi(?:les?)?\s*)?(?:\d+(?:\.\d+)?\s*\(\d*\)\s*)?"
+    r"\d(?:\.\d+)?\s*out of 5 stars?\.?\s*",
     re.IGNORECASE,
 )
 _DISTANCE = re.compile(r"^\s*\d+(?:\.\d+)?\s*mi(?:les?)?(?:\s+away)?\s+(?=\d)", re.IGNORECASE)
 _ZIP = re.compile(r"'?(\d{5})(?:\.0|[-\s]?(\d{4}))?")
 _SHORT_ZIP = re.compile(r"'?(\d{3,4})(?:\.0|-(\d{4}))?")
-_TAIL = re.compile(r"(?:[,\s]\s*|^)([A-Za-z][A-Za-z .]*?)[.,]?\s+(\d{5})(?:-(\d{4}))?$")
+_TAIL = re.compile(r"(?:[,\s]\s*|^)([A-Za-z][A-Za-z .]*?)[.,]?\s+(\d{5}(?:-\d{4})?)$")
 _STATE_TAIL = re.compile(r",\s*([A-Za-z][A-Za-z .]*)$")
-_COUNTRY_TAIL = re.compile(r",?\s*(?:USA|U\.S\.A?\.?|United States(?: of America)?)\s*$", re.IGNORECASE)
+_COUNTRY_TAIL = re.compile(
+    r",?\s*\b(?:USA?|U\.S\.(?:A\.?)?|United States(?: of America)?)\s*(?:,?\s*(\d{5}(?:-\d{4})?))?\s*$",
+    re.IGNORECASE,
+)
 _US = frozenset({"", "us", "usa", "unitedstates", "unitedstatesofamerica", "america"})
 _WORDS_OF_NAME = re.compile(r"[^\W\d_]+(?:['\u2019.-][^\W\d_]+)*")
 
-_SUFFIXES = ["street", "avenue", "boulevard", "drive", "road", "lane", "court", "circle", "place", "parkway", "highway", "terrace", "trail", "way", "square", "loop", "turnpike", "pike", "suite"]
-_UNITS = frozenset(["unit", "suite", "ste", "apt", "apartment", "bldg", "building", "floor", "fl", "rm", "room", "lot"])
-_UNIT = re.compile(
-    r"(?:unit|suite|ste|apt|bldg|building|floor|room|lot)\.?\s+#?[a-z0-9]{1,4}\s+(?=\S)", re.IGNORECASE
+_SUFFIXES = words(
+    """
+    street avenue boulevard drive road lane court circle place parkway highway terrace trail way square
+    loop turnpike pike suite
+    """
 )
-_COMPASS_LETTER = re.compile(r"(?:[nsew]|[ns][ew]|[a-z])\.?\s+(?=\S{3,})", re.IGNORECASE)
+_UNITS = words("unit suite ste apt apartment bldg building floor fl rm room lot")
 
 
 @dataclass(slots=True)
@@ -50,10 +55,7 @@ class Address:
 
 
 def read_address(street: str, city: str, state: str, zip_code: str, country: str, whole: str = "") -> Address:
-    """The address from its cells.
-
-    Args:
-        whole: "street, city, state ZIP" in one cell; used for what the other cells lack.
+    """The address from its cells; ``whole`` is "street, city, state ZIP" in one, for what the others lack.
 
     A cut city is joined again, and street leftovers are moved out of it, only when the ZIP or the state
     knows the resulting city; otherwise the city stays and is flagged ``city_unconfirmed``.
@@ -90,13 +92,13 @@ def _distributed(
     street: str, city: str, state: str, zip_code: str, whole: str, address: Address
 ) -> tuple[str, str, str, str]:
     """Cells after taking apart those that hold more than one field."""
-    if whole and not city:
-        street, city, found_state, found_zip = _split_whole(whole) or (street or whole, "", "", "")
-        state, zip_code = state or found_state, zip_code or found_zip
+    together = whole or ("" if city or zip_code else street)
+    parts = _split_whole(together) if together else None
+    if parts and not (street and city and whole):
+        street = parts[0] if whole == together and not street or street == together else street
+        city, state, zip_code = city or parts[1], state or parts[2], zip_code or parts[3]
         address.repairs.append("address_split")
-    elif street and not city and not zip_code and (parts := _split_whole(street)):
-        street, city, state, zip_code = parts
-        address.repairs.append("address_split")
+    street = street or whole
     rest, found_state, found_zip = _place_tail(city)
     if rest != city:
         city, state, zip_code = rest, found_state or state, found_zip or zip_code
@@ -107,7 +109,7 @@ def _distributed(
 
 def _split_whole(text: str) -> tuple[str, str, str, str] | None:
     """``1 Main St, Springfield, IL 62701`` as street, city, state, ZIP; None when it has no such shape."""
-    rest, state, zip_code = _place_tail(_COUNTRY_TAIL.sub("", text))
+    rest, state, zip_code = _place_tail(text)
     street, comma, city = rest.rpartition(",")
     if not state or not comma or not street.strip() or not city.strip():
         return None
@@ -116,21 +118,21 @@ def _split_whole(text: str) -> tuple[str, str, str, str] | None:
 
 def _place_tail(text: str) -> tuple[str, str, str]:
     """``Springfield, SOUTH CAROLINA 29146`` as rest, state, ZIP; the text itself when it has no such tail."""
-    match = _TAIL.search(text)
+    domestic = _COUNTRY_TAIL.sub(lambda match: f" {match[1] or ''}", text).rstrip()
+    match = _TAIL.search(domestic)
     if match:
-        for words in _tails(match[1]):
-            state = _code(words)
+        for name in _tails(match[1]):
+            state = _code(name)
             if state:
-                rest = text[: match.start(1) + len(match[1]) - len(words)]
-                return rest.strip(" ,"), state, match[2] + (f"-{match[3]}" if match[3] else "")
-    match = _STATE_TAIL.search(text)
+                return domestic[: match.end(1) - len(name)].strip(" ,"), state, match[2]
+    match = _STATE_TAIL.search(domestic)
     state = _code(match[1]) if match else None
-    return (text[: match.start()].strip(" ,"), state, "") if match and state else (text, "", "")
+    return (domestic[: match.start()].strip(" ,"), state, "") if match and state else (text, "", "")
 
 
-def _tails(words: str) -> list[str]:
+def _tails(text: str) -> list[str]:
     """``a b c`` gives ``a b c``, ``b c``, ``c``: a state's name may have three words."""
-    parts = words.split(" ")[-3:]
+    parts = text.split(" ")[-3:]
     return [" ".join(parts[start:]) for start in range(len(parts))]
 
 

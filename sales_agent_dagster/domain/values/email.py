@@ -31,7 +31,7 @@ _INVALID = Emails(None, ("email_invalid",))
 
 
 def first_email(text: str) -> Emails:
-    """First valid address in a cell, lower case; several addresses, names and ``mailto:`` are allowed around it."""
+    """First valid address in a cell, lower case; others, names and ``mailto:`` may stand around it."""
     lower = text.lower()
     if _ADDRESS.fullmatch(lower) and _is_plausible(lower):
         return Emails(lower)

@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
-from sales_agent_dagster.domain.values.text import decode_entities
+from sales_agent_dagster.domain.values.text import decode_entities, words
 
 LEGAL_FORMS = {
     "LLC": "LLC", "L.L.C": "LLC", "INC": "Inc", "INCORPORATED": "Inc", "CORP": "Corp", "CORPORATION": "Corp",
@@ -32,8 +32,13 @@ _DBA = re.compile(
     r"(?:\(\s*|\b)(?:d\s*/\s*b\s*/\s*a|d\.\s?b\.\s?a\.?|dba|doing business as)\b[.:,)]*", re.IGNORECASE
 )
 
-_JUNK_WORDS = frozenset(
-    ["cookie", "cookies", "consent", "privacy", "preferences", "javascript", "captcha", "offering", "offerings", "untitled", "undefined", "loading", "lorem", "page", "forbidden", "denied", "directions", "dealer", "dealers", "locator", "details", "profile", "quote", "results", "login", "sign", "subscribe", "newsletter", "menu", "test", "asdf", "sample", "company", "name", "null", "nan", "captcha.", "menu.", "browser", "more"]
+_JUNK_WORDS = words(
+    """
+    cookie cookies consent privacy preferences javascript captcha offering offerings untitled undefined
+    loading lorem page forbidden denied directions dealer dealers locator details profile quote results
+    login sign subscribe newsletter menu test asdf sample company name null nan browser
+    more
+    """
 )
 _JUNK = re.compile(
     r"(?:manage|set|your|change|edit|update|customi[sz]e|open)\s.*(?:preferences|consent|cookies?|privacy).*"
@@ -49,13 +54,23 @@ _JUNK = re.compile(
 )
 
 # Words that are in capitals or two or three letters long but are no acronyms.
-_SHORT_WORDS = frozenset(
-    ["ace", "add", "age", "aid", "aim", "air", "all", "and", "any", "are", "arm", "art", "bad", "bar", "bay", "bed", "bee", "bet", "big", "bit", "bob", "box", "boy", "bro", "bug", "bus", "but", "buy", "can", "cap", "car", "cat", "cow", "cut", "dan", "day", "den", "dew", "did", "dig", "dog", "don", "dot", "dry", "due", "ear", "east", "eco", "edd", "egg", "elk", "elm", "end", "era", "eve", "eye", "fan", "far", "fax", "fay", "fin", "fix", "flo", "fly", "fog", "for", "fox", "fun", "gas", "gay", "gem", "get", "got", "gun", "guy", "had", "ham", "has", "hat", "hay", "her", "hey", "hi", "hot", "how", "hub", "ian", "ice", "ink", "inn", "ira", "ivy", "jack", "jay", "jim", "job", "joe", "jon", "joy", "ken", "key", "kid", "kim", "kit", "lab", "law", "lay", "lee", "leo", "let", "lew", "log", "lou", "low", "mac", "man", "map", "max", "may", "men", "met", "mid", "min", "mix", "mod", "mud", "net", "new", "nor", "not", "now", "oak", "oil", "old", "one", "our", "out", "own", "pal", "pat", "pay", "pet", "pit", "pop", "pro", "ray", "red", "rio", "rob", "rod", "ron", "roy", "run", "rye", "sal", "sam", "san", "sea", "set", "she", "six", "sky", "sol", "son", "sub", "sue", "sum", "sun", "ted", "ten", "tex", "the", "tim", "tip", "tom", "too", "top", "toy", "tri", "try", "two", "use", "van", "vic", "via", "von", "war", "was", "way", "web", "wes", "win", "wow", "yes", "yet", "you", "zen", "zip", "be", "by", "de", "del", "el", "go", "he", "if", "in", "is", "it", "la", "las", "le", "los", "me", "my", "no", "of", "on", "or", "so", "to", "up", "us", "we", "an", "as", "at", "do", "ed", "al", "bo", "cy", "jo", "mt", "st", "ft", "dr", "mr", "jr", "sr", "svc", "svcs", "srv", "srvs", "serv", "htg", "plbg", "mfg", "bldg", "bros", "elec", "co", "inc", "ltd", "corp", "cont", "contr", "mech", "refrig", "appl", "sys", "spec", "const", "blvd"]
-) - {"us"}
-_SMALL = frozenset(["of", "and", "the", "for", "in", "at", "by", "on", "to", "an", "or"])
-_ACRONYMS = frozenset(
-    ["HVAC", "HVACR", "IBEW", "NECA", "USA", "LLLP", "PLLC", "ASAP", "NYC", "OEM", "EVSE", "AAAA", "YMCA", "NASCAR", "BESS", "MEPS"]
+_SHORT_WORDS = words(
+    """
+    gen doc ver ari ace add age aid aim air all and any are arm art bad bar bay bed bee bet big bit bob box boy bro bug
+    bus but buy can cap car cat cow cut dan day den dew did dig dog don dot dry due ear east eco edd egg
+    elk elm end era eve eye fan far fax fay fin fix flo fly fog for fox fun gas gay gem get got gun guy
+    had ham has hat hay her hey hi hot how hub ian ice ink inn ira ivy jack jay jim job joe jon joy ken
+    key kid kim kit lab law lay lee leo let lew log lou low mac man map max may men met mid min mix mod
+    mud net new nor not now oak oil old one our out own pal pat pay pet pit pop pro ray red rio rob rod
+    ron roy run rye sal sam san sea set she six sky sol son sub sue sum sun ted ten tex the tim tip tom
+    too top toy tri try two use van vic via von war was way web wes win wow yes yet you zen zip be by de
+    del el go he if in is it la las le los me my no of on or so to up  we an as at do ed al bo cy jo
+    mt st ft dr mr jr sr svc svcs srv srvs serv htg plbg mfg bldg bros elec co inc ltd corp cont contr
+    mech refrig appl sys spec const blvd
+    """
 )
+_SMALL = words("of and the for in at by on to an or")
+_ACRONYMS = words("HVAC HVACR IBEW NECA USA LLLP PLLC ASAP NYC OEM EVSE AAAA YMCA NASCAR BESS MEPS")
 _LETTER = re.compile(r"[^\W\d_]")
 _LETTERS = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)*")
 _ORDINAL = re.compile(r"\d+(?:ST|ND|RD|TH)\W*")
@@ -102,11 +117,10 @@ def _tidied(name: str) -> str:
 
 def _trade_name(name: str) -> str:
     """``B`` of ``A dba B``; the name itself when nothing follows."""
-    match = None
-    for match in _DBA.finditer(name):
-        pass
-    if match is None:
+    matches = list(_DBA.finditer(name))
+    if not matches:
         return name
+    match = matches[-1]
     after = name[match.end() :].strip(_EDGES + "()")
     before = name[: match.start()].strip(_EDGES + "(")
     return next((part for part in (after, before) if _LETTER.search(part)), name)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from sales_agent_dagster.domain.values.text import PERSON_MISSING, one_line
+from sales_agent_dagster.domain.values.text import PERSON_MISSING, one_line, words
 
 _SALUTATION = re.compile(r"(?:(?:mr|mrs|ms|miss|mx|dr|prof)(?:\.\s*|\s+))+(?=\S)", re.IGNORECASE)
-_SUFFIXES = frozenset(["jr", "sr", "ii", "iii", "iv", "phd", "md", "pe", "esq", "cpa", "mba", "pmp"])
+_SUFFIXES = words("jr sr ii iii iv phd md pe esq cpa mba pmp")
 _WORD = re.compile(r"[^\W\d_]+")
 _SEVERAL = re.compile(r"\s(?:&|and)\s|[/&;]", re.IGNORECASE)
 

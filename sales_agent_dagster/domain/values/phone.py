@@ -11,7 +11,7 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
-from sales_agent_dagster.domain.values.text import is_missing
+from sales_agent_dagster.domain.values.text import is_missing, words
 
 TOLL_FREE = frozenset({"800", "833", "844", "855", "866", "877", "888"})
 
@@ -25,8 +25,10 @@ _FOREIGN_EXT = re.compile(_EXT, re.IGNORECASE)
 _KEYS = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "22233344455566677778889999")
 _NOT_KEYS = re.compile(r"[^A-Z0-9]")
 
-_US_NAMES = frozenset(
-    ["us", "usa", "unitedstates", "unitedstatesofamerica", "america", "ca", "canada", "pr", "puertorico", "vi", "gu", "as", "mp", "guam"]
+_US_NAMES = words(
+    """
+    us usa unitedstates unitedstatesofamerica america ca canada pr puertorico vi gu as mp guam
+    """
 )
 _REGIONS = {
     "unitedkingdom": "GB", "uk": "GB", "greatbritain": "GB", "england": "GB", "scotland": "GB", "ireland": "IE",
@@ -60,7 +62,7 @@ _INVALID = Phones(repairs=("phone_invalid",))
 
 
 def region_of(country: str | None) -> str | None:
-    """Two-letter region whose numbering a lead's country uses; None for the NANP and for unknown countries."""
+    """Two-letter region whose numbering a country uses; None for the NANP and for unknown countries."""
     if not country:
         return None
     letters = "".join(filter(str.isalpha, country.casefold()))

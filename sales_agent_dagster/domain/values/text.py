@@ -6,13 +6,24 @@ import html
 import re
 import unicodedata
 
-MISSING = frozenset(
-    ["nan", "none", "null", "nil", "n/a", "#n/a", "na", "n.a.", "n.a", "nat", "<na>", "(null)", "(none)", "(blank)", "[null]", "undefined", "unknown", "tbd", "-", "--", "---", ".", "?", "#value!", "#ref!", "#name?"]
+
+def words(listing: str) -> frozenset[str]:
+    """The words of a listing divided by white space."""
+    return frozenset(listing.split())
+
+
+MISSING = words(
+    """
+    nan none null nil n/a #n/a na n.a. n.a nat <na> (null) (none) (blank) [null] undefined unknown tbd -
+    -- --- . ? #value! #ref! #name?
+    """
 ) | {"", "not available", "not provided", "not specified"}
 """Case-folded words that stand for "no value" in exports of spreadsheets, pandas and CRMs."""
 
-PERSON_MISSING = frozenset(
-    ["NaN", "nan", "None", "none", "NONE", "null", "NULL", "N/A", "n/a", "#N/A", "Unknown", "unknown", "UNKNOWN", "TBD", "-", "--", "---", ".", "?"]
+PERSON_MISSING = words(
+    """
+    NaN nan None none NONE null NULL N/A n/a #N/A Unknown unknown UNKNOWN TBD - -- --- . ?
+    """
 ) | {""}
 """The same for people's names, exact: Null, Na and Nan are surnames."""
 

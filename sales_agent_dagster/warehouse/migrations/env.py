@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Literal
 
+import sqlalchemy as sa
 from alembic import context
+from alembic.autogenerate.api import AutogenContext
 
 from sales_agent_dagster.warehouse.schema import METADATA
 from sales_agent_dagster.warehouse.schema.columns import UtcDateTime
-from sales_agent_dagster.warehouse.views import create_views, drop_views
 
 
-def render_item(kind: str, item: object, _context: Any) -> str | bool:
+def render_item(kind: str, item: object, autogen: AutogenContext) -> str | Literal[False]:
     """A revision must not depend on this package's later types: write what they are in the database."""
     if kind == "type" and isinstance(item, UtcDateTime):
         return "sa.DateTime(timezone=True)"
+    if kind == "type" and isinstance(item, sa.JSON):
+        autogen.imports.add("from sqlalchemy.dialects.postgresql import JSONB")
+        return "sa.JSON().with_variant(JSONB(), 'postgresql')"
     return False
 
 
@@ -25,6 +29,5 @@ context.configure(
     render_item=render_item,
     render_as_batch=True,  # SQLite can only alter a table by copying it
 )
-drop_views(connection)
-context.run_migrations()
-create_views(connection)
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,5 +1,7 @@
 """${message}."""
-# ruff: noqa: E501 - column comments are not split
+# One column per line, however long its comment is.
+# ruff: noqa: E501
+# fmt: off
 
 from __future__ import annotations
 

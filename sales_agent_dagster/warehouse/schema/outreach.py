@@ -76,6 +76,7 @@ crm_outbox = sa.Table(
     sa.ForeignKeyConstraint(
         ["batch_id", "lead_id"], ["crm_synced_leads.batch_id", "crm_synced_leads.lead_id"]
     ),
+    sa.Index("ix_crm_outbox_entity_id", "entity_id"),
     comment="Operations waiting to be sent.",
 )
 

@@ -1,0 +1,198 @@
+"""The fact sheet of one lead: what drafts may say of it, each with the id of the stored fact behind it.
+
+Names out of a CSV are untrusted: they could carry template syntax, links or instructions to a model. A
+name that does is not used at all; drafts then speak of "your company" and the outcome says why.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sales_agent_dagster.agents.marketing.state import CampaignLead
+from sales_agent_dagster.domain.trades import in_trade_order
+from sales_agent_dagster.domain.us_places import STATE_NAMES
+from sales_agent_dagster.domain.wording import read_wording
+
+MAX_NAME = 80
+MAX_BRANDS = 3
+"""Brands named in a sentence; more would read as a list."""
+
+SURE = 0.6
+"""Facts less certain than this are not put into a draft."""
+
+_OWN_TRADES = ("columns", "name", "notes")
+"""Sources that say the company does the work itself; selling a brand does not."""
+
+LINK = re.compile(
+    r"(?:https?:|ftp:|mailto:|//|www\.)\S*"
+    r"|[\w-]+(?:\.[\w-]+)*\.(?:com|net|org|info|biz|co|io|us|ai|app|dev|me|ly|gl|ru|cn|xyz|top|site|online"
+    r"|shop|link|click|pro|solar|energy|solutions|example)\b(?:/\S*)?"
+    r"|\S+@\S+",
+    re.IGNORECASE,
+)
+"""What a mail client would turn into a link."""
+
+_SYNTAX = re.compile(r"[{}<>\[\]|`\\$^~]|%\w*%")
+_ORDERS = re.compile(
+    r"\b(?:ignore|disregard|forget|override)\b.{0,40}\b(?:instructions?|prompts?|previous|above|rules?)\b"
+    r"|\bsystem prompt\b|\byou are now\b|\bnew instructions\b",
+    re.IGNORECASE,
+)
+_PERSON = re.compile(r"[^\W\d_][^\W\d_'\u2019. -]{0,29}(?:[ '\u2019-][^\W\d_][^\W\d_'\u2019.-]{0,19})?\.?")
+_CUT = re.compile(r", | - |\s+\(|\bdba\b|\bd/b/a\b", re.IGNORECASE)
+
+TRADE_WORDS = {
+    "generator": "generator",
+    "electrical": "electrical",
+    "hvac": "HVAC",
+    "plumbing": "plumbing",
+    "solar": "solar",
+    "battery": "battery",
+    "roofing": "roofing",
+    "ev_charging": "EV charging",
+    "inverter": "inverter",
+    "smart_panel": "smart panel",
+    "iot": "controls",
+}
+"""Trades and categories as they stand before the word "work"."""
+
+
+@dataclass(slots=True)
+class FactSheet:
+    """What drafts of one lead can use; None and empty where nothing is known.
+
+    Attributes:
+        company: display name; short: its first part, for the middle of a sentence.
+        brands: at most ``MAX_BRANDS`` of them, the best known first; brand_total: how many there are.
+        trades, operations: in words.
+        state: name of the state; place: its code, as the growth figures use it.
+        rivals: other companies there with one of its brands, out of ``territory_leads`` companies.
+        gap: the widest gap to peers: capability in words, have, peers, basis and group.
+        ids: what is known to the id of its fact; facts: fact id to text, for all facts of the sheet.
+        notes: what was left out, and why.
+    """
+
+    company: str | None = None
+    short: str | None = None
+    first_name: str | None = None
+    brands: tuple[str, ...] = ()
+    brand_total: int = 0
+    trades: tuple[str, ...] = ()
+    operations: tuple[str, ...] = ()
+    state: str | None = None
+    rivals: int | None = None
+    territory_leads: int | None = None
+    gap: dict[str, Any] | None = None
+    ids: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    facts: dict[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    def learn(self, key: str, facts: Mapping[str, str]) -> None:
+        """Remember the facts, id to text, behind ``key``."""
+        self.facts.update(facts)
+        self.ids[key] = tuple(facts)
+
+
+def fact_sheet(lead: CampaignLead) -> FactSheet:
+    """Everything drafts may say of the lead."""
+    sheet = FactSheet()
+    _add_names(sheet, lead)
+    _add_brands_and_trades(sheet, lead)
+    _add_place(sheet, lead)
+    _add_growth(sheet, lead)
+    return sheet
+
+
+def unusable(name: str, own_domain: str | None = None) -> str | None:
+    """Why a name must not go into a draft; None when it may. Its own domain is no foreign link."""
+    if _SYNTAX.search(name):
+        return "template or markup characters"
+    if _ORDERS.search(name):
+        return "reads as an instruction"
+    if any(found.lower() != own_domain for found in LINK.findall(name)):
+        return "a link"
+    return None if re.search(r"[^\W_]", name) else "no letter or digit"
+
+
+def tidy(text: str, limit: int = MAX_NAME) -> str:
+    """One line of printable text, cut at a word's end where it is longer than ``limit``."""
+    line = " ".join("".join(char if char.isprintable() else " " for char in text).split())
+    if len(line) <= limit:
+        return line
+    return line[: limit + 1].rpartition(" ")[0] or line[:limit]
+
+
+def _add_names(sheet: FactSheet, lead: CampaignLead) -> None:
+    reason = unusable(lead.company_name, lead.domain)
+    if reason:
+        sheet.notes = (f"company name not used: {reason}",)
+    else:
+        sheet.company = tidy(lead.company_name)
+        first = _CUT.split(sheet.company)[0].strip(" ,.&-")
+        sheet.short = first if len(first) >= 3 and " " in first else sheet.company
+        sheet.learn("company", {"company_name": sheet.company})
+        sheet.operations = read_wording(sheet.company).operations
+        if sheet.operations:
+            sheet.learn("operations", {"company_name": sheet.company})
+    if lead.contact_first_name and _PERSON.fullmatch(lead.contact_first_name):
+        sheet.first_name = lead.contact_first_name
+        sheet.learn("first_name", {"contact_first_name": sheet.first_name})
+
+
+def _add_brands_and_trades(sheet: FactSheet, lead: CampaignLead) -> None:
+    main = lead.growth.get("main_brand")
+    sources = {}
+    trades: list[str] = []
+    for fact in lead.facts:
+        if fact["field"] == "brands" and fact["source"] == "file":
+            brands = [tidy(brand, 40) for brand in fact["value"].split(", ") if not unusable(brand)]
+            brands.sort(key=lambda brand: brand != main)
+            sheet.brand_total = len(brands)
+            sheet.brands = tuple(brands[:MAX_BRANDS])
+            sheet.learn("brands", {fact["id"]: ", ".join(brands)})
+        elif fact["field"] == "trades" and fact["source"] in _OWN_TRADES:
+            sources[fact["id"]] = fact["value"]
+            trades += fact["value"].split(", ")
+    if trades:
+        sheet.trades = tuple(TRADE_WORDS[trade] for trade in in_trade_order(trades))
+        sheet.learn("trades", sources)
+
+
+def _add_place(sheet: FactSheet, lead: CampaignLead) -> None:
+    states = [
+        fact for fact in lead.facts if fact["field"] == "region_state" and fact["confidence"] >= SURE
+    ]
+    if states:
+        surest = max(states, key=lambda fact: fact["confidence"])
+        sheet.state = STATE_NAMES.get(surest["value"])
+        sheet.learn("state", {surest["id"]: surest["value"]})
+
+
+def _add_growth(sheet: FactSheet, lead: CampaignLead) -> None:
+    growth = lead.growth
+    rivals, territory = growth.get("same_oem_competitors"), growth.get("territory")
+    if rivals is not None and sheet.state and STATE_NAMES.get(territory or "") == sheet.state:
+        sheet.rivals = rivals
+        sheet.territory_leads = growth["territory_leads"]
+        sheet.learn(
+            "rivals",
+            {
+                "growth.same_oem_competitors": str(rivals),
+                "growth.territory_leads": str(sheet.territory_leads),
+            },
+        )
+    gaps = [gap for gap in growth.get("gaps") or () if _tellable(gap, sheet)]
+    if gaps:
+        gap = gaps[0]
+        sheet.gap = {**gap, "capability": TRADE_WORDS.get(gap["capability"], gap["capability"])}
+        sheet.learn("gap", {"growth.gaps": f"{gap['capability']}: {gap['have']} of {gap['peers']}"})
+
+
+def _tellable(gap: Mapping[str, Any], sheet: FactSheet) -> bool:
+    """True when the draft can say who the peers are."""
+    if gap["basis"] == "brand":
+        return gap["group"] in sheet.brands
+    return sheet.state is not None and STATE_NAMES.get(gap["group"]) == sheet.state

@@ -1,0 +1,77 @@
+"""Which channels, in which order, and when: decided by what contact data there is."""
+
+from __future__ import annotations
+
+from zlib import crc32
+
+from sales_agent_dagster.agents.marketing.state import CampaignLead, Plan, Step
+from sales_agent_dagster.domain.profile import Channel, Outreach
+
+DAY_OFFSETS = (0, 2, 5)
+"""Business days between the first step and each step."""
+
+_EMAIL_KINDS = {"personal": "personal e-mail", "role": "shared mailbox", "free_mail": "free mailbox"}
+_PHONE_KINDS = {"geographic": "phone", "toll_free": "toll-free number", "international": "phone abroad"}
+
+
+def plan_for(lead: CampaignLead, company_known: bool, outreach: Outreach) -> Plan:
+    """The channel plan of a lead.
+
+    Channels with an address of the lead's own come first, those that need a search after them, each in
+    the profile's order. The send time is one of the profile's hours on one of its days, spread evenly
+    over the leads and always the same for one lead.
+
+    Args:
+        company_known: whether the company's name can be searched for.
+    """
+    found = {channel: _address(channel, lead, company_known) for channel in outreach.channels}
+    direct = [channel for channel, address in found.items() if address and not address.startswith("search")]
+    searched = [channel for channel, address in found.items() if address and address.startswith("search")]
+    steps = tuple(
+        Step(channel, number + 1, DAY_OFFSETS[number], found[channel] or "", _reason(channel, lead))
+        for number, channel in enumerate((*direct, *searched))
+    )
+    slots = [(day, hour) for day in outreach.preferred_days for hour in outreach.preferred_hours]
+    day, hour = slots[crc32(lead.lead_id.encode()) % len(slots)]
+    return Plan(steps, day, hour, lead.timezone, None if steps else _unreachable(lead, outreach))
+
+
+def next_step(plan: Plan) -> str:
+    """The first thing to do, in words."""
+    first = plan.steps[0]
+    zone = plan.timezone or "the lead's local time; its time zone is not known"
+    what = {
+        "email": f"send e-mail A or B to the {first.address}",
+        "linkedin": f"send the LinkedIn note ({first.address})",
+        "call": f"call the {first.address}, script at hand",
+    }[first.channel]
+    return f"{plan.send_day} {plan.send_hour:02d}:00 ({zone}): {what}."
+
+
+def _address(channel: Channel, lead: CampaignLead, company_known: bool) -> str | None:
+    if channel == "email":
+        return _EMAIL_KINDS.get(lead.email_kind or "")
+    if channel == "call":
+        return _PHONE_KINDS.get(lead.phone_kind or "")
+    if lead.has_linkedin_url:
+        return "LinkedIn page"
+    if not company_known:
+        return None
+    return "search: contact and company name" if lead.contact_name else "search: company name"
+
+
+def _reason(channel: Channel, lead: CampaignLead) -> str:
+    if channel == "email":
+        return "has an e-mail address"
+    if channel == "call":
+        return "has a phone number"
+    return "has a LinkedIn page" if lead.has_linkedin_url else "no LinkedIn page known, has to be searched"
+
+
+def _unreachable(lead: CampaignLead, outreach: Outreach) -> str:
+    missing = {
+        "email": "no e-mail address",
+        "call": "no phone number",
+        "linkedin": "no LinkedIn page and no name to search for",
+    }
+    return "no way to reach it: " + ", ".join(missing[channel] for channel in outreach.channels)

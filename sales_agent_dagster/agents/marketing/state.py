@@ -1,0 +1,134 @@
+"""What the marketing agent takes in and gives out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal, TypedDict
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from sales_agent_dagster.domain.profile import Channel
+from sales_agent_dagster.inference.engine import Answer, NoAnswer
+
+MAX_SUBJECT = 60
+"""Characters of a subject line; more is cut off on a phone."""
+
+Variant = Literal["A", "B"]
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignLead:
+    """One lead as campaigns see it. Addresses and numbers stay in the tables: only their kinds come here.
+
+    Attributes:
+        company_name: display name; untrusted text.
+        email_kind: personal, role or free_mail; None without an address.
+        phone_kind: geographic, toll_free or international; None without a number.
+        facts: stored facts of the enrichment: id, field, value, source, confidence.
+        growth: columns of its growth analysis.
+    """
+
+    lead_id: str
+    company_name: str
+    contact_first_name: str | None = None
+    contact_name: str | None = None
+    email_kind: str | None = None
+    phone_kind: str | None = None
+    has_linkedin_url: bool = False
+    domain: str | None = None
+    timezone: str | None = None
+    facts: Sequence[dict[str, Any]] = ()
+    growth: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """One message.
+
+    Attributes:
+        fact_ids: facts it cites.
+        template: template file and content hash; the prompt's version for an engine's own words.
+    """
+
+    channel: Channel
+    variant: Variant
+    subject: Annotated[str, Field(max_length=200)] | None
+    body: Annotated[str, Field(max_length=6000)]
+    fact_ids: tuple[str, ...]
+    template: Annotated[str, Field(max_length=60)] = ""
+
+
+class Drafts(BaseModel):
+    """The drafts of one channel: what an engine answers."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    drafts: Annotated[list[Draft], Field(min_length=1, max_length=2)]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of a lead's channel plan.
+
+    Attributes:
+        day: business days after the first step.
+        address: kind of address used, such as "role e-mail" or "search: company name".
+    """
+
+    channel: Channel
+    order: int
+    day: int
+    address: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How and when to reach one lead.
+
+    Attributes:
+        unreachable: why no channel can reach it; None when one can.
+    """
+
+    steps: tuple[Step, ...]
+    send_day: str
+    send_hour: int
+    timezone: str | None
+    unreachable: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Campaign:
+    """The outcome for one lead.
+
+    Attributes:
+        drafts: those without fault, in order of the plan.
+        faults: named faults of drafts that are left out.
+        notes: what was done differently and why; makes the outcome a degraded one.
+        answers: the engine's answers, one per channel that got one.
+    """
+
+    lead: CampaignLead
+    plan: Plan
+    drafts: tuple[Draft, ...] = ()
+    faults: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    answers: tuple[Answer[Drafts], ...] = ()
+
+
+Answers = list[Answer[Drafts] | NoAnswer | None]
+
+
+class CampaignState(TypedDict, total=False):
+    """State of a run over a chunk; the lists run parallel to ``leads``; None where a channel is not planned.
+
+    Attributes:
+        desks: per lead, its fact sheet and plan.
+    """
+
+    leads: Sequence[CampaignLead]
+    desks: list[Any]
+    email: Answers
+    linkedin: Answers
+    call: Answers
+    campaigns: list[Campaign]

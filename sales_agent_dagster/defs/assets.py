@@ -1,0 +1,103 @@
+"""All assets, in order of the flow. How an asset is made of its stage: ``stage_assets.py``.
+
+    imported_leads -> resolved_leads -> qualified_leads -> enriched_leads -> analyzed_leads
+                   -> campaigns -> crm_synced_leads
+
+Every table has exactly one row per imported lead of the batch, with a status and a reason.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import dagster as dg
+
+from sales_agent_dagster.agents import enrichment, growth, marketing, qualification
+from sales_agent_dagster.defs.stage_assets import agent_asset, import_asset, stage_asset
+from sales_agent_dagster.stages.analyzed import AnalyzedLeads
+from sales_agent_dagster.stages.campaigns import Campaigns
+from sales_agent_dagster.stages.crm_synced import CrmSyncedLeads
+from sales_agent_dagster.stages.enriched import EnrichedLeads
+from sales_agent_dagster.stages.qualified import QualifiedLeads
+from sales_agent_dagster.stages.resolved import ResolvedLeads
+
+imported_leads = import_asset(
+    """The batch's rows of the source file, **repaired beside raw**.
+
+    Phones become E.164, ZIPs get their zeros back, names lose their legal form; each repair is named in
+    `repairs`. A row that cannot be used is in `rejected_rows` with line, field, reason and remedy.
+    """
+)
+
+resolved_leads = stage_asset(
+    ResolvedLeads(),
+    """Which leads are **the same company**: by phone, own domain, e-mail, or name and place.
+
+    The first lead of a company stands for it; later ones are duplicates and go no further. Companies that
+    must not be contacted (opted out, customers, the profile's suppression list) are marked here.
+    """,
+)
+
+qualified_leads = agent_asset(
+    QualifiedLeads(),
+    qualification.PROMPT,
+    """**Score 0-100, tier and why**, by the profile's weights.
+
+    `factors` lists every factor with its points and the evidence; `next_steps` says what to do. Where the
+    file states an ICP score, `icp_delta` is the difference.
+    """,
+)
+
+enriched_leads = agent_asset(
+    EnrichedLeads(),
+    enrichment.PROMPT,
+    """**Facts beyond the file**, each with source and confidence, in `facts`.
+
+    Region and time zone from ZIP and phone, kind of website and e-mail, equipment categories and trades
+    from the brands carried. Offline: nothing is looked up on the network.
+    """,
+)
+
+analyzed_leads = agent_asset(
+    AnalyzedLeads(),
+    growth.PROMPT,
+    """**Room to grow**, computed from the leads themselves.
+
+    Territory density, competitors with the same brands and trades, capability gaps; `expansion_score` with
+    its reasons, each citing its figure.
+    """,
+)
+
+campaigns = agent_asset(
+    Campaigns(),
+    marketing.PROMPT,
+    """**How to reach each lead**: channels in order, weekday and hour, first thing to do.
+
+    The drafts (e-mail, LinkedIn, call script, two variants each) are in `campaign_messages` and claim only
+    stored facts. Nothing is sent from here.
+    """,
+)
+
+crm_synced_leads = stage_asset(
+    CrmSyncedLeads(),
+    """**What the CRM would be told**: create, update, unchanged or skip, with a diff per field.
+
+    A dry run against the local `preview` CRM; operations wait in `crm_outbox`.
+    """,
+    freshness_policy=dg.FreshnessPolicy.time_window(
+        fail_window=timedelta(days=30), warn_window=timedelta(days=7)
+    ),
+)
+
+FLOW = [
+    imported_leads,
+    resolved_leads,
+    qualified_leads,
+    enriched_leads,
+    analyzed_leads,
+    campaigns,
+    crm_synced_leads,
+]
+
+AGENTS = {stage.name: stage.agent for stage in (QualifiedLeads, EnrichedLeads, AnalyzedLeads, Campaigns)}
+"""Asset to the SLA table's key of the agent behind it; the others have none."""

@@ -1,0 +1,208 @@
+"""What list makers call their columns.
+
+Names are written as people write them; `compact` makes case, spaces and punctuation irrelevant. Sources: the
+export dialogs of HubSpot (display and internal names), Salesforce (report labels and API names) and Apollo
+(people and accounts), dealer-scraper files, and the plain words people type.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+_NOT_ALNUM = re.compile(r"[\W_]+")
+
+
+def compact(header: str) -> str:
+    """Letters and digits of a header, case-folded: ``E-Mail Address`` and ``email_address`` are one."""
+    return _NOT_ALNUM.sub("", unicodedata.normalize("NFKC", header)).casefold()
+
+
+# One line per rank, names divided by "|". A field takes the first usable value in order of rank; two columns
+# of one rank cannot both be meant.
+_FIELDS = {
+    "company_name": """
+        company name|company|business name|business|dealer name|dealer|account name|account|company / account
+        |organization|organization name|organisation|organisation name|firm|firm name|contractor|contractor name
+        |installer|installer name|dba name|trade name
+        company name for emails|associated company|primary associated company|primary company
+        legal name|legal business name
+        """,
+    "contact_name": """
+        contact name|contact|full name|contact person|contact full name|primary contact|person name|lead name
+        """,
+    "contact_first_name": "first name|contact first name|given name|fname",
+    "contact_last_name": "last name|contact last name|surname|family name|lname",
+    "contact_title": "contact title|title|job title|position|role|contact job title",
+    "email": """
+        email|e-mail|contact email|email address|e-mail address|mail|work email
+        business email|company email|primary email|person email|main email
+        secondary email|email 2|other email|alternate email|additional email addresses
+        tertiary email|email 3
+        personal email
+        """,
+    "phone": """
+        phone|telephone|tel|contact phone|phone number|telephone number|work direct phone|direct phone|work phone
+        business phone|office phone|main phone|phone 1
+        mobile phone|mobile|cell|cell phone|mobile phone number|mobile number
+        corporate phone
+        company phone|company phone number|company main phone
+        phone 2|other phone|alternate phone|secondary phone
+        home phone
+        """,
+    "website": """
+        website|company website|website url|web|web site|homepage|home page|site|web address|company url
+        url
+        """,
+    "domain": "domain|company domain name|company domain|domain name|website domain",
+    "linkedin_url": """
+        linkedin url|linkedin|person linkedin url|linkedin profile|linkedin profile url|hs_linkedin_url
+        company linkedin url|linkedin company page|company linkedin|linkedin company url
+        """,
+    "industry": "industry|company industry|primary industry|sector|vertical",
+    "company_size": "company size|size|employee range|employees range|company size range",
+    "employee_count": """
+        employee count|employees|# employees|number of employees|no. of employees|num employees|headcount
+        """,
+    "annual_revenue": "annual revenue|revenue|estimated revenue|company revenue|annual sales",
+    "rating": "rating|star rating|stars|google rating|average rating",
+    "review_count": "review count|reviews|number of reviews|reviews count|google reviews|total reviews",
+    "oems": """
+        oems certified|oems|oem|brands|brands carried|manufacturers|oem brands
+        oem certifications
+        generator oems
+        battery oems
+        inverter oems
+        microinverter oems
+        oem source
+        """,
+    "oem_count": "oem count|number of oems|brand count|oems count",
+    "dealer_tier": "tier|dealer tier|dealer level|oem tier",
+    "source_icp_score": "icp score|icp|icp fit score",
+    "source_icp_tier": "icp tier",
+    "source_resimercial": "resimercial score",
+    "source_multi_oem": "multioem score",
+    "source_mep_r": "mepr score",
+    "source_o_and_m": "om score",
+    "do_not_contact": """
+        do not contact|do not call|dnc|do not email|email opt out|opt out|opted out|has opted out of email
+        |unsubscribed from all email|hs_email_optout|unsubscribed|unsubscribe|globally unsubscribed|suppressed
+        """,
+    "existing_customer": "existing customer|is customer|customer|current customer",
+    "status": """
+        lifecycle stage|lead status|status|type|account type|stage|account stage|contact stage|company type
+        |customer status|account status|lead stage|relationship
+        """,
+    "external_id": """
+        record id|hs_object_id|record id - contact|external id|lead id
+        contact id|apollo contact id|apollo record id
+        account id|apollo account id|record id - company
+        id
+        """,
+    "notes": """
+        notes|note|contact notes|lead notes
+        comments|comment|remarks|memo
+        description|company description|short description
+        """,
+}
+
+COLLECTING = frozenset({"oems", "do_not_contact", "existing_customer", "status"})
+"""Fields that read all their columns, so that several columns of one rank are no contradiction."""
+
+OPT_OUT_PREFIX = "optedoutofemail"
+"""HubSpot writes one column per subscription: ``Opted out of email: Marketing Information``."""
+
+PLACE_PARTS = {
+    "street": "street|street address|address 1|address line 1|street 1",
+    "street_2": "address 2|address line 2|street 2|suite|unit",
+    "whole": "address|address full|full address",
+    "city": "city|town",
+    "state": "state|province|state/province|state/region|state code|st",
+    "zip": "zip|zip code|postal code|zip/postal code|postcode|postal|zip5",
+    "country": "country|country/region|country code|country/territory",
+}
+PLACES = ("billing", "company", "mailing", "", "shipping", "other")
+"""Prefixes of address columns, the company's own first; a row's address is the first that has any value."""
+
+CAPABILITIES = {
+    compact(name): name.partition("_")[2]
+    for name in (
+        "has_hvac has_solar has_inverters has_microinverters has_generator has_battery has_plumbing"
+        " has_electrical has_roofing has_ops_maintenance has_om_capability is_mep_contractor"
+        " is_mep_r_contractor is_resimercial is_commercial is_residential is_self_performing is_gc is_sub"
+    ).split()  # noqa: SIM905
+}
+"""Compact header to capability."""
+
+OWN_MEANING = frozenset({"multi_oem_score"})
+"""Spellings that look like a known column and are another: this one counts brands by category."""
+
+
+def _ranks(listing: str) -> list[list[str]]:
+    lines = re.sub(r"\s*\n\s*\|", "|", listing.strip()).split("\n")
+    return [[name.strip() for name in line.split("|")] for line in lines]
+
+
+ALIASES: dict[str, tuple[str, int]] = {
+    compact(name): (field, rank)
+    for field, listing in _FIELDS.items()
+    for rank, names in enumerate(_ranks(listing))
+    for name in names
+}
+"""Compact header to field and rank."""
+
+PLACE_ALIASES: dict[str, tuple[str, str]] = {
+    compact(f"{prefix} {name}"): (prefix, part)
+    for prefix in PLACES
+    for part, names in PLACE_PARTS.items()
+    for name in names.split("|")
+}
+"""Compact header to place prefix and part."""
+
+KNOWN_NAMES: dict[str, str] = {
+    compact(name): name
+    for listing in (*_FIELDS.values(), *PLACE_PARTS.values())
+    for names in _ranks(listing)
+    for name in names
+}
+"""Compact header to the name as people write it, for suggestions."""
+
+# Format, headers it must have, headers of which it must have one; the first that fits counts.
+_SIGNATURES = (
+    (
+        "import_9",
+        "company name|company website|company size|industry|contact name|contact email|contact phone"
+        "|contact title|notes",
+        "",
+    ),
+    ("dealer_scraper", "", "scraped from zip|oem source|oems certified|has generator|is resimercial"),
+    ("apollo_people", "company name for emails|first name", ""),
+    ("apollo_people", "person linkedin url", ""),
+    ("apollo_companies", "", "company name for emails|apollo account id|apollo record id"),
+    ("hubspot_contacts", "first name", "lifecycle stage|unsubscribed from all email|hs_object_id|record id"),
+    ("hubspot_contacts", "", "record id - contact"),
+    ("hubspot_companies", "", "record id|hs_object_id|company domain name|record id - company"),
+    ("salesforce_leads", "", "company / account|lead id|is converted"),
+    ("salesforce_leads", "last name|company|lead source", ""),
+    ("salesforce_contacts", "last name|account name", ""),
+    ("salesforce_contacts", "", "mailing city|mailing street"),
+    ("salesforce_accounts", "", "billing city|billing street|billing state/province"),
+    ("salesforce_accounts", "account name", "account owner|account id"),
+)
+
+
+def known_format(keys: frozenset[str]) -> str:
+    """Which layout a header looks like, from its compact names; ``generic`` when none."""
+    for name, required, any_of in _SIGNATURES:
+        wanted = {compact(header) for header in required.split("|") if header}
+        alternatives = {compact(header) for header in any_of.split("|") if header}
+        if wanted <= keys and (not alternatives or alternatives & keys):
+            return name
+    return "generic"
+
+
+NOT_MEANT: dict[str, frozenset[str]] = {
+    name: frozenset({"rating"})
+    for name in ("salesforce_leads", "salesforce_accounts", "salesforce_contacts", "hubspot_companies")
+}
+"""Headers that mean something else in a format: a CRM's rating is Hot, Warm or Cold."""

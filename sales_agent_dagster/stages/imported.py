@@ -1,0 +1,129 @@
+"""``imported_leads``: a batch's rows from the archived file, repaired; rows that cannot be used, with reasons."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+import sqlalchemy as sa
+
+from sales_agent_dagster.domain.errors import PermanentError, QuarantinedFile, UnknownRecord
+from sales_agent_dagster.domain.hashing import content_hash
+from sales_agent_dagster.domain.headers import map_header
+from sales_agent_dagster.domain.rows import RowFault, RowReader
+from sales_agent_dagster.domain.status import Status
+from sales_agent_dagster.stages.base import StageContext
+from sales_agent_dagster.stages.intake.archive import Archive
+from sales_agent_dagster.stages.intake.reader import CsvTable, Position, Record
+from sales_agent_dagster.warehouse.schema import (
+    METADATA,
+    imported_leads,
+    lead_batches,
+    lead_files,
+    rejected_rows,
+)
+
+IMPORT_VERSION = "1"
+"""Raise it when the rules of reading a row change; rows imported by an older version are imported again."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImportSummary:
+    """What became of a batch's rows.
+
+    Attributes:
+        rows: data rows in the batch; always ``imported + rejected``.
+        written: rows inserted, replaced or deleted by this run; 0 when all were up to date.
+    """
+
+    rows: int
+    imported: int
+    rejected: int
+    written: int
+
+
+@dataclass(slots=True)
+class _Outcome:
+    """What the tables shall hold for the batch, by key; ``None`` for a lead whose stored row is current."""
+
+    leads: dict[str, dict[str, Any] | None] = field(default_factory=dict)
+    faults: dict[int, dict[str, Any]] = field(default_factory=dict)
+
+
+def import_batch(context: StageContext) -> ImportSummary:
+    """Bring ``imported_leads`` and ``rejected_rows`` of the batch in line with its source rows.
+
+    Reads the batch's part of the archived file, record by record. All changes are one transaction. A row
+    whose raw cells and import version are those of the stored row is not touched, so that a second run
+    writes nothing. A lead that newer rules reject is deleted together with its rows downstream.
+
+    Raises:
+        UnknownRecord: no such batch.
+        PermanentError: the archived file is missing, damaged, or has other rows than were registered.
+        TransientError: the warehouse is busy or not reachable.
+    """
+    with context.warehouse.reading() as connection:
+        batch = _load_batch(connection, context.batch_id)
+        stored_leads = _stored_leads(connection, context.batch_id)
+        stored_faults = _stored_faults(connection, context.batch_id)
+    outcome = _read_rows(context, batch, stored_leads)
+    found = len(outcome.leads) + len(outcome.faults)
+    if found != batch.row_count:
+        raise PermanentError(
+            f"Batch {context.batch_id} was registered with {batch.row_count} rows, "
+            f"but the archived copy of {batch.file_name} has {found} there."
+        )
+    written = _store(context, outcome, stored_leads, stored_faults)
+    return ImportSummary(found, len(outcome.leads), len(outcome.faults), written)
+
+
+def lead_id_of(file_id: str, record_no: int) -> str:
+    """``L`` and 20 hex digits, stable for a file's content and a row's number in it."""
+    return "L" + hashlib.sha256(f"{file_id}:{record_no}".encode()).hexdigest()[:20]
+
+
+def _load_batch(connection: sa.Connection, batch_id: str) -> sa.Row[Any]:
+    batch = connection.execute(
+        sa.select(lead_batches, lead_files.c.file_name, lead_files.c.encoding, lead_files.c.delimiter)
+        .join(lead_files, lead_files.c.file_id == lead_batches.c.file_id)
+        .where(lead_batches.c.batch_id == batch_id)
+    ).one_or_none()
+    if batch is None:
+        raise UnknownRecord(f"There is no batch {batch_id}. Register its file first: sales-agent run FILE.")
+    return batch
+
+
+def _stored_leads(connection: sa.Connection, batch_id: str) -> dict[str, str]:
+    query = sa.select(imported_leads.c.lead_id, imported_leads.c.input_hash)
+    return dict(connection.execute(query.where(imported_leads.c.batch_id == batch_id)).tuples())
+
+
+def _stored_faults(connection: sa.Connection, batch_id: str) -> dict[int, dict[str, Any]]:
+    query = sa.select(rejected_rows).where(rejected_rows.c.batch_id == batch_id)
+    return {row.record_no: row._asdict() for row in connection.execute(query)}
+
+
+def _read_rows(context: StageContext, batch: sa.Row[Any], stored: dict[str, str]) -> _Outcome:
+    path = Archive(context.settings.archive_dir).verified(batch.file_id)
+    outcome = _Outcome()
+    try:
+        table = CsvTable.reopen(path, batch.encoding, batch.delimiter)
+        reader = RowReader(map_header(table.header))
+        version = content_hash(IMPORT_VERSION, table.header).encode()
+        for record in _records(table, batch):
+            lead_id = lead_id_of(batch.file_id, record.record_no)
+            input_hash = hashlib.sha256(version + orjson.dumps(record.cells)).hexdigest()[:32]
+            if stored.get(lead_id) == input_hash:
+                outcome.leads[lead_id] = None
+                continue
+            read = reader.read(record.cells)
+            ...
+    except QuarantinedFile as refusal:
+        raise PermanentError(
+            f"The archived copy of {batch.file_name} no longer reads as it did when it was registered: "
+            f"{refusal.message}"
+        ) from refusal
+    return outcome

@@ -1,0 +1,137 @@
+import asyncio
+import json
+from typing import Any
+
+from sales_agent_dagster.agents.qualification import PROMPT
+from sales_agent_dagster.agents.qualification.graph import compiled_graph, prompt_for, qualify
+from sales_agent_dagster.agents.qualification.state import Verdict
+from sales_agent_dagster.agents.runtime import AgentContext
+from sales_agent_dagster.domain.profile import Profile
+from sales_agent_dagster.domain.tiers import Tier
+from sales_agent_dagster.inference.engine import Engine, NoAnswer, ScorecardEngine
+from sales_agent_dagster_tests.agents.engines import FailingEngine, RecordingEngine
+
+COLUMNS = (
+    "company_name",
+    "contact_name",
+    "email",
+    "phone_kind",
+    "phone_2",
+    "website_host",
+    "industry",
+    "rating",
+    "dealer_tier",
+    "capabilities",
+    "source_resimercial",
+    "source_multi_oem",
+    "source_mep_r",
+    "source_o_and_m",
+    "notes",
+    "oems",
+)
+
+
+def lead(lead_id: str = "lead-1", **columns: Any) -> dict[str, Any]:
+    return dict.fromkeys(COLUMNS) | {"lead_id": lead_id, "company_name": "Example Electric"} | columns
+
+
+def run(
+    leads: list[dict[str, Any]], profile: Profile, engine: Engine | None = None, concurrency: int = 8
+) -> list[Verdict | NoAnswer]:
+    return asyncio.run(qualify(leads, AgentContext(engine or ScorecardEngine(), profile, concurrency)))
+
+
+def test_verdicts_come_in_the_order_of_the_leads(profile: Profile) -> None:
+    verdicts = run(
+        [lead(f"lead-{n}", oems=", ".join(["Generac", "Kohler", "Cummins"][:n])) for n in (1, 3, 2)], profile
+    )
+    assert [v.scored.lead_id for v in verdicts if isinstance(v, Verdict)] == ["lead-1", "lead-3", "lead-2"]
+    assert [v.scored.scorecard.dimensions["multi_oem"].value for v in verdicts if isinstance(v, Verdict)] == [
+        25.0,
+        100.0,
+        50.0,
+    ]
+
+
+def test_an_empty_chunk_and_a_chunk_of_one(profile: Profile) -> None:
+    assert run([], profile) == []
+    (verdict,) = run([lead(oems="Generac")], profile)
+    assert isinstance(verdict, Verdict)
+    assert verdict.answer.engine == "scorecard"
+    assert verdict.answer.value.score == verdict.scored.scorecard.score
+
+
+def test_the_graph_is_compiled_once() -> None:
+    assert compiled_graph() is compiled_graph()
+    assert {"score", "judge", "reconcile"} <= set(compiled_graph().get_graph().nodes)
+
+
+def test_an_engine_that_raises_for_one_lead_degrades_that_lead(profile: Profile) -> None:
+    first, second = run([lead("lead-1"), lead("lead-2")], profile, FailingEngine("lead-1"))
+    assert isinstance(first, Verdict)
+    assert isinstance(second, Verdict)
+    assert first.answer.degraded_reason == "ConnectionError: the provider is away"
+    assert first.answer.engine == "scorecard"
+    assert (second.answer.degraded_reason, second.answer.engine) == (None, "failing")
+    assert first.answer.value == second.answer.value
+
+
+def test_rules_that_raise_fail_that_lead_only(profile: Profile) -> None:
+    bad, good = run([lead("lead-1", rating="five"), lead("lead-2")], profile)
+    assert isinstance(bad, NoAnswer)
+    assert bad.reason.startswith("rules: TypeError")
+    assert isinstance(good, Verdict)
+
+
+def test_an_answer_that_neither_engine_nor_rules_can_give_is_no_answer(profile: Profile) -> None:
+    # A factor's evidence cannot be built from a score that is no number.
+    (verdict,) = run([lead(source_mep_r=float("nan"))], profile)
+    assert isinstance(verdict, NoAnswer)
+    assert "rules: ValidationError" in verdict.reason
+
+
+def test_the_tier_follows_the_score_whoever_gave_it(profile: Profile) -> None:
+    engine = RecordingEngine(lambda value: value.model_copy(update={"score": 91.0}))  # type: ignore[attr-defined]
+    (verdict,) = run([lead()], profile, engine)
+    assert isinstance(verdict, Verdict)
+    assert verdict.tier is Tier.PLATINUM
+    assert verdict.scored.scorecard.tier is not Tier.PLATINUM
+
+
+def test_at_most_the_given_number_of_calls_are_in_flight(profile: Profile) -> None:
+    engine = RecordingEngine()
+    run([lead(f"lead-{n}") for n in range(20)], profile, engine, concurrency=3)
+    assert engine.most_in_flight == 3
+    assert len(engine.tasks) == 20
+
+
+def test_the_task_holds_no_address_no_phone_and_no_person(profile: Profile) -> None:
+    engine = RecordingEngine()
+    row = lead(
+        contact_name="Jordan Example",
+        email="jordan@example.com",
+        phone_2="+15550100199",
+        phone_kind="geographic",
+        industry="Electrical, 555-010-0199",
+        notes="Ask jordan@example.com or 555 010 0199 about service",
+    )
+    run([row], profile, engine)
+    payload = json.dumps(engine.tasks[0].payload)
+    assert "jordan" not in payload.lower()
+    assert "0199" not in payload
+    assert "[e-mail]" in payload
+    assert json.loads(payload)["scorecard"]["dimensions"]["o_and_m"]["value"] == 75.0
+
+
+def test_the_prompt_is_static_but_for_the_profile_s_rubric(profile: Profile) -> None:
+    engine = RecordingEngine()
+    run([lead("lead-1"), lead("lead-2")], profile, engine)
+    first, second = (task.prompt for task in engine.tasks)
+    assert first is second
+    assert first.agent == "qualification"
+    assert first.system.startswith(PROMPT.system.rstrip())
+    assert first.system.endswith(profile.icp.rubric.strip() + "\n")
+    other = profile.model_copy(
+        update={"icp": profile.icp.model_copy(update={"rubric": "Only solar, please."})}
+    )
+    assert prompt_for(other).version != first.version
