@@ -55,7 +55,9 @@ def expectations() -> str:
 
 def _refused() -> list[BrokenFile]:
     cut = _TEXT.replace("first call in May", '"first call in May, then')
-    prose = "Dear team, please find below the dealers we met, as promised.\nThe first one was friendly.\nBye\n"
+    prose = (
+        "Dear team, please find below the dealers we met, as promised.\nThe first one was friendly.\nBye\n"
+    )
     html = "<!DOCTYPE html>\n<html><body><table><tr><td>Tolmere Electric</td></tr></table></body></html>\n"
     return [
         BrokenFile("empty.csv", b"", "no bytes at all", "no_rows"),
@@ -72,12 +74,21 @@ def _refused() -> list[BrokenFile]:
             "a quote opened on line 2 swallows the lines up to the next quote",
             "unclosed_quote",
         ),
-        BrokenFile("unknown_header.csv", b"foo,bar,baz\n1,2,3\n4,5,6\n", "no column that means anything", "header_unknown"),
-        BrokenFile("no_header.csv", "\n".join(_ROWS).encode(), "data from the first line on", "header_unknown"),
+        BrokenFile(
+            "unknown_header.csv",
+            b"foo,bar,baz\n1,2,3\n4,5,6\n",
+            "no column that means anything",
+            "header_unknown",
+        ),
+        BrokenFile(
+            "no_header.csv", "\n".join(_ROWS).encode(), "data from the first line on", "header_unknown"
+        ),
         BrokenFile("prose.csv", prose.encode(), "a letter", "not_csv"),
         BrokenFile("records.csv", b'[{"company_name": "Tolmere Electric"},\n {"x": 1}]\n', "JSON", "not_csv"),
         BrokenFile("page.csv", html.encode(), "a web page", "not_csv"),
-        BrokenFile("utf16_cut.csv", _TEXT.encode("utf-16")[:-1], "UTF-16 cut off inside a character", "encoding"),
+        BrokenFile(
+            "utf16_cut.csv", _TEXT.encode("utf-16")[:-1], "UTF-16 cut off inside a character", "encoding"
+        ),
     ]
 
 
@@ -89,12 +100,24 @@ def _odd_but_fine() -> list[BrokenFile]:
     quoted = _TEXT.replace("first call in May", '"first call\nin May, ""maybe"""')
     return [
         fine("utf8_bom.csv", _ACCENTED.encode("utf-8-sig"), "UTF-8 with a byte order mark"),
-        fine("utf16_le_bom.csv", b"\xff\xfe" + _ACCENTED.encode("utf-16-le"), "UTF-16, little-endian, with mark"),
-        fine("utf16_be_bom.csv", b"\xfe\xff" + _ACCENTED.encode("utf-16-be"), "UTF-16, big-endian, with mark"),
+        fine(
+            "utf16_le_bom.csv",
+            b"\xff\xfe" + _ACCENTED.encode("utf-16-le"),
+            "UTF-16, little-endian, with mark",
+        ),
+        fine(
+            "utf16_be_bom.csv", b"\xfe\xff" + _ACCENTED.encode("utf-16-be"), "UTF-16, big-endian, with mark"
+        ),
         fine("utf16_le.csv", _ACCENTED.encode("utf-16-le"), "UTF-16, little-endian, without mark"),
         fine("utf16_be.csv", _ACCENTED.encode("utf-16-be"), "UTF-16, big-endian, without mark"),
-        fine("cp1252.csv", _ACCENTED.replace("May", "“May”").encode("cp1252"), "Windows-1252 with curly quotes"),
-        fine("latin1.csv", _ACCENTED.encode("latin-1") + b"\x81\n", "a byte that only Latin-1 has, on a line of its own"),
+        fine(
+            "cp1252.csv", _ACCENTED.replace("May", "“May”").encode("cp1252"), "Windows-1252 with curly quotes"
+        ),
+        fine(
+            "latin1.csv",
+            _ACCENTED.encode("latin-1") + b"\x81\n",
+            "a byte that only Latin-1 has, on a line of its own",
+        ),
         fine("semicolon.csv", semicolons.encode(), "semicolons, no line end at the end"),
         fine("excel_sep.csv", f"sep=;\r\n{semicolons}\r\n".encode(), "Excel's sep= line"),
         fine("tab.csv", _TEXT.replace(",", "\t").encode(), "tabs"),
@@ -116,8 +139,12 @@ def _with_bad_rows() -> list[BrokenFile]:
     junk = (_HEADER, *_ROWS, "Accept All Cookies,(512) 555-0165,,,", "OFFERING,,,,", ",(512) 555-0166,,,")
     twice = "company_name,company_name,contact_phone\nTolmere Electric,Tolmere,5125550161\n"
     return [
-        BrokenFile("ragged_rows.csv", "\n".join(ragged).encode(), "short and long rows", imported=2, rejected=1),
-        BrokenFile("junk_names.csv", "\n".join(junk).encode(), "scraped junk for names", imported=3, rejected=3),
+        BrokenFile(
+            "ragged_rows.csv", "\n".join(ragged).encode(), "short and long rows", imported=2, rejected=1
+        ),
+        BrokenFile(
+            "junk_names.csv", "\n".join(junk).encode(), "scraped junk for names", imported=3, rejected=3
+        ),
         BrokenFile("duplicate_header.csv", twice.encode(), "one column name twice", "header_ambiguous"),
     ]
 

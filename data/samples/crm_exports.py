@@ -24,8 +24,17 @@ def hubspot_contacts() -> Table:
             "Lead Status",
             "Create Date",
         ),
-        _hubspot("51", "Avery", "Tolmere", "avery@tolmere-electric.example", "(512) 555-0121", "Tolmere Electric LLC"),
-        _hubspot("52", "Blake", "Orvanne", "blake@orvannepower.example", "713-555-0122", "Orvanne Power, Inc."),
+        _hubspot(
+            "51",
+            "Avery",
+            "Tolmere",
+            "avery@tolmere-electric.example",
+            "(512) 555-0121",
+            "Tolmere Electric LLC",
+        ),
+        _hubspot(
+            "52", "Blake", "Orvanne", "blake@orvannepower.example", "713-555-0122", "Orvanne Power, Inc."
+        ),
         _hubspot("53", "", "", "info@quillfen.example", "+1 303 555 0123", "Quillfen Heating & Air"),
         _hubspot("54", "Casey", "Null", "casey@brackwater.example", "", "Brackwater Solar Co"),
         _hubspot("55", "Devon", "Marsh", "", "(813) 555-0125", "Fennimoor Generators"),
@@ -69,18 +78,37 @@ def salesforce_leads() -> Table:
         ),
         _salesforce("1", "Emerson", "Wexel", "Wexel Standby Power", "Boston", "MA", "02108", "0", "0"),
         _salesforce("2", "Finley", "Ravell", "Ravell Electric Corp", "Nashua", "NH", "03060", "1", "0"),
-        _salesforce("3", "Harper", "Stowe", "Stoweby Plumbing, Heating & Electric", "Newark", "NJ", "07102", "0", "1"),
+        _salesforce(
+            "3", "Harper", "Stowe", "Stoweby Plumbing, Heating & Electric", "Newark", "NJ", "07102", "0", "1"
+        ),
         _salesforce("4", "Kendall", "Dale", "Umberdale Solar LLC", "Austin", "TX", "78701", "0", "0"),
         _salesforce("5", "Logan", "Thorpe", "[not provided]", "Naples", "FL", "34102", "0", "0"),
     ]
 
 
 def _salesforce(
-    number: str, first: str, last: str, company: str, city: str, state: str, zip_code: str, no_call: str, no_mail: str
+    number: str,
+    first: str,
+    last: str,
+    company: str,
+    city: str,
+    state: str,
+    zip_code: str,
+    no_call: str,
+    no_mail: str,
 ) -> tuple[str, ...]:
     host = f"{last.lower()}-works.example"
     return (
-        *(f"00QEX00000EXAMP{number}", first, last, "President", company, f"{number}00 Example Way", city, state),
+        *(
+            f"00QEX00000EXAMP{number}",
+            first,
+            last,
+            "President",
+            company,
+            f"{number}00 Example Way",
+            city,
+            state,
+        ),
         *(zip_code, "United States", f"(617) 555-013{number}", f"{first.lower()}@{host}", f"www.{host}"),
         *("Energy", f"{4 * int(number)}", "$1,250,000", "Web", "Open - Not Contacted", no_call, no_mail),
     )

@@ -20,9 +20,17 @@ HEADER = (
 )
 INDUSTRY = "Generator/Electrical Services"
 
-_FRONT = "Tamble Orrin Quill Bexal Dunvel Larquo Fenni Gravend Halvor Irwend Junvar Kestrin Lowen Marro Norrin".split()
-_FRONT += "Ospre Pellwe Ravello Sorvel Thistra Umbrel Vesquin Wexel Yarvo Zephra Ashvin Brindo Corvan Drumlo Elmswy".split()
-_BACK = "wick fell mark haven moor gate field spindle stow combe thorpe ley dale worth bourne cott".split()
+
+def words(text: str) -> tuple[str, ...]:
+    """The words of a text."""
+    return tuple(text.split())
+
+
+_FRONT = words(
+    "Tamble Orrin Quill Bexal Dunvel Larquo Fenni Gravend Halvor Irwend Junvar Kestrin Lowen Marro Norrin "
+    "Ospre Pellwe Ravello Sorvel Thistra Umbrel Vesquin Wexel Yarvo Zephra Ashvin Brindo Corvan Drumlo Elmswy"
+)
+_BACK = words("wick fell mark haven moor gate field spindle stow combe thorpe ley dale worth bourne cott")
 
 # (words after the invented name, trades' score, service score, customers' score). The scores are those of
 # the ICP rules: one trade 50, two 75, three or "total" 100; one service word 75, two 100, a service-like
@@ -67,12 +75,12 @@ _BRANDS = (
     *(("Briggs & Stratton", "Cummins", "Generac"),) * 2,
     ("Generac", "Carrier"),
 )
-_AREAS = (
+_AREAS = words(
     "205 207 208 214 216 225 253 301 303 305 312 314 317 330 336 352 401 404 405 407 410 412 414 417 423 434 "
     "440 478 480 501 502 503 508 512 513 515 540 561 585 602 603 609 610 612 614 615 617 702 704 713 717 727 "
     "732 757 770 772 774 785 802 803 804 813 816 828 843 850 860 864 901 904 908 910 914 918 941 954 970 973"
-).split()
-_FIRST = "Avery Blake Casey Devon Emerson Finley Harper Jordan Kendall Logan Morgan Parker Quinn Riley".split()
+)
+_FIRST = words("Avery Blake Casey Devon Emerson Finley Harper Jordan Kendall Logan Morgan Parker Quinn Riley")
 _TITLES = ("Owner", "President", "Service Manager", "Operations Manager", "General Manager", "Estimator")
 
 
@@ -109,7 +117,9 @@ class Dealer:
     def row(self) -> tuple[str, ...]:
         """Cells in the order of ``HEADER``."""
         domain = f" | Domain: {self.domain}" if self.website else ""
-        notes = f"ICP Score: {self.icp_score} | Tier: {self.icp_tier}{domain} | OEMs: {', '.join(self.brands)}"
+        notes = (
+            f"ICP Score: {self.icp_score} | Tier: {self.icp_tier}{domain} | OEMs: {', '.join(self.brands)}"
+        )
         return (
             self.name,
             self.website,
@@ -160,7 +170,7 @@ def _plain_dealers(rng: random.Random, count: int) -> list[Dealer]:
         full = f"{name} {words} {rng.choice(_FORMS)}".strip()
         dealer = Dealer(
             name=full.upper() if rng.random() < 0.6 else full,
-            phone=_phone(rng, next(areas), f"01{number % 100:02d}"),
+            phone=_phone(rng, next(areas), f"01{number % 80:02d}"),
             brands=brands,
             scores=(resimercial, brand_score(brands), mep_r, o_and_m),
             website=_website(rng, name, words) if rng.random() < 0.75 else "",
@@ -244,14 +254,28 @@ def _special_cases(rng: random.Random) -> list[Dealer]:
             "https://www.tillerbyplumbing.example/",
         ),
         # Another firm's name on the site.
-        Dealer("Holloquin Energy Services", "(216) 555-0197", generac, service, "https://www.nettlefox.example/"),
+        Dealer(
+            "Holloquin Energy Services", "(216) 555-0197", generac, service, "https://www.nettlefox.example/"
+        ),
         # Shared platforms: the host says nothing about the firm.
         Dealer(
-            "Nettlefox Generators", "(813) 555-0197", generac, website="https://nettlefoxtest.generacdealers.com/"
+            "Nettlefox Generators",
+            "(813) 555-0197",
+            generac,
+            website="https://nettlefoxtest.generacdealers.com/",
         ),
-        Dealer("Osierbank Electric", "(615) 555-0197", generac, website="https://osierbanktest.generacdealers.com/"),
-        Dealer("PENHALVO POWER", "(843) 555-0197", generac, website="https://penhalvotest.generacdealers.com/"),
-        Dealer("Rookmere Standby Power", "(585) 555-0197", briggs, website="https://rookmere-test.business.site/"),
+        Dealer(
+            "Osierbank Electric",
+            "(615) 555-0197",
+            generac,
+            website="https://osierbanktest.generacdealers.com/",
+        ),
+        Dealer(
+            "PENHALVO POWER", "(843) 555-0197", generac, website="https://penhalvotest.generacdealers.com/"
+        ),
+        Dealer(
+            "Rookmere Standby Power", "(585) 555-0197", briggs, website="https://rookmere-test.business.site/"
+        ),
         # Toll-free only.
         Dealer("TEASELBROOK GENERATORS INC", "(888) 555-0198", generac),
         Dealer("Wickenfold Power Systems", "8665550198", cummins),

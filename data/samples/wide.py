@@ -5,24 +5,24 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from dealers import Dealer, brand_score, invented_names, slug
+from dealers import Dealer, brand_score, invented_names, slug, words
 
 _DIMENSIONS = ("Resimercial", "MultiOEM", "MEPR", "OM")
-_CAPABILITIES = (
-    "has_hvac has_solar has_inverters has_microinverters has_generator has_battery has_plumbing has_electrical "
-    "has_roofing has_ops_maintenance has_om_capability is_mep_contractor is_mep_r_contractor is_resimercial "
-    "is_commercial is_residential is_self_performing is_gc is_sub"
-).split()
+_CAPABILITIES = words(
+    "has_hvac has_solar has_inverters has_microinverters has_generator has_battery has_plumbing "
+    "has_electrical has_roofing has_ops_maintenance has_om_capability is_mep_contractor is_mep_r_contractor "
+    "is_resimercial is_commercial is_residential is_self_performing is_gc is_sub"
+)
 COLUMNS = (
-    *"name phone domain website email street city state zip address_full distance distance_miles".split(),
-    *"scraped_from_zip collection_date ICP_Score ICP_Tier OEM_Count OEMs_Certified".split(),
+    *words("name phone domain website email street city state zip address_full distance distance_miles"),
+    *words("scraped_from_zip collection_date ICP_Score ICP_Tier OEM_Count OEMs_Certified"),
     *(f"{name}_{part}" for name in _DIMENSIONS for part in ("Score", "Evidence")),
-    *"rating review_count tier oem_source oem_certifications certifications".split(),
+    *words("rating review_count tier oem_source oem_certifications certifications"),
     *_CAPABILITIES,
-    *"capability_count mep_score battery_oems inverter_oems microinverter_oems generator_oems".split(),
-    *"multi_oem_score employee_count estimated_revenue apollo_enriched linkedin_url".split(),
-    *"linkedin_search_query itc_urgency srec_state_priority coperniq_score adwords_keywords".split(),
-    *"seo_keywords meta_custom_audience meta_ads_targeting".split(),
+    *words("capability_count mep_score battery_oems inverter_oems microinverter_oems generator_oems"),
+    *words("multi_oem_score employee_count estimated_revenue apollo_enriched linkedin_url"),
+    *words("linkedin_search_query itc_urgency srec_state_priority coperniq_score adwords_keywords"),
+    *words("seo_keywords meta_custom_audience meta_ads_targeting"),
 )
 _CARD = "8 mi0.0(0)0.0 out of 5 stars. "
 

@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sales_agent_dagster.domain.hashing import content_hash
 from sales_agent_dagster.domain.profile import Profile
-from sales_agent_dagster.inference.engine import Engine, Prompt
+from sales_agent_dagster.inference.engine import (
+    Answer,
+    Engine,
+    NoAnswer,
+    OutputT,
+    Prompt,
+    Task,
+    answer_all,
+)
 
+ValueT = TypeVar("ValueT")
+
+_SUSPECT = re.compile(r"[@\d]")
 _EMAIL = re.compile(r"[^\s@]+@[^\s@]+")
-_PHONE = re.compile(r"(?<!\d)(?:\+?\d[ ().-]{0,3}){7,15}(?!\d)")
+_PHONE = re.compile(r"(?<!\d)\+?\(?\d(?:[ ().-]{0,3}\d){6,14}(?!\d)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +54,26 @@ def extend_prompt(prompt: Prompt, text: str) -> Prompt:
 
 def redact(text: str, limit: int) -> str:
     """Free text cut to ``limit`` characters, e-mail addresses and phone numbers replaced by their kind."""
-    return _PHONE.sub("[phone]", _EMAIL.sub("[e-mail]", text))[:limit]
+    if _SUSPECT.search(text):
+        text = _PHONE.sub("[phone]", _EMAIL.sub("[e-mail]", text))
+    return text[:limit]
+
+
+def attempt(rule: Callable[[], ValueT]) -> ValueT | NoAnswer:
+    """What a rule gives for one lead, or why it could not: one lead's failure is data, never a chunk's."""
+    try:
+        return rule()
+    except Exception as error:  # noqa: BLE001 - whatever it is
+        return NoAnswer(f"rules: {type(error).__name__}: {error}"[:200], 0.0)
+
+
+async def ask(
+    tasks: Sequence[Task[OutputT] | NoAnswer], context: AgentContext
+) -> list[Answer[OutputT] | NoAnswer]:
+    """Answers to the tasks in order, bounded by the context; what is no task stays what it is."""
+    asked = [task for task in tasks if isinstance(task, Task)]
+    answers = iter(await answer_all(context.engine, asked, context.concurrency))
+    return [next(answers) if isinstance(task, Task) else task for task in tasks]
 
 
 async def run_graph(graph: Any, state: dict[str, Any], context: AgentContext) -> dict[str, Any]:

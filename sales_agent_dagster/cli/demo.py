@@ -29,11 +29,11 @@ def run_demo(settings: Settings) -> ExitCode:
     if not SAMPLE.exists():
         raise ConfigurationError(f"The sample {SAMPLE} is missing. Restore it: git checkout -- data/samples")
     load_profile(settings.profile_path)
-    warehouse = open_warehouse(settings)
-    run = run_file(settings, warehouse, SAMPLE)
-    if run.exit_code is ExitCode.OK:
-        with warehouse.reading() as connection:
-            print_examples(connection, run.registration.batch_ids)
+    with open_warehouse(settings) as warehouse:
+        run = run_file(settings, warehouse, SAMPLE)
+        if run.exit_code is ExitCode.OK:
+            with warehouse.reading() as connection:
+                print_examples(connection, run.registration.batch_ids)
     say(("\nNext", "bold"))
     for command, purpose in NEXT:
         say((f"{command:<50}", "cyan"), purpose, indent=2)

@@ -24,6 +24,9 @@ from sales_agent_dagster.settings import PROJECT_ROOT, Settings, load_settings
 from sales_agent_dagster.warehouse.database import Warehouse
 from sales_agent_dagster.warehouse.migrating import revisions, stored_revision
 
+PYTHONS = ((3, 11), (3, 13))
+"""Oldest and newest Python that this runs on."""
+
 LOW_DISK_BYTES = 2**30
 """Below this much free space a run may not finish: 100,000 leads take a few hundred megabytes."""
 
@@ -97,9 +100,11 @@ def examine() -> Iterator[Finding]:
 
 def _python() -> Finding:
     version = platform.python_version()
-    if (3, 11) <= sys.version_info[:2] <= (3, 13):
+    oldest, newest = PYTHONS
+    if oldest <= sys.version_info[:2] <= newest:
         return Finding("Python", State.OK, version)
-    return Finding("Python", State.BROKEN, version, "Use Python 3.11, 3.12 or 3.13.")
+    advice = f"Use Python {oldest[0]}.{oldest[1]} to {newest[0]}.{newest[1]}."
+    return Finding("Python", State.BROKEN, version, advice)
 
 
 def _settings(settings: Settings) -> Finding:
@@ -152,6 +157,7 @@ def _warehouse(settings: Settings) -> Finding:
             return Finding("Warehouse", State.OK, where, "Created by the first run.")
         with warehouse.reading() as connection:
             revision = stored_revision(connection)
+        warehouse.dispose()
     except SalesAgentError as error:
         return Finding("Warehouse", State.BROKEN, str(error), advice)
     except sa.exc.DBAPIError as error:

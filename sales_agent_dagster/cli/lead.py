@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import orjson
-
 from sales_agent_dagster.cli.exits import ExitCode
 from sales_agent_dagster.cli.opening import open_warehouse
-from sales_agent_dagster.cli.terminal import complain, count, err, money, out, safe, say, table
+from sales_agent_dagster.cli.terminal import complain, count, err, money, out, print_json, safe, say, table
 from sales_agent_dagster.settings import Settings
 from sales_agent_dagster.warehouse.reports import LeadMatch, find_leads, lead_history
 
@@ -22,8 +20,7 @@ def show_lead(settings: Settings, wanted: str, *, as_json: bool) -> ExitCode:
     Returns:
         FAILED when no lead fits, USAGE when several do (they are listed).
     """
-    warehouse = open_warehouse(settings)
-    with warehouse.reading() as connection:
+    with open_warehouse(settings) as warehouse, warehouse.reading() as connection:
         found = find_leads(connection, wanted, MATCHES_SHOWN + 1)
         chosen = {match.lead_id for match in found}
         if wanted in chosen:
@@ -32,7 +29,7 @@ def show_lead(settings: Settings, wanted: str, *, as_json: bool) -> ExitCode:
             return _not_one(wanted, found)
         history = lead_history(connection, chosen.pop())
     if as_json:
-        print(orjson.dumps(history, default=str, option=orjson.OPT_INDENT_2).decode())
+        print_json(history)
     else:
         messages = history.pop("campaign_messages")
         _print_lead(history, messages)
@@ -44,7 +41,7 @@ def _not_one(wanted: str, found: Sequence[LeadMatch]) -> ExitCode:
         complain(f"No lead's id starts with, and no company name contains, {safe(wanted)!r}.")
         return ExitCode.FAILED
     more = len(found) > MATCHES_SHOWN
-    many = f"more than {MATCHES_SHOWN}" if more else str(len(found))
+    many = f"More than {MATCHES_SHOWN}" if more else str(len(found))
     complain(f"{many} leads fit {safe(wanted)!r}. Give one of these ids:")
     rows = [
         (row.lead_id, row.company_name, ", ".join(filter(None, (row.city, row.state))), row.batch_id)

@@ -43,16 +43,22 @@ class Format(StrEnum):
 Json = Annotated[bool, typer.Option("--json", help="One JSON document, for programs.")]
 
 
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"sales-agent {version('sales_agent_dagster')}")
+        raise typer.Exit
+
+
 @app.callback()
 def root(
-    version: Annotated[bool, typer.Option("--version", help="Show the version.", is_eager=True)] = False,
+    _version: Annotated[
+        bool,
+        typer.Option("--version", help="Show the version.", is_eager=True, callback=_show_version),
+    ] = False,
 ) -> None:
     """Options of the command itself."""
-    if version:
-        from importlib.metadata import version as installed
-
-        print(f"sales-agent {installed('sales_agent_dagster')}")
-        raise typer.Exit
 
 
 @app.command()
@@ -147,7 +153,3 @@ def main() -> None:
     except SalesAgentError as error:
         complain(str(error))
         sys.exit(ExitCode.USAGE if isinstance(error, ConfigurationError) else ExitCode.FAILED)
-
-
-if __name__ == "__main__":
-    main()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import sqlalchemy as sa
 
 from sales_agent_dagster.domain.errors import ConfigurationError
@@ -9,8 +12,9 @@ from sales_agent_dagster.settings import Settings
 from sales_agent_dagster.warehouse.database import Warehouse
 
 
-def open_warehouse(settings: Settings) -> Warehouse:
-    """The warehouse, created or migrated as needed.
+@contextmanager
+def open_warehouse(settings: Settings) -> Iterator[Warehouse]:
+    """The warehouse, created or migrated as needed; closed at the end.
 
     Raises:
         ConfigurationError: ``SALES_AGENT_HOME`` cannot be written, or the database cannot be opened.
@@ -30,4 +34,7 @@ def open_warehouse(settings: Settings) -> Warehouse:
         raise ConfigurationError(
             f"The warehouse {warehouse.url.render_as_string(hide_password=True)} cannot be opened: {fault}"
         ) from None
-    return warehouse
+    try:
+        yield warehouse
+    finally:
+        warehouse.dispose()

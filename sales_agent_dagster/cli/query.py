@@ -38,6 +38,8 @@ def print_query(settings: Settings, sql: str, output: str, limit: int) -> ExitCo
     except PermanentError as error:
         complain(str(error).splitlines()[0])
         return ExitCode.USAGE
+    finally:
+        warehouse.dispose()
     _PRINTERS[output](result)
     if result.truncated:
         err().print(f"Only the first {count(limit, 'row')}; --limit shows more.")

@@ -19,8 +19,11 @@ from sales_agent_dagster.cli.progress import showing_progress
 from sales_agent_dagster.cli.summary import print_summary
 from sales_agent_dagster.cli.terminal import complain, count, say
 from sales_agent_dagster.domain.profile import load_profile
+from sales_agent_dagster.inference.engine import ScorecardEngine
 from sales_agent_dagster.settings import Settings
+from sales_agent_dagster.stages.base import StageContext
 from sales_agent_dagster.stages.intake.register import Registration, register_file
+from sales_agent_dagster.stages.pipeline import STAGES
 from sales_agent_dagster.warehouse.database import Warehouse
 
 SUFFIXES = frozenset({".csv", ".tsv", ".txt"})
@@ -59,8 +62,8 @@ def run_files(settings: Settings, patterns: Sequence[Path]) -> ExitCode:
     """
     files = expand(patterns)
     load_profile(settings.profile_path)
-    warehouse = open_warehouse(settings)
-    runs = [run_file(settings, warehouse, file) for file in files]
+    with open_warehouse(settings) as warehouse:
+        runs = [run_file(settings, warehouse, file) for file in files]
     codes = {run.exit_code for run in runs}
     if len(runs) > 1:
         _print_total(runs)
@@ -105,7 +108,8 @@ def run_file(settings: Settings, warehouse: Warehouse, file: Path) -> FileRun:
     if registration.outcome == "known":
         say(registration.reason or "", indent=2)
         if pending:
-            say(f"{count(len(pending), 'batch', 'batches')} unfinished: going on where it stopped.", indent=2)
+            batches = count(len(pending), "batch", "batches")
+            say(f"{batches} unfinished or outdated: computing what is missing.", indent=2)
     for batch_id in pending:
         _run_batch(settings, warehouse, run, batch_id)
     run.wall_seconds = time.perf_counter() - clock
@@ -114,10 +118,17 @@ def run_file(settings: Settings, warehouse: Warehouse, file: Path) -> FileRun:
 
 
 def unfinished(settings: Settings, warehouse: Warehouse, batch_ids: Sequence[str]) -> list[str]:
-    """Those batches that lack rows, or whose rows an edit of the profile or a new engine outdated."""
-    with warehouse.reading() as connection:
-        complete = {batch_id for batch_id in batch_ids if batch_progress(connection, batch_id).complete}
-    return [batch_id for batch_id in batch_ids if batch_id not in complete]
+    """Those batches that lack rows, or whose rows an edit of the profile or a newer version outdated."""
+    profile = load_profile(settings.profile_path)
+
+    def is_current(batch_id: str) -> bool:
+        with warehouse.reading() as connection:
+            if not batch_progress(connection, batch_id).complete:
+                return False
+        context = StageContext(warehouse, settings, profile, ScorecardEngine(), batch_id, run_id="")
+        return not any(stage().plan(context).todo for stage in STAGES)
+
+    return [batch_id for batch_id in batch_ids if not is_current(batch_id)]
 
 
 def _run_batch(settings: Settings, warehouse: Warehouse, run: FileRun, batch_id: str) -> None:
@@ -128,8 +139,12 @@ def _run_batch(settings: Settings, warehouse: Warehouse, run: FileRun, batch_id:
         from sales_agent_dagster.defs.run import materialize_batch
 
         result = materialize_batch(batch_id, settings)
+    steps: dict[str, list[str]] = {}
     for failure in result.failures:
-        complain(f"batch {batch_id} failed at {failure.step}: {failure.message}")
+        steps.setdefault(failure.message, []).append(failure.step)
+    for message, names in steps.items():
+        more = f" and {count(len(names) - 1, 'more step')}" if len(names) > 1 else ""
+        complain(f"batch {batch_id} failed at {names[0]}{more}: {message}")
     if result.failures:
         run.failed.append(batch_id)
         say(

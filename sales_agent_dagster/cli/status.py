@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-import orjson
 import sqlalchemy as sa
 from rich.text import Text
 
 from sales_agent_dagster.cli.exits import ExitCode
 from sales_agent_dagster.cli.figures import progress_of
 from sales_agent_dagster.cli.opening import open_warehouse
-from sales_agent_dagster.cli.terminal import count, out, say, table
+from sales_agent_dagster.cli.terminal import count, out, print_json, say, table
 from sales_agent_dagster.settings import Settings
 from sales_agent_dagster.warehouse import reports
 from sales_agent_dagster.warehouse.reports import BatchOverview
@@ -21,14 +20,13 @@ from sales_agent_dagster.warehouse.schema import STAGE_TABLES, lead_files
 
 def show_status(settings: Settings, *, as_json: bool) -> ExitCode:
     """Print the state of everything that was ever imported."""
-    warehouse = open_warehouse(settings)
-    with warehouse.reading() as connection:
+    with open_warehouse(settings) as warehouse, warehouse.reading() as connection:
         state = {
             "files": _files(connection),
             "batches": [_batch(batch) for batch in reports.batches(connection)],
         }
     if as_json:
-        print(orjson.dumps(state, option=orjson.OPT_INDENT_2).decode())
+        print_json(state)
     else:
         _print_state(**state)
     return ExitCode.OK

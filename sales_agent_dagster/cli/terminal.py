@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from functools import cache
 
+import orjson
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
@@ -95,6 +96,12 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: It
     for row in rows:
         grid.add_row(*(cell if isinstance(cell, Text) else Text(safe(cell)) for cell in row))
     return grid
+
+
+def print_json(value: object) -> None:
+    """One JSON document; times as ISO 8601, NaN as null, what JSON has no type for as text."""
+    options = orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS  # SQLAlchemy's column names are a str subclass
+    print(orjson.dumps(value, default=str, option=options).decode())
 
 
 def bar(share: float, width: int = 24) -> str:

@@ -26,7 +26,8 @@ def open_ui(settings: Settings, port: int) -> None:
         raise ConfigurationError(
             f"Port {port} is taken. Is the UI running already? If not: sales-agent ui --port {_free_port()}"
         )
-    open_warehouse(settings).dispose()
+    with open_warehouse(settings):
+        pass  # created here, so that errors are told before Dagster's processes start
     dagster_home = prepare_dagster_home(settings)
     incoming = settings.incoming_dir.resolve()
     try:

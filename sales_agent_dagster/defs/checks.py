@@ -17,15 +17,13 @@ from sales_agent_dagster.stages.base import StageContext
 from sales_agent_dagster.stages.quality import RULES, CheckOutcome, Subject
 
 
-def asset_checks(
-    stage_table: sa.Table, agent: str | None, enforcement: CheckSettings
-) -> dg.AssetChecksDefinition:
+def asset_checks(table: sa.Table, agent: str | None, enforcement: CheckSettings) -> dg.AssetChecksDefinition:
     """All checks of one asset as one step.
 
     A failed rule that ``enforcement`` sets to ``block`` is an ERROR and stops the assets below; one set to
     ``warn`` is shown as a WARN and stops nothing.
     """
-    name, rules = stage_table.name, RULES[stage_table.name]
+    name, rules = table.name, RULES[table.name]
     blocking = {rule: getattr(enforcement, rule) is Enforcement.BLOCK for rule in rules}
 
     @dg.multi_asset_check(
@@ -45,7 +43,7 @@ def asset_checks(
     )
     def check(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
         with only_transient_retried():
-            outcomes = _judge(stage_context(context), stage_table, agent)
+            outcomes = _judge(stage_context(context.op_execution_context), table, agent)
         for rule, outcome in outcomes.items():
             yield dg.AssetCheckResult(
                 check_name=rule,
@@ -61,5 +59,5 @@ def asset_checks(
 
 def _judge(work: StageContext, table: sa.Table, agent: str | None) -> dict[str, CheckOutcome]:
     with work.warehouse.reading() as connection:
-        subject = Subject(connection, table, work.batch_id, work.settings, agent)
+        subject = Subject(work, connection, table, agent)
         return {name: rule(subject) for name, rule in RULES[table.name].items()}

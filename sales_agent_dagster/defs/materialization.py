@@ -18,7 +18,7 @@ from sales_agent_dagster.warehouse.reports import StageReport, column_values, pr
 
 PREVIEW_ROWS = 10
 CELL_CHARACTERS = 80
-NOTICEABLE_MS = 10.0
+NOTICEABLE_MS = 50.0
 """A latency histogram is drawn from this p95 on; below it nobody waits and there is nothing to see."""
 
 SCORE_COLUMNS = {"qualified_leads": "score", "analyzed_leads": "expansion_score"}
@@ -62,6 +62,8 @@ def materialization(
     not call the assets below it stale.
 
     Args:
+        work: says which batch, in which run.
+        table: one of the seven stage tables.
         agent: the SLA table's key of the agent behind the rows; None when there is none.
         figures: counts that only the step knows.
     """

@@ -34,10 +34,9 @@ def presentation(
 ) -> dict[str, Any]:
     """Arguments that every asset decorator takes, for the asset that writes ``table``.
 
-    Args:
-        source: class or function that computes the rows.
-        version: of its rules. With the prompt's it makes the code version: when either changes, Dagster
-            shows the asset and everything below as stale.
+    ``source`` is the class or function that computes the rows, ``version`` that of its rules. With the
+    prompt's it makes the code version: when either changes, Dagster shows the asset and everything below
+    as stale.
     """
     return {
         "group_name": GROUP,
@@ -105,5 +104,5 @@ def code_link(source: Any) -> dg.CodeReferencesMetadataValue:
     _, line = inspect.getsourcelines(source)
     label = path.relative_to(PROJECT_ROOT).as_posix()
     return dg.CodeReferencesMetadataValue(
-        [dg.LocalFileCodeReference(file_path=str(path), line_number=line, label=label)]
+        code_references=[dg.LocalFileCodeReference(file_path=str(path), line_number=line, label=label)]
     )

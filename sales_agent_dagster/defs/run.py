@@ -18,23 +18,23 @@ from sales_agent_dagster.settings import Settings
 LOCATION_TAG = {".dagster/repository": "__repository__@sales_agent_dagster"}
 """Makes the UI list the run under this project's job; the location's name is in ``workspace.yaml``."""
 
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+"""Nothing on standard error: the caller tells what came of the run. The event log keeps everything."""
+
 
 @dataclass(frozen=True, slots=True)
-class BatchRun:
+class BatchResult:
     """What came of a run; no failures means it succeeded."""
 
     run_id: str
     failures: tuple[StepFailure, ...]
 
 
-def materialize_batch(batch_id: str, settings: Settings, *, engine: Engine | None = None) -> BatchRun:
+def materialize_batch(batch_id: str, settings: Settings, *, engine: Engine | None = None) -> BatchResult:
     """Materialize all seven assets for a registered batch, in this process.
 
     The run goes to the Dagster instance at DAGSTER_HOME, or ``settings.dagster_home`` when that is not
-    set. Nothing is raised for a failed step: it is in the result.
-
-    Args:
-        engine: what the agents think with, instead of the one in settings.
+    set. Nothing is raised for a failed step: it is in the result. ``engine`` replaces the one in settings.
     """
     definitions = build_defs(settings=settings, engine=engine)
     home = Path(os.environ.get("DAGSTER_HOME") or settings.dagster_home)
@@ -43,7 +43,11 @@ def materialize_batch(batch_id: str, settings: Settings, *, engine: Engine | Non
         instance.add_dynamic_partitions(str(LEAD_BATCHES.name), [batch_id])
         job = definitions.resolve_job_def(LEAD_PIPELINE.name)
         result = job.execute_in_process(
-            instance=instance, partition_key=batch_id, tags=LOCATION_TAG, raise_on_error=False
+            instance=instance,
+            partition_key=batch_id,
+            run_config=QUIET,
+            tags=LOCATION_TAG,
+            raise_on_error=False,
         )
         failures = () if result.success else run_failures(instance, result.run_id)
-        return BatchRun(result.run_id, failures)
+        return BatchResult(result.run_id, failures)

@@ -3,7 +3,7 @@
 Belongs here: the shape of an asset's steps. Does not belong here: which assets there are (``assets.py``).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import dagster as dg
@@ -19,6 +19,8 @@ from sales_agent_dagster.stages.base import Stage
 from sales_agent_dagster.stages.imported import IMPORT_VERSION, import_batch
 from sales_agent_dagster.warehouse.schema import imported_leads
 
+_MakeAsset = Callable[[Callable[..., Any]], dg.AssetsDefinition]
+
 
 class ChunkConfig(dg.Config):
     """Launch-time settings of an agent stage."""
@@ -31,13 +33,6 @@ class ChunkConfig(dg.Config):
 def import_asset(description: str) -> dg.AssetsDefinition:
     """``imported_leads``: the batch's rows of the archived file."""
 
-    @dg.asset(
-        name=imported_leads.name,
-        partitions_def=LEAD_BATCHES,
-        retry_policy=RETRY_TRANSIENT,
-        required_resource_keys=RESOURCE_KEYS,
-        **presentation(imported_leads, import_batch, IMPORT_VERSION, description),
-    )
     def run_import(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
         work = stage_context(context)
         with only_transient_retried():
@@ -45,7 +40,14 @@ def import_asset(description: str) -> dg.AssetsDefinition:
             figures = {"rows_in_file": summary.rows, "rejected": summary.rejected}
             return materialization(work, imported_leads, figures=figures)
 
-    return run_import
+    make: _MakeAsset = dg.asset(
+        name=imported_leads.name,
+        partitions_def=LEAD_BATCHES,
+        retry_policy=RETRY_TRANSIENT,
+        required_resource_keys=RESOURCE_KEYS,
+        **presentation(imported_leads, import_batch, IMPORT_VERSION, description),
+    )
+    return make(run_import)
 
 
 def stage_asset(
@@ -53,7 +55,13 @@ def stage_asset(
 ) -> dg.AssetsDefinition:
     """One step that runs the whole stage; for stages that do not ask an engine."""
 
-    @dg.asset(
+    async def run_stage(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
+        work = stage_context(context)
+        with only_transient_retried():
+            await stage.run(work)
+            return materialization(work, stage.table)
+
+    make: _MakeAsset = dg.asset(
         name=stage.name,
         deps=[stage.upstream],
         partitions_def=LEAD_BATCHES,
@@ -62,13 +70,7 @@ def stage_asset(
         freshness_policy=freshness_policy,
         **presentation(stage.table, type(stage), stage.version, description),
     )
-    async def run_stage(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
-        work = stage_context(context)
-        with only_transient_retried():
-            await stage.run(work)
-            return materialization(work, stage.table)
-
-    return run_stage
+    return make(run_stage)
 
 
 def agent_asset(stage: Stage, prompt: Prompt, description: str) -> dg.AssetsDefinition:

@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from sales_agent_dagster.domain.values.text import words
+
 _NOT_ALNUM = re.compile(r"[\W_]+")
 
 
@@ -18,13 +20,13 @@ def compact(header: str) -> str:
     return _NOT_ALNUM.sub("", unicodedata.normalize("NFKC", header)).casefold()
 
 
-# One line per rank, names divided by "|". A field takes the first usable value in order of rank; two columns
-# of one rank cannot both be meant.
+# One line per rank, names divided by "|". A field takes the first usable value in order of rank; two
+# columns of one rank cannot both be meant.
 _FIELDS = {
     "company_name": """
-        company name|company|business name|business|dealer name|dealer|account name|account|company / account
-        |organization|organization name|organisation|organisation name|firm|firm name|contractor|contractor name
-        |installer|installer name|dba name|trade name
+        company name|company|business name|business|dealer name|dealer|account name|account
+        |company / account|organization|organization name|organisation|organisation name|firm|firm name
+        |contractor|contractor name|installer|installer name|dba name|trade name
         company name for emails|associated company|primary associated company|primary company
         legal name|legal business name
         """,
@@ -42,7 +44,8 @@ _FIELDS = {
         personal email
         """,
     "phone": """
-        phone|telephone|tel|contact phone|phone number|telephone number|work direct phone|direct phone|work phone
+        phone|telephone|tel|contact phone|phone number|telephone number|work direct phone|direct phone
+        |work phone
         business phone|office phone|main phone|phone 1
         mobile phone|mobile|cell|cell phone|mobile phone number|mobile number
         corporate phone
@@ -124,14 +127,14 @@ PLACE_PARTS = {
 PLACES = ("billing", "company", "mailing", "", "shipping", "other")
 """Prefixes of address columns, the company's own first; a row's address is the first that has any value."""
 
-CAPABILITIES = {
-    compact(name): name.partition("_")[2]
-    for name in (
-        "has_hvac has_solar has_inverters has_microinverters has_generator has_battery has_plumbing"
-        " has_electrical has_roofing has_ops_maintenance has_om_capability is_mep_contractor"
-        " is_mep_r_contractor is_resimercial is_commercial is_residential is_self_performing is_gc is_sub"
-    ).split()  # noqa: SIM905
-}
+_FLAGS = words(
+    """
+    has_hvac has_solar has_inverters has_microinverters has_generator has_battery has_plumbing
+    has_electrical has_roofing has_ops_maintenance has_om_capability is_mep_contractor is_mep_r_contractor
+    is_resimercial is_commercial is_residential is_self_performing is_gc is_sub
+    """
+)
+CAPABILITIES = {compact(name): name.partition("_")[2] for name in _FLAGS}
 """Compact header to capability."""
 
 OWN_MEANING = frozenset({"multi_oem_score"})

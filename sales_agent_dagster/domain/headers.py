@@ -73,29 +73,29 @@ def map_header(cells: Sequence[str]) -> HeaderMap:
     Case, spaces, underscores, hyphens, quotes and a byte order mark do not matter.
 
     Raises:
-        QuarantinedFile: ``header_missing`` (the first row is data), ``header_unknown`` (nothing a company name
-            could come from; the nearest known names are suggested), ``header_ambiguous`` (two columns for one
-            field; both are named), ``header_too_wide``.
+        QuarantinedFile: ``header_missing`` (the first row is data), ``header_unknown`` (nothing a company
+            name could come from; the nearest known names are suggested), ``header_ambiguous`` (two columns
+            for one field; both are named), ``header_too_wide``.
     """
     names = [one_line(clean_cell(cell)).strip("\"'\ufeff")[:MAX_HEADER] for cell in cells]
     _refuse_data(names)
     keys = [compact(name) for name in names]
-    format = known_format(frozenset(keys))
-    found = _Columns(names, keys, format)
+    layout = known_format(frozenset(keys))
+    found = _Columns(names, keys, layout)
     if not any(source in found.ranks for source in _NAME_SOURCES):
         raise _unknown(names)
-    return HeaderMap(_distinct(names), found.fields(), found.addresses(), found.capabilities, format)
+    return HeaderMap(_distinct(names), found.fields(), found.addresses(), found.capabilities, layout)
 
 
 class _Columns:
     """Columns sorted by what they mean."""
 
-    def __init__(self, names: list[str], keys: list[str], format: str) -> None:
+    def __init__(self, names: list[str], keys: list[str], layout: str) -> None:
         self.names = names
         self.ranks: dict[str, dict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
         self.places: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
         self.capabilities: dict[int, str] = {}
-        ignored = NOT_MEANT.get(format, frozenset())
+        ignored = NOT_MEANT.get(layout, frozenset())
         for column, (name, key) in enumerate(zip(names, keys, strict=True)):
             if name in OWN_MEANING or key in ignored:
                 continue

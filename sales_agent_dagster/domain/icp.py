@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Literal
 
 from sales_agent_dagster.domain.oems import canonical, maker_of
@@ -53,13 +53,13 @@ _CAPABILITY_TRADES = {
 _MAINTENANCE_CAPABILITIES = frozenset({"ops_maintenance", "om_capability"})
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class LeadFeatures:
     """The fields a lead is judged by; None and empty mean unknown, never "no".
 
     Attributes:
         brands: canonical names.
-        capabilities: capability columns that are true, such as ``has_hvac`` or ``is_commercial``.
+        capabilities: capability columns that are true, such as ``hvac`` or ``commercial``.
         dealer_tier: the manufacturer's dealer tier.
         stated: dimension scores the source file states, by name in ``DIMENSIONS``; these win.
         website: own site, a page on a platform that many firms share, or none.
@@ -80,31 +80,22 @@ class LeadFeatures:
     phone: Literal["geographic", "toll_free", "international", "none"] = "none"
     has_second_phone: bool = False
 
-    @cached_property
+    @property
     def text(self) -> str:
         """What the company says of itself: its name and the affirmed part of its notes."""
         return f"{self.company_name}; {affirmed(self.notes)}" if self.notes else self.company_name
 
-    @cached_property
+    @property
     def wording(self) -> Wording:
         """Words about customers and service in ``text``."""
         return read_wording(self.text)
 
-    @cached_property
-    def abilities(self) -> frozenset[str]:
-        """Capabilities without their ``has_`` and ``is_``."""
-        return frozenset(name.removeprefix("has_").removeprefix("is_") for name in self.capabilities)
-
-    @cached_property
+    @property
     def named_trades(self) -> tuple[str, ...]:
         """Trades that the name, the notes or a capability column name."""
-        named = trades_in(self.text)
-        if not self.abilities:
-            return named
-        capable = (trade for name in self.abilities for trade in _CAPABILITY_TRADES.get(name, ()))
-        return in_trade_order((*named, *capable))
+        return _named_trades(self.text, self.capabilities) if self.capabilities else trades_in(self.text)
 
-    @cached_property
+    @property
     def trades(self) -> tuple[str, ...]:
         """Every trade seen: named ones and those of the brands; of the industry when there is neither."""
         return _all_trades(self.named_trades, self.brands, self.industry)
@@ -113,6 +104,12 @@ class LeadFeatures:
     def makers(self) -> tuple[str, ...]:
         """Distinct manufacturers; product lines of one maker count once."""
         return _makers(self.brands)
+
+
+@lru_cache(maxsize=16384)
+def _named_trades(text: str, capabilities: tuple[str, ...]) -> tuple[str, ...]:
+    capable = (trade for name in capabilities for trade in _CAPABILITY_TRADES.get(name, ()))
+    return in_trade_order((*trades_in(text), *capable))
 
 
 @lru_cache(maxsize=16384)
@@ -170,8 +167,8 @@ def score_lead(lead: LeadFeatures, icp: Icp) -> Scorecard:
         "mep_r": _stated(lead, "mep_r") or mep_r(lead),
         "o_and_m": _stated(lead, "o_and_m") or o_and_m(lead, elite),
     }
-    total = sum(getattr(icp.weights, name) * dimension.value for name, dimension in dimensions.items())
-    icp_score = one_decimal(total)
+    weights = _weights(icp)
+    icp_score = one_decimal(sum(weights[name] * dimension.value for name, dimension in dimensions.items()))
     signals = signals_of(lead, icp)
     points = sum(value for value, _ in signals.values())
     score = min(100.0, max(0.0, one_decimal(icp_score + points)))
@@ -184,6 +181,16 @@ def score_lead(lead: LeadFeatures, icp: Icp) -> Scorecard:
         tier=icp.tiers.tier_of(score),
         confidence=_confidence(lead, dimensions, icp),
     )
+
+
+def _weights(icp: Icp) -> dict[str, float]:
+    weights = icp.weights
+    return {
+        "resimercial": weights.resimercial,
+        "multi_oem": weights.multi_oem,
+        "mep_r": weights.mep_r,
+        "o_and_m": weights.o_and_m,
+    }
 
 
 def one_decimal(value: float) -> float:
@@ -204,7 +211,7 @@ def resimercial(lead: LeadFeatures, elite: bool) -> Dimension:
 
     A word in the name outranks the dealer tier even where it scores less.
     """
-    words, abilities = lead.wording, lead.abilities
+    words, abilities = lead.wording, lead.capabilities
     commercial = words.commercial or ("commercial column" if "commercial" in abilities else None)
     residential = words.residential or ("residential column" if "residential" in abilities else None)
     if commercial and residential:
@@ -262,7 +269,7 @@ def o_and_m(lead: LeadFeatures, elite: bool) -> Dimension:
     Keywords: service, repair, maintenance, emergency, 24/7, support.
     """
     found = lead.wording.operations
-    if lead.abilities & _MAINTENANCE_CAPABILITIES and "maintenance" not in found:
+    if not _MAINTENANCE_CAPABILITIES.isdisjoint(lead.capabilities) and "maintenance" not in found:
         found = (*found, "maintenance")
     if found:
         return Dimension(75.0 if len(found) == 1 else 100.0, f"named: {', '.join(found)}", 1.0)
@@ -312,7 +319,8 @@ def _confidence(lead: LeadFeatures, dimensions: Mapping[str, Dimension], icp: Ic
 
     The five: website, e-mail, contact, rating, phone.
     """
-    certain: float = sum(getattr(icp.weights, name) * item.certainty for name, item in dimensions.items())
+    weights = _weights(icp)
+    certain = sum(weights[name] * dimension.certainty for name, dimension in dimensions.items())
     known = (
         lead.website != "none",
         lead.has_email,

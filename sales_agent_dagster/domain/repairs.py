@@ -1,5 +1,6 @@
-"""Names of the repairs and flags that an import writes into ``imported_leads.repairs``. Stable: people filter
-by them.
+"""Names of the repairs and flags that an import writes into ``imported_leads.repairs``.
+
+Stable: people filter by them.
 """
 
 from __future__ import annotations

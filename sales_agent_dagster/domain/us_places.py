@@ -154,7 +154,7 @@ def _places_of_prefix(prefix: str) -> dict[str, ZipPlace]:
             entry["county"] or None,
             entry["timezone"] or None,
         )
-        for entry in zipcodes.similar_to(prefix)
+        for entry in zipcodes.similar_to(prefix)  # type: ignore[no-untyped-call]
     }
 
 
@@ -163,7 +163,7 @@ def _cities_of_state(state: str) -> dict[str, str]:
     import zipcodes
 
     names: dict[str, str] = {}
-    for entry in zipcodes.filter_by(state=state):
+    for entry in zipcodes.filter_by(state=state):  # type: ignore[no-untyped-call]
         for city in (entry["city"], *entry["acceptable_cities"]):
             names.setdefault(city.casefold(), city)
     return names

@@ -100,28 +100,29 @@ class _Index:
 
 def _decide(record: Record, findings: Sequence[_Finding]) -> Decision:
     """Join the company of the earliest lead that a key merges with; found one when there is none."""
-    by_outcome = {
-        outcome: [finding for finding in findings if finding.outcome is outcome] for outcome in Outcome
-    }
-    merged = by_outcome[Outcome.MERGED]
+    merged = [finding for finding in findings if finding.outcome is Outcome.MERGED]
     if merged:
         earliest = min(merged, key=lambda finding: finding.position).other
         entity_id, founder_id = earliest.entity_id, earliest.founder_id
-        rule, reason = _merge_reason(entity_id, merged)
     else:
-        entity_id, founder_id, rule = entity_id_of(record.lead_id), record.lead_id, None
-        reason = _new_reason(by_outcome[Outcome.RELATED], by_outcome[Outcome.APART])
-    related = _strongest([f for f in by_outcome[Outcome.RELATED] if f.other.entity_id != entity_id])
+        entity_id, founder_id = entity_id_of(record.lead_id), record.lead_id
+    # What a weaker key says against a lead of the same company no longer matters.
+    others = [finding for finding in findings if finding.other.entity_id != entity_id]
+    related = [finding for finding in others if finding.outcome is Outcome.RELATED]
+    apart = [finding for finding in others if finding.outcome is Outcome.APART]
+    rule, reason = _merge_reason(entity_id, merged) if merged else (None, _new_reason(related, apart))
+    told = {Outcome.MERGED: merged, Outcome.RELATED: related, Outcome.APART: apart}
+    strongest = _strongest(related)
     return Decision(
         lead_id=record.lead_id,
         entity_id=entity_id,
         founder_id=founder_id,
         rule=rule,
-        related_to=related.other.entity_id if related else None,
+        related_to=strongest.other.entity_id if strongest else None,
         reason=reason,
         evidence={
             outcome.value: [_evidence(finding) for finding in found[:MAX_EVIDENCE]]
-            for outcome, found in by_outcome.items()
+            for outcome, found in told.items()
             if found
         },
     )

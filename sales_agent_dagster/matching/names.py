@@ -73,7 +73,7 @@ def _initials(core: str) -> str:
 
 def brand(name: str) -> str | None:
     """First two words of the core, under which branches are found; None when both are generic."""
-    words = name_core(name).split()[:2]
+    words = name_aliases(name)[0].split()[:2]
     return " ".join(words) if len(words) == 2 and not GENERIC_WORDS.issuperset(words) else None
 
 

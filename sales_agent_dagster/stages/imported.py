@@ -1,10 +1,11 @@
-"""``imported_leads``: a batch's rows from the archived file, repaired; rows that cannot be used, with reasons."""
+"""``imported_leads``: the rows of a batch, repaired; and the rows that cannot be used, with reasons."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from itertools import islice
 from typing import Any
 
 import orjson
@@ -98,7 +99,7 @@ def _load_batch(connection: sa.Connection, batch_id: str) -> sa.Row[Any]:
 
 def _stored_leads(connection: sa.Connection, batch_id: str) -> dict[str, str]:
     query = sa.select(imported_leads.c.lead_id, imported_leads.c.input_hash)
-    return dict(connection.execute(query.where(imported_leads.c.batch_id == batch_id)).tuples())
+    return dict(connection.execute(query.where(imported_leads.c.batch_id == batch_id)).tuples().all())
 
 
 def _stored_faults(connection: sa.Connection, batch_id: str) -> dict[int, dict[str, Any]]:
@@ -106,24 +107,99 @@ def _stored_faults(connection: sa.Connection, batch_id: str) -> dict[int, dict[s
     return {row.record_no: row._asdict() for row in connection.execute(query)}
 
 
-def _read_rows(context: StageContext, batch: sa.Row[Any], stored: dict[str, str]) -> _Outcome:
+def _read_rows(context: StageContext, batch: sa.Row[Any], stored: Mapping[str, str]) -> _Outcome:
     path = Archive(context.settings.archive_dir).verified(batch.file_id)
-    outcome = _Outcome()
     try:
         table = CsvTable.reopen(path, batch.encoding, batch.delimiter)
-        reader = RowReader(map_header(table.header))
-        version = content_hash(IMPORT_VERSION, table.header).encode()
-        for record in _records(table, batch):
-            lead_id = lead_id_of(batch.file_id, record.record_no)
-            input_hash = hashlib.sha256(version + orjson.dumps(record.cells)).hexdigest()[:32]
-            if stored.get(lead_id) == input_hash:
-                outcome.leads[lead_id] = None
-                continue
-            read = reader.read(record.cells)
-            ...
+        header = map_header(table.header)
+        rows = table.rows(Position(batch.byte_offset, batch.first_line), batch.first_record)
+        records = list(islice(rows, batch.row_count))
     except QuarantinedFile as refusal:
         raise PermanentError(
             f"The archived copy of {batch.file_name} no longer reads as it did when it was registered: "
             f"{refusal.message}"
         ) from refusal
-    return outcome
+    version = content_hash(IMPORT_VERSION, table.header, dict(header.columns)).encode()
+    return _Reading(context, batch, RowReader(header), version).outcome(records, stored)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """Turns records into rows of the two tables."""
+
+    context: StageContext
+    batch: sa.Row[Any]
+    reader: RowReader
+    version: bytes
+
+    def outcome(self, records: Iterable[Record], stored: Mapping[str, str]) -> _Outcome:
+        outcome = _Outcome()
+        run = {
+            "batch_id": self.batch.batch_id,
+            "run_id": self.context.run_id,
+            "created_at": self.context.now(),
+        }
+        lead = run | {"file_id": self.batch.file_id, "status": Status.OK.value}
+        for record in records:
+            lead_id = lead_id_of(self.batch.file_id, record.record_no)
+            input_hash = hashlib.sha256(self.version + orjson.dumps(record.cells)).hexdigest()[:32]
+            if stored.get(lead_id) == input_hash:
+                outcome.leads[lead_id] = None
+                continue
+            row = self.reader.read(record.cells)
+            if isinstance(row, RowFault):
+                outcome.faults[record.record_no] = self._rejected(record, row) | run
+            else:
+                row |= lead
+                row["lead_id"], row["input_hash"] = lead_id, input_hash
+                row["record_no"], row["line_no"] = record.record_no, record.line_no
+                outcome.leads[lead_id] = row
+        return outcome
+
+    def _rejected(self, record: Record, fault: RowFault) -> dict[str, Any]:
+        return {
+            "record_no": record.record_no,
+            "file_name": self.batch.file_name,
+            "line_no": record.line_no,
+            **asdict(fault),
+            "raw": self.reader.raw_cells(record.cells),
+        }
+
+
+def _store(
+    context: StageContext,
+    outcome: _Outcome,
+    stored_leads: Mapping[str, str],
+    stored_faults: Mapping[int, Mapping[str, Any]],
+) -> int:
+    """Write what differs from what is stored, in one transaction; returns the number of rows."""
+    leads = [row for row in outcome.leads.values() if row is not None]
+    faults = [
+        row for number, row in outcome.faults.items() if not _same_fault(row, stored_faults.get(number))
+    ]
+    gone_leads = stored_leads.keys() - outcome.leads.keys()
+    gone_faults = stored_faults.keys() - outcome.faults.keys()
+    written = len(leads) + len(faults) + len(gone_leads) + len(gone_faults)
+    if written:
+        with context.warehouse.transaction() as connection:
+            _delete_leads(connection, context.batch_id, gone_leads)
+            for number in gone_faults:
+                key = (rejected_rows.c.batch_id == context.batch_id, rejected_rows.c.record_no == number)
+                connection.execute(sa.delete(rejected_rows).where(*key))
+            context.warehouse.upsert(connection, imported_leads, leads)
+            context.warehouse.upsert(connection, rejected_rows, faults)
+    return written
+
+
+def _same_fault(row: Mapping[str, Any], stored: Mapping[str, Any] | None) -> bool:
+    own = row.keys() - {"run_id", "created_at"}
+    return stored is not None and all(row[name] == stored[name] for name in own)
+
+
+def _delete_leads(connection: sa.Connection, batch_id: str, lead_ids: Iterable[str]) -> None:
+    """Delete leads with everything computed from them, dependent tables first."""
+    dependent = [table for table in reversed(METADATA.sorted_tables) if "lead_id" in table.c]
+    for lead_id in lead_ids:
+        for table in dependent:
+            key = (table.c.batch_id == batch_id, table.c.lead_id == lead_id)
+            connection.execute(sa.delete(table).where(*key))

@@ -55,7 +55,7 @@ def create_engine(url: sa.URL) -> sa.Engine:
     """Engine for a URL from ``parse_url``. A SQLite file's folder is created."""
     shared: dict[str, Any] = {
         "json_serializer": lambda value: orjson.dumps(value).decode(),
-        "json_deserializer": orjson.loads,
+        "json_deserializer": _from_json,
         "hide_parameters": True,  # rows hold people's addresses: keep them out of error messages
     }
     if url.get_backend_name() == "postgresql":
@@ -66,6 +66,11 @@ def create_engine(url: sa.URL) -> sa.Engine:
     sa.event.listen(engine, "connect", _configure_sqlite)
     sa.event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _from_json(stored: Any) -> Any:
+    # SQLite gives a JSON column numeric affinity: a document that is a bare number comes back as one.
+    return stored if isinstance(stored, int | float) else orjson.loads(stored)
 
 
 def _configure_sqlite(connection: sqlite3.Connection, _record: object) -> None:

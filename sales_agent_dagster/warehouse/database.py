@@ -91,12 +91,15 @@ class Warehouse:
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
-        """A connection for reading; on SQLite all its statements see the same state.
+        """A connection for reading: what it writes all the same is rolled back.
+
+        On SQLite all its statements see the same state.
 
         Raises:
             TransientError: the database is locked or the connection was lost.
         """
         with connecting.translated_errors(), self.engine.connect() as connection:
+            connection.begin()  # never committed
             yield connection
 
     def upsert(self, connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -106,8 +109,8 @@ class Warehouse:
         dropped, on both databases alike.
 
         Raises:
-            ValueError: a row has a column that the table has not, or a time without a zone.
-            TypeError: a value's type does not fit its column.
+            ValueError: a row has a column that the table has not.
+            TypeError: a value's type does not fit its column, or a time has no zone.
             sqlalchemy.exc.IntegrityError: a constraint is broken.
         """
         writing.upsert(connection, table, rows)

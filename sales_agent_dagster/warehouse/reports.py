@@ -145,9 +145,9 @@ def batches(connection: sa.Connection) -> list[BatchOverview]:
     stages = _stage_counts(connection)
     rejected = _counts(connection, rejected_rows)
     cost = dict(
-        connection.execute(
-            sa.text("SELECT batch_id, SUM(cost_usd) FROM stage_cost GROUP BY batch_id")
-        ).tuples()
+        connection.execute(sa.text("SELECT batch_id, SUM(cost_usd) FROM stage_cost GROUP BY batch_id"))
+        .tuples()
+        .all()
     )
     query = (
         sa.select(lead_batches, lead_files.c.file_name)
@@ -172,9 +172,7 @@ def batches(connection: sa.Connection) -> list[BatchOverview]:
 
 
 def funnel(connection: sa.Connection, batch_ids: Iterable[str] | None = None) -> list[FunnelRow]:
-    """Per stage that has rows, in order of the flow: how many leads of some (None: all) batches it let
-    through.
-    """
+    """Stages with rows in order of the flow: how many leads of the batches (None: all) each let through."""
     wanted = None if batch_ids is None else set(batch_ids)
     totals: dict[str, Counter[str]] = defaultdict(Counter)
     for batch_id, stages in _stage_counts(connection).items():

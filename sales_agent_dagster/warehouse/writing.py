@@ -98,7 +98,7 @@ def _moments(values: Values) -> Values:
 
 def _utc(value: datetime) -> datetime:
     if value.tzinfo is None:
-        raise ValueError("times must carry a time zone")
+        raise TypeError("times must carry a time zone")
     return value.astimezone(UTC)
 
 

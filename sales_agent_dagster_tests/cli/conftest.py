@@ -69,7 +69,7 @@ def cli(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixtu
 def run_process(home: Path, *arguments: str, cwd: Path = PROJECT_ROOT, **variables: str) -> Outcome:
     """Run ``sales-agent`` as a process, its output through pipes."""
     done = subprocess.run(
-        [sys.executable, "-m", "sales_agent_dagster.cli.main", *arguments],
+        [sys.executable, "-m", "sales_agent_dagster.cli", *arguments],
         env=clean_environment(home, **variables),
         cwd=cwd,
         capture_output=True,

@@ -62,7 +62,7 @@ leads = st.builds(
     company_name=st.sampled_from(NAMES) | st.text(max_size=30),
     brands=st.lists(st.sampled_from(BRANDS), unique=True, max_size=5).map(tuple),
     capabilities=st.lists(
-        st.sampled_from(["has_hvac", "has_generator", "is_commercial", "is_residential", "om_capability"]),
+        st.sampled_from(["hvac", "generator", "commercial", "residential", "om_capability"]),
         unique=True,
     ).map(tuple),
     dealer_tier=st.sampled_from([None, "Elite", "Premier"]),
@@ -88,11 +88,11 @@ leads = st.builds(
         ("Example", True, ("Generac",), (), 75),
         ("Example", False, ("Generac",), (), 50),
         ("Example", False, (), (), 40),
-        ("Example", False, (), ("is_resimercial",), 100),
-        ("Example", False, (), ("is_commercial", "is_residential"), 100),
+        ("Example", False, (), ("resimercial",), 100),
+        ("Example", False, (), ("commercial", "residential"), 100),
         ("Example Home", False, (), ("commercial",), 100),
-        ("Example", False, (), ("is_commercial",), 70),
-        ("Example", False, (), ("is_residential",), 60),
+        ("Example", False, (), ("commercial",), 70),
+        ("Example", False, (), ("residential",), 60),
     ],
 )
 def test_resimercial(
@@ -128,15 +128,15 @@ def test_multi_oem_counts_manufacturers(brands: tuple[str, ...], value: float) -
         ("Example", {"industry": "Generator/Electrical Services"}, 50, "industry: generator, electrical"),
         ("Example", {"brands": ("Carrier", "Generac")}, 75, "brands: generator, hvac, battery"),
         ("Example", {"brands": ()}, 0, "no trade known"),
-        ("Example Electric", {"capabilities": ("has_hvac",)}, 75, "named: electrical, hvac"),
+        ("Example Electric", {"capabilities": ("hvac",)}, 75, "named: electrical, hvac"),
         (
             "Example",
-            {"capabilities": ("is_mep_r_contractor",)},
+            {"capabilities": ("mep_r_contractor",)},
             100,
             "named: electrical, hvac, plumbing, roofing",
         ),
         ("Example", {"notes": "Plumbing and heating. No solar."}, 75, "named: hvac, plumbing"),
-        ("Example", {"capabilities": ("has_adwords",), "brands": ()}, 0, "no trade known"),
+        ("Example", {"capabilities": ("adwords",), "brands": ()}, 0, "no trade known"),
     ],
 )
 def test_mep_r(name: str, fields: dict[str, Any], value: float, evidence: str) -> None:
@@ -149,7 +149,7 @@ def test_mep_r(name: str, fields: dict[str, Any], value: float, evidence: str) -
     [
         ("Example Repair Service", False, (), 100),
         ("Example Services", True, (), 75),
-        ("Example Services", False, ("has_ops_maintenance",), 100),
+        ("Example Services", False, ("ops_maintenance",), 100),
         ("Example Maintenance", False, ("om_capability",), 75),
         ("Example", True, (), 60),
         ("Example Solutions", True, (), 60),

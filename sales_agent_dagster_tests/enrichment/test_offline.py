@@ -42,7 +42,7 @@ def test_facts_of_a_full_row() -> None:
         state="NY",
         zip="10001",
         industry="Construction",
-        capabilities="has_hvac, is_commercial",
+        capabilities="hvac, commercial",
         notes="Drain work. No roofing.",
         oems="Generac, Handmade",
     ) == {

@@ -11,10 +11,10 @@ from langgraph.runtime import Runtime
 
 from sales_agent_dagster.agents.enrichment import PROMPT, rules
 from sales_agent_dagster.agents.enrichment.state import EnrichedLead, Enrichment, EnrichmentState
-from sales_agent_dagster.agents.runtime import AgentContext, run_graph
+from sales_agent_dagster.agents.runtime import AgentContext, ask, attempt, run_graph
 from sales_agent_dagster.enrichment.facts import Fact
 from sales_agent_dagster.enrichment.offline import offline_facts
-from sales_agent_dagster.inference.engine import Answer, NoAnswer, Task, answer_all
+from sales_agent_dagster.inference.engine import Answer, NoAnswer, Task
 
 
 async def enrich(leads: Sequence[Mapping[str, Any]], context: AgentContext) -> list[EnrichedLead | NoAnswer]:
@@ -40,46 +40,39 @@ def compiled_graph() -> Any:
 
 async def collect(state: EnrichmentState) -> EnrichmentState:
     """Offline facts of every lead; a lead that breaks a provider becomes its reason."""
-    return {"collected": [_collect_one(lead) for lead in state["leads"]]}
+    return {"collected": [attempt(partial(offline_facts, lead)) for lead in state["leads"]]}
 
 
 async def extract(state: EnrichmentState, runtime: Runtime[AgentContext]) -> EnrichmentState:
     """Asks the engine what the words of each lead add, bounded; the rules add nothing."""
     tasks = [
-        Task(
-            PROMPT,
-            lead["lead_id"],
-            rules.payload_of(lead, facts),
-            Enrichment,
-            partial(Enrichment, facts=list(facts)),
-        )
+        facts if isinstance(facts, NoAnswer) else attempt(partial(_task, lead, facts))
         for lead, facts in zip(state["leads"], state["collected"], strict=True)
-        if not isinstance(facts, NoAnswer)
     ]
-    answers = iter(await answer_all(runtime.context.engine, tasks, runtime.context.concurrency))
-    return {"answers": [item if isinstance(item, NoAnswer) else next(answers) for item in state["collected"]]}
+    return {"answers": await ask(tasks, runtime.context)}
 
 
 async def reconcile(state: EnrichmentState) -> EnrichmentState:
     """Settles each lead's facts: region, brands, trades, completeness."""
     return {
         "enriched": [
-            _reconcile_one(facts, answer)
+            _settled(facts, answer)
             for facts, answer in zip(state["collected"], state["answers"], strict=True)
         ]
     }
 
 
-def _collect_one(lead: Mapping[str, Any]) -> tuple[Fact, ...] | NoAnswer:
-    try:
-        return tuple(offline_facts(lead))
-    except Exception as error:  # noqa: BLE001 - one lead's failure is data, whatever it is
-        return NoAnswer(f"rules: {type(error).__name__}: {error}"[:200], 0.0)
-
-
-def _reconcile_one(
-    facts: tuple[Fact, ...] | NoAnswer, answer: Answer[Enrichment] | NoAnswer
-) -> EnrichedLead | NoAnswer:
+def _settled(facts: list[Fact] | NoAnswer, answer: Answer[Enrichment] | NoAnswer) -> EnrichedLead | NoAnswer:
     if isinstance(facts, NoAnswer):
         return facts
     return answer if isinstance(answer, NoAnswer) else rules.reconcile(facts, answer)
+
+
+def _task(lead: Mapping[str, Any], facts: list[Fact]) -> Task[Enrichment]:
+    return Task(
+        prompt=PROMPT,
+        lead_id=lead["lead_id"],
+        payload=rules.payload_of(lead, facts),
+        output_type=Enrichment,
+        rules=partial(Enrichment, facts=facts),
+    )

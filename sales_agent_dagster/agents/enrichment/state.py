@@ -61,6 +61,6 @@ class EnrichmentState(TypedDict, total=False):
     """
 
     leads: Sequence[Mapping[str, Any]]
-    collected: list[tuple[Fact, ...] | NoAnswer]
+    collected: list[list[Fact] | NoAnswer]
     answers: list[Answer[Enrichment] | NoAnswer]
     enriched: list[EnrichedLead | NoAnswer]

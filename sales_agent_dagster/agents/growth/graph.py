@@ -20,14 +20,13 @@ from sales_agent_dagster.agents.growth.state import (
     Measures,
 )
 from sales_agent_dagster.agents.growth.verify import faults
-from sales_agent_dagster.agents.runtime import AgentContext, run_graph
+from sales_agent_dagster.agents.runtime import AgentContext, ask, attempt, run_graph
 from sales_agent_dagster.inference.engine import (
     SCORECARD_VERSION,
     Answer,
     NoAnswer,
     ScorecardEngine,
     Task,
-    answer_all,
 )
 
 
@@ -54,34 +53,35 @@ def compiled_graph() -> Any:
 
 async def measure(state: GrowthState) -> GrowthState:
     """Expansion score and market position of every lead."""
-    return {"measures": [rules.measure(lead) for lead in state["leads"]]}
+    return {"measures": [attempt(partial(rules.measure, lead)) for lead in state["leads"]]}
 
 
 async def interpret(state: GrowthState, runtime: Runtime[AgentContext]) -> GrowthState:
     """Ask the engine to put each lead's figures into words."""
     tasks = [
-        Task(
-            PROMPT,
-            lead.lead_id,
-            _payload(lead, measures),
-            GrowthNarrative,
-            partial(rules.narrate, lead, measures),
-        )
+        _task(lead, measures) if isinstance(measures, Measures) else measures
         for lead, measures in zip(state["leads"], state["measures"], strict=True)
     ]
-    return {"answers": await answer_all(runtime.context.engine, tasks, runtime.context.concurrency)}
+    return {"answers": await ask(tasks, runtime.context)}
 
 
 async def verify(state: GrowthState) -> GrowthState:
     """Put the rules' words in place of words that claim what was not computed."""
-    return {
-        "analyses": [
-            answer if isinstance(answer, NoAnswer) else _verified(lead, measures, answer)
-            for lead, measures, answer in zip(
-                state["leads"], state["measures"], state["answers"], strict=True
-            )
-        ]
-    }
+    parts = zip(state["leads"], state["measures"], state["answers"], strict=True)
+    return {"analyses": [_analysis(*part) for part in parts]}
+
+
+def _task(lead: GrowthLead, measures: Measures) -> Task[GrowthNarrative]:
+    rule = partial(rules.narrate, lead, measures)
+    return Task(PROMPT, lead.lead_id, _payload(lead, measures), GrowthNarrative, rule)
+
+
+def _analysis(
+    lead: GrowthLead, measures: Measures | NoAnswer, answer: Answer[GrowthNarrative] | NoAnswer
+) -> GrowthAnalysis | NoAnswer:
+    if isinstance(measures, NoAnswer):
+        return measures
+    return answer if isinstance(answer, NoAnswer) else _verified(lead, measures, answer)
 
 
 def _verified(lead: GrowthLead, measures: Measures, answer: Answer[GrowthNarrative]) -> GrowthAnalysis:

@@ -84,6 +84,6 @@ class GrowthState(TypedDict, total=False):
     """State of a run over a chunk; the lists run parallel to ``leads``."""
 
     leads: Sequence[GrowthLead]
-    measures: list[Measures]
+    measures: list[Measures | NoAnswer]
     answers: list[Answer[GrowthNarrative] | NoAnswer]
     analyses: list[GrowthAnalysis | NoAnswer]

@@ -2,29 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from zlib import crc32
 
-from sales_agent_dagster.agents.marketing.facts import FactSheet
+from sales_agent_dagster.agents.marketing.state import Angle, FactSheet
 
 CROWDED = 5
 """Same-brand companies in the state from which standing apart is worth talking about."""
-
-
-@dataclass(frozen=True, slots=True)
-class Angle:
-    """One thing to talk about; its wording is in ``templates/angles.j2`` under its name.
-
-    Attributes:
-        needs: what it cites of the fact sheet, besides the company's name.
-        keywords: words of the seller's value points that go with it.
-    """
-
-    name: str
-    applies: Callable[[FactSheet], bool]
-    needs: tuple[str, ...]
-    keywords: tuple[str, ...]
 
 
 _SERVICE = ("maintenance", "contract", "service")
@@ -57,7 +41,11 @@ MARKET = (
 )
 """About its market: these follow, starting at a different one for each lead."""
 
-PLAIN = Angle("plain", lambda f: True, ("state",), _PLANNING)
+PLAIN = (
+    Angle("plain", lambda f: True, ("state",), _PLANNING),
+    Angle("contracts", lambda f: True, (), _SERVICE),
+)
+"""Questions that claim nothing: for leads of which nothing is known, and for the plainer templates."""
 
 
 def angles_for(sheet: FactSheet, lead_id: str) -> tuple[Angle, Angle]:
@@ -65,7 +53,7 @@ def angles_for(sheet: FactSheet, lead_id: str) -> tuple[Angle, Angle]:
     strong = [angle for angle in STRONG if angle.applies(sheet)]
     market = [angle for angle in MARKET if angle.applies(sheet)]
     start = crc32(lead_id.encode()) % len(market) if market else 0
-    found = [*strong, *market[start:], *market[:start], PLAIN, PLAIN]
+    found = [*strong, *market[start:], *market[:start], *PLAIN]
     return found[0], found[1]
 
 

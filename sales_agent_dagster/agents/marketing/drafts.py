@@ -10,9 +10,16 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
-from sales_agent_dagster.agents.marketing.angles import PLAIN, Angle, angles_for, ordered_points
-from sales_agent_dagster.agents.marketing.facts import FactSheet
-from sales_agent_dagster.agents.marketing.state import MAX_SUBJECT, Draft, Drafts, Variant
+from sales_agent_dagster.agents.marketing.angles import PLAIN, ordered_points
+from sales_agent_dagster.agents.marketing.state import (
+    MAX_SUBJECT,
+    Angle,
+    Desk,
+    Draft,
+    Drafts,
+    FactSheet,
+    Variant,
+)
 from sales_agent_dagster.domain.hashing import content_hash
 from sales_agent_dagster.domain.profile import Channel, Profile, Seller
 
@@ -27,15 +34,10 @@ _CLOSINGS = {"professional": "Kind regards,", "friendly": "All the best,", "dire
 
 @dataclass(frozen=True, slots=True)
 class Writer:
-    """Writes one lead's drafts.
+    """Writes one lead's drafts by template."""
 
-    Attributes:
-        angles: what variant A and B are about.
-    """
-
-    sheet: FactSheet
+    desk: Desk
     profile: Profile
-    angles: tuple[Angle, Angle]
 
     def write(self, channel: Channel, *, plain: bool = False) -> Drafts:
         """The drafts of a channel, or their shorter, plainer form.
@@ -43,7 +45,7 @@ class Writer:
         Raises:
             jinja2.UndefinedError: a template asks for what the sheet does not have.
         """
-        angles = (PLAIN, PLAIN) if plain else self.angles
+        angles = PLAIN if plain else self.desk.angles
         if channel == "email":
             drafts = [self._email("A", angles[0], plain=plain), self._email("B", angles[1], plain=plain)]
         elif channel == "linkedin":
@@ -59,7 +61,7 @@ class Writer:
             variant=variant,
             tone=self.profile.outreach.tone,
             greeting=f"{self._hello()},",
-            opening=wording(angle, "opening", self.sheet),
+            opening=wording(angle, "opening", self.desk.sheet),
             points=ordered_points(seller.value_points, angle),
             closing=_CLOSINGS[self.profile.outreach.tone],
             footer=footer(seller),
@@ -70,13 +72,13 @@ class Writer:
     def _linkedin(self, angle: Angle, *, plain: bool) -> Draft:
         name = "linkedin_plain" if plain else "linkedin"
         seller = self.profile.seller
-        limit = min(self.profile.outreach.linkedin_max_chars, LINKEDIN_NOTE)
+        limit = note_limit(self.profile)
         body = ""
         for points in (ordered_points(seller.value_points, angle), []):
             body = _template(name).render(
                 tone=self.profile.outreach.tone,
                 greeting=f"{self._hello(company=False)},",
-                note=wording(angle, "note", self.sheet),
+                note=wording(angle, "note", self.desk.sheet),
                 points=points,
                 seller=seller,
             )
@@ -86,42 +88,55 @@ class Writer:
 
     def _call(self, angles: Sequence[Angle], *, plain: bool) -> Draft:
         name = "call_plain" if plain else "call"
-        first, second = angles
-        questions = [wording(first, "question", self.sheet), wording(second, "question", self.sheet)]
-        if first is second:
-            questions[1] = "Who else should be part of that talk?"
+        questions = [wording(angle, "question", self.desk.sheet) for angle in angles]
         body = _template(name).render(
             greeting=f"{self._hello(company=False)}.",
-            topic=wording(first, "topic", self.sheet),
+            topic=wording(angles[0], "topic", self.desk.sheet),
             questions=questions,
-            points=ordered_points(self.profile.seller.value_points, first),
+            points=ordered_points(self.profile.seller.value_points, angles[0]),
             seller=self.profile.seller,
         )
         return Draft("call", "A", None, body, self._cited(*angles), version(name))
 
     def _hello(self, *, company: bool = True) -> str:
         word = _GREETINGS[self.profile.outreach.tone]
-        if self.sheet.first_name:
-            return f"{word} {self.sheet.first_name}"
-        return f"{word} {self.sheet.short} team" if company and self.sheet.short else word
+        if self.desk.sheet.first_name:
+            return f"{word} {self.desk.sheet.first_name}"
+        return f"{word} {self.desk.sheet.short} team" if company and self.desk.sheet.short else word
 
     def _subject(self, variant: Variant, angle: Angle) -> str:
-        subject = wording(angle, "subject", self.sheet)
-        if variant == "B" and self.sheet.short:
+        subject = wording(angle, "subject", self.desk.sheet)
+        if variant == "B" and self.desk.sheet.short:
             # The other variant tests whether the company's own name in the subject gets more replies.
-            named = f"{self.sheet.short}: {subject[0].lower() if subject[1:2].islower() else subject[0]}"
+            named = f"{self.desk.sheet.short}: {subject[0].lower() if subject[1:2].islower() else subject[0]}"
             named += subject[1:]
             subject = named if len(named) <= MAX_SUBJECT else subject
-        return subject if len(subject) <= MAX_SUBJECT else wording(PLAIN, "subject", self.sheet)
+        return subject if len(subject) <= MAX_SUBJECT else wording(PLAIN[0], "subject", self.desk.sheet)
 
     def _cited(self, *angles: Angle) -> tuple[str, ...]:
         needs = ("company", "first_name", *(need for angle in angles for need in angle.needs))
-        return tuple(dict.fromkeys(fact for need in needs for fact in self.sheet.ids.get(need, ())))
+        return tuple(dict.fromkeys(fact for need in needs for fact in self.desk.sheet.ids.get(need, ())))
 
 
-def writer(sheet: FactSheet, profile: Profile, lead_id: str) -> Writer:
-    """A writer with the angles that suit the lead."""
-    return Writer(sheet, profile, angles_for(sheet, lead_id))
+def payload_of(channel: Channel, desk: Desk, profile: Profile) -> dict[str, object]:
+    """What an engine may use for a channel's drafts; no person but the first name, no address."""
+    outreach, seller = profile.outreach, profile.seller
+    limits = {"email": outreach.email_max_words, "call": outreach.call_max_words}
+    return {
+        "channel": channel,
+        "tone": outreach.tone,
+        "max_words": limits.get(channel),
+        "max_characters": note_limit(profile) if channel == "linkedin" else None,
+        "seller": {name: getattr(seller, name) for name in Seller.model_fields},
+        "footer": footer(seller) if channel == "email" else None,
+        "facts": desk.sheet.facts,
+        "about": [angle.name for angle in desk.angles],
+    }
+
+
+def note_limit(profile: Profile) -> int:
+    """Characters of a LinkedIn note: the profile's limit, and never over LinkedIn's own."""
+    return min(profile.outreach.linkedin_max_chars, LINKEDIN_NOTE)
 
 
 def footer(seller: Seller) -> str:
@@ -139,10 +154,10 @@ def wording(angle: Angle, part: str, sheet: FactSheet) -> str:
 def _environment() -> Environment:
     # Plain text, not HTML: autoescaping would put "&amp;" into company names. Values are cleaned where
     # they enter the fact sheet, and are never templates themselves.
-    return Environment(  # noqa: S701
+    return Environment(
         loader=FileSystemLoader(TEMPLATES),
         undefined=StrictUndefined,
-        autoescape=False,
+        autoescape=False,  # noqa: S701
         trim_blocks=True,
         lstrip_blocks=True,
         auto_reload=False,

@@ -8,18 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
-from sales_agent_dagster.agents.marketing.state import CampaignLead
+from sales_agent_dagster.agents.marketing.state import MAX_BRANDS, CampaignLead, FactSheet
 from sales_agent_dagster.domain.trades import in_trade_order
 from sales_agent_dagster.domain.us_places import STATE_NAMES
 from sales_agent_dagster.domain.wording import read_wording
 
 MAX_NAME = 80
-MAX_BRANDS = 3
-"""Brands named in a sentence; more would read as a list."""
-
 SURE = 0.6
 """Facts less certain than this are not put into a draft."""
 
@@ -58,42 +54,6 @@ TRADE_WORDS = {
     "iot": "controls",
 }
 """Trades and categories as they stand before the word "work"."""
-
-
-@dataclass(slots=True)
-class FactSheet:
-    """What drafts of one lead can use; None and empty where nothing is known.
-
-    Attributes:
-        company: display name; short: its first part, for the middle of a sentence.
-        brands: at most ``MAX_BRANDS`` of them, the best known first; brand_total: how many there are.
-        trades, operations: in words.
-        state: name of the state; place: its code, as the growth figures use it.
-        rivals: other companies there with one of its brands, out of ``territory_leads`` companies.
-        gap: the widest gap to peers: capability in words, have, peers, basis and group.
-        ids: what is known to the id of its fact; facts: fact id to text, for all facts of the sheet.
-        notes: what was left out, and why.
-    """
-
-    company: str | None = None
-    short: str | None = None
-    first_name: str | None = None
-    brands: tuple[str, ...] = ()
-    brand_total: int = 0
-    trades: tuple[str, ...] = ()
-    operations: tuple[str, ...] = ()
-    state: str | None = None
-    rivals: int | None = None
-    territory_leads: int | None = None
-    gap: dict[str, Any] | None = None
-    ids: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    facts: dict[str, str] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
-
-    def learn(self, key: str, facts: Mapping[str, str]) -> None:
-        """Remember the facts, id to text, behind ``key``."""
-        self.facts.update(facts)
-        self.ids[key] = tuple(facts)
 
 
 def fact_sheet(lead: CampaignLead) -> FactSheet:
@@ -162,9 +122,7 @@ def _add_brands_and_trades(sheet: FactSheet, lead: CampaignLead) -> None:
 
 
 def _add_place(sheet: FactSheet, lead: CampaignLead) -> None:
-    states = [
-        fact for fact in lead.facts if fact["field"] == "region_state" and fact["confidence"] >= SURE
-    ]
+    states = [fact for fact in lead.facts if fact["field"] == "region_state" and fact["confidence"] >= SURE]
     if states:
         surest = max(states, key=lambda fact: fact["confidence"])
         sheet.state = STATE_NAMES.get(surest["value"])

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from functools import lru_cache, partial
 from typing import Any
 
@@ -11,9 +10,10 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 
 from sales_agent_dagster.agents.marketing import PROMPT
-from sales_agent_dagster.agents.marketing.drafts import Writer, footer, writer
+from sales_agent_dagster.agents.marketing.angles import angles_for
+from sales_agent_dagster.agents.marketing.drafts import Writer, payload_of
 from sales_agent_dagster.agents.marketing.facts import fact_sheet
-from sales_agent_dagster.agents.marketing.lint import faults
+from sales_agent_dagster.agents.marketing.review import review
 from sales_agent_dagster.agents.marketing.schedule import plan_for
 from sales_agent_dagster.agents.marketing.state import (
     Answers,
@@ -21,20 +21,19 @@ from sales_agent_dagster.agents.marketing.state import (
     CampaignLead,
     CampaignState,
     Desk,
-    Draft,
     Drafts,
 )
-from sales_agent_dagster.agents.runtime import AgentContext, run_graph
+from sales_agent_dagster.agents.runtime import AgentContext, attempt, run_graph
 from sales_agent_dagster.domain.profile import Channel, Profile
-from sales_agent_dagster.inference.engine import Answer, NoAnswer, Task, answer_all
+from sales_agent_dagster.inference.engine import NoAnswer, Task, answer_all
 
-CHANNELS: tuple[Channel, ...] = ("email", "linkedin", "call")
+_BRANCHES = 3
 
 
-async def draft_campaigns(leads: Sequence[CampaignLead], context: AgentContext) -> list[Campaign]:
+async def draft_campaigns(leads: Sequence[CampaignLead], context: AgentContext) -> list[Campaign | NoAnswer]:
     """Campaigns for a chunk of leads, in order; never raises for one lead."""
     state = await run_graph(compiled_graph(), {"leads": leads}, context)
-    campaigns: list[Campaign] = state["campaigns"]
+    campaigns: list[Campaign | NoAnswer] = state["campaigns"]
     return campaigns
 
 
@@ -58,7 +57,7 @@ def compiled_graph() -> Any:
 async def prepare(state: CampaignState, runtime: Runtime[AgentContext]) -> CampaignState:
     """Fact sheet, angles and channel plan of every lead."""
     profile = runtime.context.profile
-    return {"desks": [_desk(lead, profile) for lead in state["leads"]]}
+    return {"desks": [attempt(partial(_desk, profile, lead)) for lead in state["leads"]]}
 
 
 async def draft_email(state: CampaignState, runtime: Runtime[AgentContext]) -> CampaignState:
@@ -77,11 +76,40 @@ async def draft_call(state: CampaignState, runtime: Runtime[AgentContext]) -> Ca
 
 
 async def lint(state: CampaignState, runtime: Runtime[AgentContext]) -> CampaignState:
-    """Keep drafts without fault; give those with faults one more try by the plainer template."""
-    answers = zip(state["email"], state["linkedin"], state["call"], strict=True)
+    """Keep the drafts without fault; see ``review``."""
+    parts = zip(state["desks"], state["email"], state["linkedin"], state["call"], strict=True)
+    profile = runtime.context.profile
     return {
         "campaigns": [
-            _campaign(desk, dict(zip(CHANNELS, found, strict=True)), runtime.context.profile)
-            for desk, found in zip(state["desks"], answers, strict=True)
+            desk
+            if isinstance(desk, NoAnswer)
+            else attempt(partial(review, desk, {"email": email, "linkedin": linkedin, "call": call}, profile))
+            for desk, email, linkedin, call in parts
         ]
     }
+
+
+def _desk(profile: Profile, lead: CampaignLead) -> Desk:
+    sheet = fact_sheet(lead)
+    plan = plan_for(lead, sheet.company is not None, profile.outreach)
+    return Desk(lead, sheet, angles_for(sheet, lead.lead_id), plan)
+
+
+async def _ask(channel: Channel, desks: Sequence[Desk | NoAnswer], context: AgentContext) -> Answers:
+    """Answers for the leads whose plan has the channel. The branches share the calls in flight."""
+    planned = [
+        isinstance(desk, Desk) and any(step.channel == channel for step in desk.plan.steps) for desk in desks
+    ]
+    tasks = [
+        _task(channel, desk, context.profile)
+        for desk, wanted in zip(desks, planned, strict=True)
+        if wanted and isinstance(desk, Desk)
+    ]
+    share = max(1, context.concurrency // _BRANCHES)
+    answers = iter(await answer_all(context.engine, tasks, share))
+    return [next(answers) if wanted else None for wanted in planned]
+
+
+def _task(channel: Channel, desk: Desk, profile: Profile) -> Task[Drafts]:
+    rule = partial(Writer(desk, profile).write, channel)
+    return Task(PROMPT, desk.lead.lead_id, payload_of(channel, desk, profile), Drafts, rule)

@@ -21,8 +21,7 @@ def plan_for(lead: CampaignLead, company_known: bool, outreach: Outreach) -> Pla
     the profile's order. The send time is one of the profile's hours on one of its days, spread evenly
     over the leads and always the same for one lead.
 
-    Args:
-        company_known: whether the company's name can be searched for.
+    ``company_known`` says whether there is a name to search for.
     """
     found = {channel: _address(channel, lead, company_known) for channel in outreach.channels}
     direct = [channel for channel, address in found.items() if address and not address.startswith("search")]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, TypedDict
 
@@ -10,6 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from sales_agent_dagster.domain.profile import Channel
 from sales_agent_dagster.inference.engine import Answer, NoAnswer
+
+MAX_BRANDS = 3
+"""Brands named in a sentence; more would read as a list."""
 
 MAX_SUBJECT = 60
 """Characters of a subject line; more is cut off on a phone."""
@@ -116,19 +119,80 @@ class Campaign:
     answers: tuple[Answer[Drafts], ...] = ()
 
 
+@dataclass(slots=True)
+class FactSheet:
+    """What drafts of one lead can use; None and empty where nothing is known.
+
+    Attributes:
+        company: display name; short: its first part, for the middle of a sentence.
+        brands: at most ``MAX_BRANDS`` of them, the best known first; brand_total: how many there are.
+        trades, operations: in words.
+        state: name of the state; place: its code, as the growth figures use it.
+        rivals: other companies there with one of its brands, out of ``territory_leads`` companies.
+        gap: the widest gap to peers: capability in words, have, peers, basis and group.
+        ids: what is known to the id of its fact; facts: fact id to text, for all facts of the sheet.
+        notes: what was left out, and why.
+    """
+
+    company: str | None = None
+    short: str | None = None
+    first_name: str | None = None
+    brands: tuple[str, ...] = ()
+    brand_total: int = 0
+    trades: tuple[str, ...] = ()
+    operations: tuple[str, ...] = ()
+    state: str | None = None
+    rivals: int | None = None
+    territory_leads: int | None = None
+    gap: dict[str, Any] | None = None
+    ids: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    facts: dict[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    def learn(self, key: str, facts: Mapping[str, str]) -> None:
+        """Remember the facts, id to text, behind ``key``."""
+        self.facts.update(facts)
+        self.ids[key] = tuple(facts)
+
+
+@dataclass(frozen=True, slots=True)
+class Angle:
+    """One thing to talk about; its wording is in ``templates/angles.j2`` under its name.
+
+    Attributes:
+        needs: what it cites of the fact sheet, besides the company's name.
+        keywords: words of the seller's value points that go with it.
+    """
+
+    name: str
+    applies: Callable[[FactSheet], bool]
+    needs: tuple[str, ...]
+    keywords: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """All that is needed to write to one lead.
+
+    Attributes:
+        angles: what variant A and the other channels, and what variant B are about.
+    """
+
+    lead: CampaignLead
+    sheet: FactSheet
+    angles: tuple[Angle, Angle]
+    plan: Plan
+
+
 Answers = list[Answer[Drafts] | NoAnswer | None]
 
 
 class CampaignState(TypedDict, total=False):
-    """State of a run over a chunk; the lists run parallel to ``leads``; None where a channel is not planned.
-
-    Attributes:
-        desks: per lead, its fact sheet and plan.
-    """
+    """State of a run over a chunk; the lists run parallel to ``leads``; None where nothing is planned."""
 
     leads: Sequence[CampaignLead]
-    desks: list[Any]
+    desks: list[Desk | NoAnswer]
     email: Answers
     linkedin: Answers
     call: Answers
-    campaigns: list[Campaign]
+    campaigns: list[Campaign | NoAnswer]

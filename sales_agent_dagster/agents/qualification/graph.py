@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache, partial
 from typing import Any
 
@@ -16,9 +16,9 @@ from sales_agent_dagster.agents.qualification.state import (
     ScoredLead,
     Verdict,
 )
-from sales_agent_dagster.agents.runtime import AgentContext, extend_prompt, run_graph
-from sales_agent_dagster.domain.profile import Icp, Profile
-from sales_agent_dagster.inference.engine import NoAnswer, Prompt, Task, answer_all
+from sales_agent_dagster.agents.runtime import AgentContext, ask, attempt, extend_prompt, run_graph
+from sales_agent_dagster.domain.profile import Icp, Profile, TierLines
+from sales_agent_dagster.inference.engine import Answer, NoAnswer, Prompt, Task
 
 
 async def qualify(leads: Sequence[Mapping[str, Any]], context: AgentContext) -> list[Verdict | NoAnswer]:
@@ -45,39 +45,38 @@ def compiled_graph() -> Any:
 async def score(state: QualificationState, runtime: Runtime[AgentContext]) -> QualificationState:
     """Deterministic: features and scorecard of every lead; a lead that breaks a rule becomes its reason."""
     icp = runtime.context.profile.icp
-    return {"scored": [_attempt(partial(rules.score, lead, icp)) for lead in state["leads"]]}
+    return {"scored": [attempt(partial(rules.score, lead, icp)) for lead in state["leads"]]}
 
 
 async def judge(state: QualificationState, runtime: Runtime[AgentContext]) -> QualificationState:
     """Asks the engine about every scored lead, bounded; the rules answer where the engine cannot."""
     context = runtime.context
-    prompt = prompt_for(context.profile)
+    ask_about = partial(_task, prompt=prompt_for(context.profile), icp=context.profile.icp)
     tasks = [
-        _task(lead, prompt, context.profile.icp) for lead in state["scored"] if isinstance(lead, ScoredLead)
+        lead if isinstance(lead, NoAnswer) else attempt(partial(ask_about, lead)) for lead in state["scored"]
     ]
-    answers = iter(await answer_all(context.engine, tasks, context.concurrency))
-    return {"answers": [lead if isinstance(lead, NoAnswer) else next(answers) for lead in state["scored"]]}
+    return {"answers": await ask(tasks, context)}
 
 
 async def reconcile(state: QualificationState, runtime: Runtime[AgentContext]) -> QualificationState:
     """The tier follows from the score by the profile's lines, whoever gave the score."""
     lines = runtime.context.profile.icp.tiers
-    verdicts: list[Verdict | NoAnswer] = []
-    for scored, answer in zip(state["scored"], state["answers"], strict=True):
-        if isinstance(scored, NoAnswer):
-            verdicts.append(scored)
-        elif isinstance(answer, NoAnswer):
-            verdicts.append(answer)
-        else:
-            verdicts.append(Verdict(scored, answer, lines.tier_of(answer.value.score)))
-    return {"verdicts": verdicts}
+    return {
+        "verdicts": [
+            _verdict(scored, answer, lines)
+            for scored, answer in zip(state["scored"], state["answers"], strict=True)
+        ]
+    }
 
 
-def _attempt(rule: Callable[[], ScoredLead]) -> ScoredLead | NoAnswer:
-    try:
-        return rule()
-    except Exception as error:  # noqa: BLE001 - one lead's failure is data, whatever it is
-        return NoAnswer(f"rules: {type(error).__name__}: {error}"[:200], 0.0)
+def _verdict(
+    scored: ScoredLead | NoAnswer, answer: Answer[Qualification] | NoAnswer, lines: TierLines
+) -> Verdict | NoAnswer:
+    if isinstance(scored, NoAnswer):
+        return scored
+    if isinstance(answer, NoAnswer):
+        return answer
+    return Verdict(scored, answer, lines.tier_of(answer.value.score))
 
 
 def _task(lead: ScoredLead, prompt: Prompt, icp: Icp) -> Task[Qualification]:

@@ -87,13 +87,13 @@ def qualify_by_rules(lead: ScoredLead, icp: Icp) -> Qualification:
 
 def _summary(lead: ScoredLead) -> str:
     card, features = lead.scorecard, lead.features
-    by_value = sorted(card.dimensions, key=lambda name: card.dimensions[name].value)
+    ranked = [(dimension.value, name) for name, dimension in card.dimensions.items()]
     brands = ", ".join(features.makers[:3]) or "no known brand"
     trades = ", ".join(features.trades[:4]) or "no known trade"
     text = (
         f"{card.tier} at {card.score:g}: ICP {card.icp_score:g}, signals {card.signal_points:+g}. "
         f"Brands: {brands}; trades: {trades}. "
-        f"Strongest {_LABELS[by_value[-1]]}, weakest {_LABELS[by_value[0]]}."
+        f"Strongest {_LABELS[max(ranked)[1]]}, weakest {_LABELS[min(ranked)[1]]}."
     )
     return text[:300]
 

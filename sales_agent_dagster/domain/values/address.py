@@ -95,7 +95,7 @@ def _distributed(
     together = whole or ("" if city or zip_code else street)
     parts = _split_whole(together) if together else None
     if parts and not (street and city and whole):
-        street = parts[0] if whole == together and not street or street == together else street
+        street = parts[0] if (whole == together and not street) or street == together else street
         city, state, zip_code = city or parts[1], state or parts[2], zip_code or parts[3]
         address.repairs.append("address_split")
     street = street or whole
@@ -175,8 +175,10 @@ def _read_state(text: str, city: str, street: str, address: Address) -> None:
 
 
 def _repaired_state(text: str, by_zip: str | None, city: str, street: str) -> str | None:
-    """Code of a name or of a code in other case. A lower-case pair may be the tail of a cut word ("ox" of
-    "PO Box", "in" of "Austin"): it counts only when the ZIP or the city agrees, or nothing was cut.
+    """Code of a name or of a code in other case.
+
+    A lower-case pair may be the tail of a cut word ("ox" of "PO Box", "in" of "Austin"): it counts only
+    when the ZIP or the city agrees, or nothing was cut.
     """
     code = state_of_name(text)
     if code or len(text) != 2 or text.upper() not in STATES:

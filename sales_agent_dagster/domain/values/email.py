@@ -12,7 +12,7 @@ _HOST = r"(?:[a-z0-9]+(?:-+[a-z0-9]+)*\.)+[a-z]{2,24}"
 _ADDRESS = re.compile(rf"{_LOCAL}@{_HOST}")
 _FOUND = re.compile(rf"(?<![a-z0-9.+&%'~_-]){_LOCAL}@{_HOST}(?![a-z0-9@-])")
 # Image names and trackers that scrapers take for addresses: logo@2x.png, 8f3...@sentry.io.
-_NOT_MAIL = (".png", ".jpg", ".jpeg", ".gif", ".svg", ".webp", ".css", ".js", ".ico")
+_NOT_MAIL: tuple[str, ...] = (".png", ".jpg", ".jpeg", ".gif", ".svg", ".webp", ".css", ".js", ".ico")
 _NOT_MAIL += ("@sentry.io", ".sentry.io", "@sentry.wixpress.com", "@sentry-next.wixpress.com")
 
 MAX_EMAIL = 254

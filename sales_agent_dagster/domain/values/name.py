@@ -15,9 +15,6 @@ LEGAL_FORMS = {
 }  # fmt: skip
 """Forms cut from the end of a name. "Co" and "Company" stay: people say them as part of the name."""
 
-_NOISE = re.compile(
-    r"\s{2,}|\s[,;.]|[,;|]{2,}|\s&(?=[^\s&])|[^\s&]&\s|[^\s-]- |^[^\w(\"'#$@+=*&]|[\s,;:|*_-]$"
-)
 _STEPS = (
     (re.compile(r"\s+"), " "),
     (re.compile(r"\s+(?=[,;](?:\s|$))"), ""),
@@ -27,7 +24,9 @@ _STEPS = (
     (re.compile(r"(?<=[^\s&])&(?=\s)"), " &"),
     (re.compile(r"(?<=[^\s-])- "), " - "),
 )
+_LOOSE = ("  ", " ,", " ;", " .", " &", "& ", "- ", ",,", ",;", ";;", "||", "\n", "\t")
 _EDGES = " ,;:|*_-"
+_DBA_HINTS = ("dba", "d/b", "d.b", "d. b", "d /", "doing business")
 _DBA = re.compile(
     r"(?:\(\s*|\b)(?:d\s*/\s*b\s*/\s*a|d\.\s?b\.\s?a\.?|dba|doing business as)\b[.:,)]*", re.IGNORECASE
 )
@@ -36,37 +35,40 @@ _JUNK_WORDS = words(
     """
     cookie cookies consent privacy preferences javascript captcha offering offerings untitled undefined
     loading lorem page forbidden denied directions dealer dealers locator details profile quote results
-    login sign subscribe newsletter menu test asdf sample company name null nan browser
-    more
+    login sign subscribe newsletter menu test asdf sample company name null nan browser more
     """
 )
 _JUNK = re.compile(
-    r"(?:manage|set|your|change|edit|update|customi[sz]e|open)\s.*(?:preferences|consent|cookies?|privacy).*"
+    r"(?:manage|set|your|change|edit|update|customi[sz]e|open)\s"
+    r".*(?:preferences|consent|cookies?|privacy).*"
     r"|(?:accept|reject|allow|decline|deny|enable|block)\s.*(?:cookies?|tracking)"
-    r"|(?:we|this (?:web)?site) uses?\s.*cookies.*|.*cookie (?:policy|settings|preferences|consent|notice|banner)"
+    r"|(?:we|this (?:web)?site) uses?\s.*cookies.*"
+    r"|.*cookie (?:policy|settings|preferences|consent|notice|banner)"
     r"|cookies?|privacy(?: (?:policy|preferences|settings|preference center|notice|choices))?|consent"
-    r"|.*enable javascript.*|(?:404|403|error)?[\s-]*page not found.*|access denied|(?:403 )?forbidden|.*captcha.*"
+    r"|.*enable javascript.*|(?:404|403|error)?[\s-]*page not found.*|access denied"
+    r"|(?:403 )?forbidden|.*captcha.*"
     r"|(?:view|see|show|read|learn|load)\s(?:more|all|details|profile|dealers?|results)(?:\s.*)?|loading\W*"
     r"|get directions?|(?:request|get) an? (?:free )?quote|(?:find|locate) an? dealer|dealer locator"
     r"|(?:log ?in|sign (?:in|up|out)|subscribe|newsletter|menu|untitled|undefined|offerings?|details|results)"
-    r"|(?:your |the )?browser (?:is|does).*|lorem ipsum.*|(?:test|sample)(?: (?:company|lead|name|dealer))?\s?\d*"
+    r"|(?:your |the )?browser (?:is|does).*|lorem ipsum.*"
+    r"|(?:test|sample)(?: (?:company|lead|name|dealer))?\s?\d*"
     r"|asdf\w*|(?:company|dealer|business|account)[ _-]?name|nan|null",
 )
 
 # Words that are in capitals or two or three letters long but are no acronyms.
 _SHORT_WORDS = words(
     """
-    gen doc ver ari ace add age aid aim air all and any are arm art bad bar bay bed bee bet big bit bob box boy bro bug
-    bus but buy can cap car cat cow cut dan day den dew did dig dog don dot dry due ear east eco edd egg
-    elk elm end era eve eye fan far fax fay fin fix flo fly fog for fox fun gas gay gem get got gun guy
-    had ham has hat hay her hey hi hot how hub ian ice ink inn ira ivy jack jay jim job joe jon joy ken
-    key kid kim kit lab law lay lee leo let lew log lou low mac man map max may men met mid min mix mod
-    mud net new nor not now oak oil old one our out own pal pat pay pet pit pop pro ray red rio rob rod
-    ron roy run rye sal sam san sea set she six sky sol son sub sue sum sun ted ten tex the tim tip tom
-    too top toy tri try two use van vic via von war was way web wes win wow yes yet you zen zip be by de
-    del el go he if in is it la las le los me my no of on or so to up  we an as at do ed al bo cy jo
-    mt st ft dr mr jr sr svc svcs srv srvs serv htg plbg mfg bldg bros elec co inc ltd corp cont contr
-    mech refrig appl sys spec const blvd
+    gen doc ver ari ace add age aid aim air all and any are arm art bad bar bay bed bee bet big bit bob
+    box boy bro bug bus but buy can cap car cat cow cut dan day den dew did dig dog don dot dry due ear
+    east eco edd egg elk elm end era eve eye fan far fax fay fin fix flo fly fog for fox fun gas gay gem
+    get got gun guy had ham has hat hay her hey hi hot how hub ian ice ink inn ira ivy jack jay jim job
+    joe jon joy ken key kid kim kit lab law lay lee leo let lew log lou low mac man map max may men met
+    mid min mix mod mud net new nor not now oak oil old one our out own pal pat pay pet pit pop pro ray
+    red rio rob rod ron roy run rye sal sam san sea set she six sky sol son sub sue sum sun ted ten tex
+    the tim tip tom too top toy tri try two use van vic via von war was way web wes win wow yes yet you
+    zen zip be by de del el go he if in is it la las le los me my no of on or so to up we an as at do ed
+    al bo cy jo mt st ft dr mr jr sr svc svcs srv srvs serv htg plbg mfg bldg bros elec co inc ltd corp
+    cont contr mech refrig appl sys spec const blvd
     """
 )
 _SMALL = words("of and the for in at by on to an or")
@@ -96,10 +98,10 @@ def clean_company(text: str) -> Name:
     name = decode_entities(text) if "&" in text and ";" in text else text
     if name != text:
         repairs.append("text_decoded")
-    tidied = _tidied(name) if _NOISE.search(name) else name
+    tidied = _tidied(name) if _is_noisy(name) else name
     if tidied != name:
         repairs.append("name_punctuation")
-    trade_name = _trade_name(tidied) if "b" in tidied or "B" in tidied else tidied
+    trade_name = _trade_name(tidied)
     if trade_name != tidied:
         repairs.append("name_dba")
     short, legal_form = _without_legal_form(trade_name)
@@ -107,6 +109,15 @@ def clean_company(text: str) -> Name:
     if display != short:
         repairs.append("name_case")
     return Name(display, legal_form, tuple(repairs))
+
+
+def _is_noisy(name: str) -> bool:
+    """A quick look for anything that `_tidied` might change."""
+    if "&" in name:
+        name = name.replace(" & ", "&")
+    if "-" in name:
+        name = name.replace(" - ", "-")
+    return name[:1] in _EDGES or name[-1] in _EDGES or any(map(name.__contains__, _LOOSE))
 
 
 def _tidied(name: str) -> str:
@@ -117,6 +128,9 @@ def _tidied(name: str) -> str:
 
 def _trade_name(name: str) -> str:
     """``B`` of ``A dba B``; the name itself when nothing follows."""
+    lower = name.casefold()
+    if not any(map(lower.__contains__, _DBA_HINTS)):
+        return name
     matches = list(_DBA.finditer(name))
     if not matches:
         return name
@@ -128,9 +142,10 @@ def _trade_name(name: str) -> str:
 
 def _without_legal_form(name: str) -> tuple[str, str | None]:
     left, dash, branch = name.partition(" - ")
-    base, legal_form = _cut_legal_form(left)
-    if legal_form or not dash:
-        return base + dash + branch, legal_form
+    if dash:
+        base, legal_form = _cut_legal_form(left)
+        if legal_form:
+            return base + dash + branch, legal_form
     return _cut_legal_form(name)
 
 
@@ -162,8 +177,8 @@ def readable_case(name: str) -> str:
         return name
     if len(capitals) <= 4:
         return capitals
-    *words, last = capitals.split(" ")
-    cased = " ".join([*map(_token, words), _last_token(last)])
+    *others, last = capitals.split(" ")
+    cased = " ".join([*map(_token, others), _last_token(last)])
     return cased[0].upper() + cased[1:] if cased[0].islower() else cased
 
 
@@ -196,11 +211,11 @@ def _cased(word: str) -> str:
 
 
 def is_junk(name: str) -> bool:
-    """True for what scrapers take for a name: consent dialogs, buttons, table words, test rows, no letters."""
-    words = name.casefold().rstrip(" .!\u2026").split()
-    if _JUNK_WORDS.isdisjoint(words):
+    """True for what scrapers take for a name: consent dialogs, buttons, table words, test rows."""
+    parts = name.casefold().rstrip(" .!\u2026").split()
+    if _JUNK_WORDS.isdisjoint(parts):
         return not _LETTER.search(name)
-    return _JUNK.fullmatch(" ".join(words)) is not None
+    return _JUNK.fullmatch(" ".join(parts)) is not None
 
 
 def name_of_domain(domain: str) -> str:

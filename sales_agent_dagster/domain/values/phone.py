@@ -31,8 +31,9 @@ _US_NAMES = words(
     """
 )
 _REGIONS = {
-    "unitedkingdom": "GB", "uk": "GB", "greatbritain": "GB", "england": "GB", "scotland": "GB", "ireland": "IE",
-    "germany": "DE", "deutschland": "DE", "france": "FR", "spain": "ES", "italy": "IT", "netherlands": "NL",
+    "unitedkingdom": "GB", "uk": "GB", "greatbritain": "GB", "england": "GB", "scotland": "GB",
+    "ireland": "IE", "germany": "DE", "deutschland": "DE", "france": "FR", "spain": "ES",
+    "italy": "IT", "netherlands": "NL",
     "belgium": "BE", "austria": "AT", "switzerland": "CH", "sweden": "SE", "norway": "NO", "denmark": "DK",
     "finland": "FI", "poland": "PL", "portugal": "PT", "mexico": "MX", "brazil": "BR", "australia": "AU",
     "newzealand": "NZ", "india": "IN", "japan": "JP", "china": "CN", "israel": "IL", "southafrica": "ZA",
@@ -81,9 +82,9 @@ def read_phones(text: str, region: str | None = None) -> Phones:
     match = _WHOLE.fullmatch(text) if region is None else None
     if match:
         area, exchange, line = match.groups()
-        if _assignable(area, exchange, line):
-            return Phones(f"+1{area}{exchange}{line}", None, None, kind_of_area(area))
-        return _INVALID
+        if not _assignable(area, exchange, line):
+            return _INVALID
+        return Phones(f"+1{area}{exchange}{line}", None, None, kind_of_area(area))
     if is_missing(text):
         return _NOTHING
     return _search(text[:200], region)

@@ -30,7 +30,9 @@ PERSON_MISSING = words(
 MAX_CELL = 10_000
 """Characters kept of any raw cell."""
 
-_CONTROL_TABLE = {code: None for code in (*range(9), *range(0x0E, 0x20), *range(0x7F, 0xA0)) if code != 0x85}
+_CONTROL_TABLE: dict[int, str | None] = {
+    code: None for code in (*range(9), *range(0x0E, 0x20), *range(0x7F, 0xA0)) if code != 0x85
+}
 _CONTROL_TABLE |= {0x09: " ", 0x0B: "\n", 0x0C: "\n", 0x0D: "\n", 0x85: "\n", 0x2028: "\n", 0x2029: "\n"}
 # UTF-8 read as Windows-1252: an accented capital or a euro-dash followed by a continuation byte's glyph.
 _MOJIBAKE = re.compile("[\u00c2\u00c3][\u0080-\u00bf\u2018-\u2122\u0152-\u0192]|\u00e2\u20ac")

@@ -134,7 +134,9 @@ def _blocks(source: Path, max_bytes: int) -> Iterator[bytes]:
 
 def _unreadable(why: str) -> QuarantinedFile:
     return QuarantinedFile(
-        "unreadable", f"The file cannot be read. {why}", "Check that it exists and that its permissions allow reading."
+        "unreadable",
+        f"The file cannot be read. {why}",
+        "Check that it exists and that its permissions allow reading.",
     )
 
 

@@ -58,7 +58,7 @@ def evenness(records: Sequence[Sequence[str]]) -> float:
 
 def sample_records(lines: Sequence[str], delimiter: str, *, complete: bool) -> list[list[str]]:
     """The non-blank records of the lines, without the last one when it may be cut."""
-    records = []
+    records: list[list[str]] = []
     try:
         records.extend(cells for cells in csv.reader(lines, delimiter=delimiter) if any(cells))
     except csv.Error:

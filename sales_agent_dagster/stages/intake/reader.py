@@ -143,7 +143,7 @@ class Rows:
 
     def _refusal(self, lines: _Lines) -> QuarantinedFile:
         opened = unsound_quote_line(lines.pending, self.delimiter, self.position.line_no)
-        if opened is None:
+        if opened is None or lines.record_chars >= MAX_RECORD_CHARS:
             return QuarantinedFile(
                 "oversized_row",
                 f"The row on line {self.position.line_no} has a cell longer than {csv.field_size_limit():,} "
@@ -219,7 +219,8 @@ class _Lines:
     """The lines of a stream from a position, with their ends, counted in bytes.
 
     Attributes:
-        position: where the next line starts.
+        offset: byte at which the next line starts.
+        line_no: its number.
         pending: lines given out since ``begin_record``.
         record_chars: characters in them.
         exhausted: True once the consumer has asked for a line after the last.
@@ -229,14 +230,19 @@ class _Lines:
     """
 
     def __init__(self, stream: io.BufferedReader, encoding: Encoding, start: Position) -> None:
-        self.position = Position(max(start.offset, encoding.bom_length), start.line_no)
+        self.offset, self.line_no = max(start.offset, encoding.bom_length), start.line_no
         self.pending: list[str] = []
         self.record_chars = 0
         self.exhausted = False
         self._encoding = encoding.name
-        stream.seek(self.position.offset)
+        stream.seek(self.offset)
         # newline="": LF, CRLF and lone CR all end a line and stay as they are.
         self._text = io.TextIOWrapper(stream, encoding.name, newline="")
+
+    @property
+    def position(self) -> Position:
+        """Where the next line starts."""
+        return Position(self.offset, self.line_no)
 
     def begin_record(self) -> None:
         """Forget the lines of the record before."""
@@ -246,13 +252,12 @@ class _Lines:
     def __iter__(self) -> Iterator[str]:
         encoding, readline = self._encoding, self._text.readline
         ascii_width = 2 if encoding.startswith("utf-16") else 1
-        offset, line_no = self.position
         while line := readline(MAX_RECORD_CHARS):
-            offset += len(line) * ascii_width if line.isascii() else len(line.encode(encoding))
-            line_no += 1
-            self.position = Position(offset, line_no)
+            length = len(line)
+            self.offset += length * ascii_width if line.isascii() else len(line.encode(encoding))
+            self.line_no += 1
             self.pending.append(line)
-            self.record_chars += len(line)
+            self.record_chars += length
             if self.record_chars >= MAX_RECORD_CHARS:
                 raise csv.Error
             yield line

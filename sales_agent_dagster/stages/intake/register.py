@@ -9,6 +9,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,12 +19,14 @@ from sales_agent_dagster.domain.errors import QuarantinedFile, TransientError
 from sales_agent_dagster.domain.headers import HeaderMap, map_header
 from sales_agent_dagster.settings import Settings
 from sales_agent_dagster.stages.intake.archive import Archive, Staged
+from sales_agent_dagster.stages.intake.dialect import evenness
 from sales_agent_dagster.stages.intake.reader import CsvTable, no_rows
 from sales_agent_dagster.warehouse.database import Warehouse
 from sales_agent_dagster.warehouse.schema import lead_batches, lead_files
 
 _ATTEMPTS = 50
 """Tries to take the next batch numbers while other processes take them too."""
+_SAMPLE_ROWS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,9 @@ def register_file(path: Path, warehouse: Warehouse, settings: Settings, now: dat
     cannot be used is recorded as quarantined and never raises; it is checked afresh each time it comes.
 
     Args:
+        path: the file; it is copied first and not looked at again.
+        warehouse: migrated.
+        settings: archive folder, batch size, size limit.
         now: time of registration, with zone.
 
     Raises:
@@ -126,7 +132,7 @@ def _examine(path: Path, batch_size: int) -> _Contents:
         QuarantinedFile: any of the reader's refusals, the header's, or no rows.
     """
     table = CsvTable.detect(path)
-    header = map_header(table.header)
+    header = _mapped_header(table)
     rows = table.rows()
     starts: list[dict[str, int]] = []
     count = 0
@@ -145,6 +151,21 @@ def _examine(path: Path, batch_size: int) -> _Contents:
     if not count:
         raise no_rows("It has a header, but no rows.")
     return _Contents(table, header, starts, count, rows.blank)
+
+
+def _mapped_header(table: CsvTable) -> HeaderMap:
+    """The header's fields; text that does not fall into columns is called what it is, not a bad header."""
+    try:
+        return map_header(table.header)
+    except QuarantinedFile as refusal:
+        records = [table.header, *(record.cells for record in islice(table.rows(), _SAMPLE_ROWS))]
+        if refusal.code == "header_unknown" and (len(table.header) == 1 or evenness(records) < 0.5):
+            raise QuarantinedFile(
+                "not_csv",
+                "This is text, not a table: its lines do not fall into columns.",
+                "Export the list as CSV, with a header row.",
+            ) from None
+        raise
 
 
 def _known(connection: sa.Connection, staged: Staged, name: str) -> Registration | None:
@@ -170,7 +191,12 @@ def _batch_ids(connection: sa.Connection, file_id: str) -> tuple[str, ...]:
 
 
 def _insert(
-    connection: sa.Connection, contents: _Contents, staged: Staged, name: str, archive_path: str, now: datetime
+    connection: sa.Connection,
+    contents: _Contents,
+    staged: Staged,
+    name: str,
+    archive_path: str,
+    now: datetime,
 ) -> Registration:
     table, starts = contents.table, contents.starts
     # The file may have been quarantined by an older version that knew fewer headers.
@@ -189,7 +215,7 @@ def _insert(
             encoding=table.encoding.name,
             delimiter=table.delimiter,
             header_format=contents.header.format,
-            columns=contents.header.columns,
+            columns=dict(contents.header.columns),
             row_count=contents.rows,
             blank_rows=contents.blank_rows,
             batch_count=len(starts),

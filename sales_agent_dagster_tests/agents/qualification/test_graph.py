@@ -83,11 +83,11 @@ def test_rules_that_raise_fail_that_lead_only(profile: Profile) -> None:
     assert isinstance(good, Verdict)
 
 
-def test_an_answer_that_neither_engine_nor_rules_can_give_is_no_answer(profile: Profile) -> None:
-    # A factor's evidence cannot be built from a score that is no number.
-    (verdict,) = run([lead(source_mep_r=float("nan"))], profile)
-    assert isinstance(verdict, NoAnswer)
-    assert "rules: ValidationError" in verdict.reason
+def test_a_lead_no_question_can_be_asked_about_fails_alone(profile: Profile) -> None:
+    bad, good = run([lead("lead-1", industry=5), lead("lead-2")], profile)
+    assert isinstance(bad, NoAnswer)
+    assert bad.reason.startswith("rules: TypeError")
+    assert isinstance(good, Verdict)
 
 
 def test_the_tier_follows_the_score_whoever_gave_it(profile: Profile) -> None:

@@ -21,7 +21,7 @@ def test_features_of_a_full_row() -> None:
             phone_kind="toll_free",
             phone_2="+15550100199",
             dealer_tier="Elite",
-            capabilities="has_hvac, is_commercial",
+            capabilities="hvac, commercial",
             oems="B&S, Generac",
             source_mep_r=75.0,
             source_o_and_m=0.0,
@@ -29,7 +29,7 @@ def test_features_of_a_full_row() -> None:
     )
     assert features.website == "shared_platform"
     assert features.brands == ("Briggs & Stratton", "Generac")
-    assert features.capabilities == ("has_hvac", "is_commercial")
+    assert features.capabilities == ("hvac", "commercial")
     assert features.stated == {"mep_r": 75.0, "o_and_m": 0.0}
     assert (features.has_email, features.has_contact, features.has_second_phone) == (True, True, True)
     assert (features.phone, features.rating, features.dealer_tier) == ("toll_free", 4.5, "Elite")
@@ -65,7 +65,7 @@ def test_summary_and_steps_of_a_thin_lead(profile: Profile) -> None:
     result = answer(profile, oems="Generac")
     assert result.summary == (
         "SILVER at 41: ICP 40, signals +1. Brands: Generac; trades: generator, electrical, battery. "
-        "Strongest mep_r, weakest multi-OEM.".replace("mep_r", "MEP+R")
+        "Strongest resimercial, weakest multi-OEM."
     )
     assert result.next_steps == [
         "Put into the standard sequence.",

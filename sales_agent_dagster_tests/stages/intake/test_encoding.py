@@ -93,7 +93,12 @@ def test_refuses_bytes_that_contradict_the_declared_encoding(tmp_path: Path, con
 
 @pytest.mark.parametrize(
     ("content", "expected"),
-    [(b"", None), (b"abc", None), (codecs.BOM_UTF8, Encoding("utf-8", 3)), (b"\xff\xfe", Encoding("utf-16-le", 2))],
+    [
+        (b"", None),
+        (b"abc", None),
+        (codecs.BOM_UTF8, Encoding("utf-8", 3)),
+        (b"\xff\xfe", Encoding("utf-16-le", 2)),
+    ],
 )
 def test_reads_the_byte_order_mark(tmp_path: Path, content: bytes, expected: Encoding | None) -> None:
     path = tmp_path / "file.csv"

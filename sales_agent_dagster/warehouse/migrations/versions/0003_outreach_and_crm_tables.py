@@ -142,4 +142,7 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('crm', 'batch_id', 'lead_id', name=op.f('pk_crm_outbox')),
     comment='Operations waiting to be sent.'
     )
+    with op.batch_alter_table('crm_outbox', schema=None) as batch_op:
+        batch_op.create_index('ix_crm_outbox_entity_id', ['entity_id'], unique=False)
+
     # ### end Alembic commands ###

@@ -1,0 +1,188 @@
+"""``campaigns`` and ``campaign_messages``: how to reach each lead, and what to say. Nothing is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import sqlalchemy as sa
+
+from sales_agent_dagster.agents.marketing import PROMPT
+from sales_agent_dagster.agents.marketing.drafts import templates_version
+from sales_agent_dagster.agents.marketing.schedule import next_step
+from sales_agent_dagster.agents.marketing.state import Campaign, CampaignLead, Draft
+from sales_agent_dagster.agents.runtime import AgentContext
+from sales_agent_dagster.domain.hashing import content_hash
+from sales_agent_dagster.domain.status import DONE, Status
+from sales_agent_dagster.domain.tiers import Tier
+from sales_agent_dagster.inference.engine import NoAnswer
+from sales_agent_dagster.stages.base import LeadInput, LeadResult, Stage, StageContext
+from sales_agent_dagster.warehouse.schema import (
+    analyzed_leads,
+    campaign_messages,
+    campaigns,
+    enriched_leads,
+    imported_leads,
+    qualified_leads,
+    resolved_leads,
+)
+
+_GROWTH = ("territory", "territory_leads", "same_oem_competitors", "main_brand", "gaps")
+_MAX_REASON = 500
+
+
+class Campaigns(Stage):
+    """Plans and drafts outreach for every analysed lead whose tier reaches the profile's line."""
+
+    name = "campaigns"
+    table = campaigns
+    upstream = "analyzed_leads"
+    version = "1"
+    agent = "marketing"
+    child_tables = (campaign_messages,)
+
+    def fingerprint(self, context: StageContext) -> str:
+        """Also the prompt and the templates: an edit of either recomputes the rows."""
+        return content_hash(super().fingerprint(context), PROMPT.version, templates_version())
+
+    def load(
+        self, context: StageContext, connection: sa.Connection, lead_ids: Sequence[str] | None
+    ) -> list[LeadInput]:
+        """What outreach may use of each lead, and the gates' decision."""
+        query = _leads_query(context.batch_id)
+        if lead_ids is not None:
+            query = query.where(imported_leads.c.lead_id.in_(lead_ids))
+        line = context.profile.gates.campaign
+        return [_input(row, line) for row in connection.execute(query).mappings()]
+
+    async def process(self, context: StageContext, inputs: Sequence[LeadInput]) -> Sequence[LeadResult]:
+        """Runs the marketing agent over the chunk."""
+        from sales_agent_dagster.agents.marketing.graph import draft_campaigns
+
+        leads = [CampaignLead(lead_id=item.lead_id, **item.values) for item in inputs]
+        agent = AgentContext(context.engine, context.profile, context.settings.concurrency)
+        drafted = await draft_campaigns(leads, agent)
+        return [_result(item.lead_id, campaign) for item, campaign in zip(inputs, drafted, strict=True)]
+
+    def skipped_values(self, item: LeadInput) -> dict[str, Any]:
+        """A lead that a gate stopped is not to be contacted."""
+        return _NOT_CONTACTED
+
+
+_NOT_CONTACTED: dict[str, Any] = {"contactable": False, "message_count": 0}
+
+
+def _leads_query(batch_id: str) -> sa.Select[Any]:
+    lead, analyzed = imported_leads.c, analyzed_leads.c
+    joined: sa.FromClause = imported_leads
+    for table in (resolved_leads, qualified_leads, enriched_leads, analyzed_leads):
+        joined = joined.join(
+            table, sa.and_(table.c.batch_id == lead.batch_id, table.c.lead_id == lead.lead_id)
+        )
+    return (
+        sa.select(
+            lead.lead_id,
+            lead.company_name,
+            lead.contact_first_name,
+            lead.contact_name,
+            lead.phone_kind,
+            lead.email,
+            lead.linkedin_url,
+            lead.domain,
+            lead.do_not_contact,
+            resolved_leads.c.suppressed,
+            resolved_leads.c.suppressed_reason,
+            qualified_leads.c.tier,
+            enriched_leads.c.email_kind,
+            enriched_leads.c.timezone,
+            enriched_leads.c.facts,
+            *(analyzed[name] for name in _GROWTH),
+            analyzed.status.label("analyzed_status"),
+            analyzed.reason.label("analyzed_reason"),
+        )
+        .select_from(joined)
+        .where(lead.batch_id == batch_id)
+        .order_by(lead.record_no)
+    )
+
+
+def _input(row: sa.RowMapping, line: Tier) -> LeadInput:
+    skip = _gate(row, line)
+    if skip is not None:
+        return LeadInput(row["lead_id"], {}, skip)
+    values = {
+        "company_name": row["company_name"],
+        "contact_first_name": row["contact_first_name"],
+        "contact_name": row["contact_name"],
+        "email_kind": row["email_kind"] if row["email"] else None,
+        "phone_kind": row["phone_kind"],
+        "has_linkedin_url": row["linkedin_url"] is not None,
+        "domain": row["domain"],
+        "timezone": row["timezone"],
+        "facts": row["facts"] or [],
+        "growth": {name: row[name] for name in _GROWTH},
+    }
+    return LeadInput(row["lead_id"], values)
+
+
+def _gate(row: sa.RowMapping, line: Tier) -> str | None:
+    if row["suppressed"]:
+        return f"suppressed: {row['suppressed_reason']}"
+    if row["do_not_contact"]:
+        return "suppressed: the file says do not contact"
+    if row["analyzed_status"] not in DONE:
+        return row["analyzed_reason"] or f"growth analysis {row['analyzed_status']}"
+    tier = row["tier"]
+    if tier is None or not Tier(tier).reaches(line):
+        return f"tier {tier or 'unknown'} is below {line}, the profile's line for campaigns"
+    return None
+
+
+def _result(lead_id: str, campaign: Campaign | NoAnswer) -> LeadResult:
+    if isinstance(campaign, NoAnswer):
+        return LeadResult(
+            lead_id, Status.FAILED, campaign.reason, _NOT_CONTACTED, latency_ms=campaign.latency_ms
+        )
+    if campaign.plan.unreachable:
+        return LeadResult(lead_id, Status.SKIPPED, campaign.plan.unreachable, _NOT_CONTACTED)
+    result = LeadResult(lead_id, *_outcome(campaign), _columns(campaign))
+    result.children = {campaign_messages: [_message(draft) for draft in campaign.drafts]}
+    for answer in campaign.answers:
+        result.engine, result.engine_version = answer.engine, answer.engine_version
+        result.latency_ms = max(result.latency_ms, answer.latency_ms)
+        result.cost_usd += answer.cost_usd
+    return result
+
+
+def _outcome(campaign: Campaign) -> tuple[Status, str | None]:
+    reason = "; ".join((*campaign.faults, *campaign.notes))[:_MAX_REASON] or None
+    if not campaign.drafts:
+        return Status.FAILED, reason
+    return (Status.DEGRADED if reason else Status.OK), reason
+
+
+def _columns(campaign: Campaign) -> dict[str, Any]:
+    plan = campaign.plan
+    return {
+        "contactable": True,
+        "channels": ", ".join(step.channel for step in plan.steps),
+        "send_day": plan.send_day,
+        "send_hour": plan.send_hour,
+        "timezone": plan.timezone,
+        "message_count": len(campaign.drafts),
+        "next_step": next_step(plan),
+        "plan": [asdict(step) for step in plan.steps],
+    }
+
+
+def _message(draft: Draft) -> dict[str, Any]:
+    return {
+        "channel": draft.channel,
+        "variant": draft.variant,
+        "subject": draft.subject,
+        "body": draft.body,
+        "word_count": len(draft.body.split()),
+        "fact_ids": ", ".join(draft.fact_ids),
+        "template_version": draft.template,
+    }

@@ -1,0 +1,44 @@
+"""Data quality rules: what must hold of a batch's rows, as plain functions over the tables.
+
+Belongs here: judging stored rows. Every rule takes a ``Subject`` and returns a ``CheckOutcome`` with what was
+expected and what is there. The names are those of ``settings.CheckSettings``, which says whether a failed
+rule stops the pipeline. Does not belong here: Dagster, changing rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sales_agent_dagster.stages.quality.base import CheckOutcome, Rule, Subject
+from sales_agent_dagster.stages.quality.drafts import campaign_lint
+from sales_agent_dagster.stages.quality.figures import (
+    cost_budget,
+    icp_agreement,
+    latency_sla,
+    score_distribution,
+)
+from sales_agent_dagster.stages.quality.rows import rejected_ratio, row_conservation, schema_and_ranges
+
+__all__ = ["RULES", "CheckOutcome", "Rule", "Subject"]
+
+_EVERYWHERE: Mapping[str, Rule] = {
+    "row_conservation": row_conservation,
+    "schema_and_ranges": schema_and_ranges,
+}
+_AGENT: Mapping[str, Rule] = {"latency_sla": latency_sla, "cost_budget": cost_budget}
+
+RULES: Mapping[str, Mapping[str, Rule]] = {
+    "imported_leads": {**_EVERYWHERE, "rejected_ratio": rejected_ratio},
+    "resolved_leads": _EVERYWHERE,
+    "qualified_leads": {
+        **_EVERYWHERE,
+        **_AGENT,
+        "score_distribution": score_distribution,
+        "icp_agreement": icp_agreement,
+    },
+    "enriched_leads": {**_EVERYWHERE, **_AGENT},
+    "analyzed_leads": {**_EVERYWHERE, **_AGENT},
+    "campaigns": {**_EVERYWHERE, **_AGENT, "campaign_lint": campaign_lint},
+    "crm_synced_leads": _EVERYWHERE,
+}
+"""Per table: check name to rule."""

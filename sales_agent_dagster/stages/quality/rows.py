@@ -1,0 +1,154 @@
+"""Rules on rows: none lost, none out of range, not too many rejected."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import sqlalchemy as sa
+
+from sales_agent_dagster.domain.status import DONE, Status
+from sales_agent_dagster.stages.quality.base import LISTED, CheckOutcome, Subject
+from sales_agent_dagster.warehouse.schema import imported_leads, lead_batches, rejected_rows
+
+MISSING_TEXTS = ("", "nan", "nat", "null", "<na>")
+"""Ways in which programs write "no value"; a stored value must not be one. Compared in lower case."""
+
+NOT_NUMBERS = ("nan", "inf", "-inf", "infinity", "-infinity")
+
+REQUIRED_WHEN_DONE: Mapping[str, tuple[str, ...]] = {
+    "qualified_leads": ("score", "tier", "confidence", "icp_score", "summary"),
+    "enriched_leads": ("domain_kind", "email_kind", "fact_count", "completeness"),
+    "analyzed_leads": ("expansion_score", "summary"),
+    "campaigns": ("message_count",),
+}
+"""Columns that a skipped or failed row may leave NULL and a finished one may not."""
+
+
+def row_conservation(subject: Subject) -> CheckOutcome:
+    """No row is lost or invented.
+
+    Rows of the file's batch = imported + rejected; every later table has the imported leads, each once.
+    """
+    if subject.table is imported_leads:
+        return _import_conservation(subject)
+    missing = _ids_without(subject, imported_leads, subject.table)
+    unexpected = _ids_without(subject, subject.table, imported_leads)
+    expected, actual = subject.count(imported_leads), subject.count(subject.table)
+    return CheckOutcome(
+        not missing and not unexpected,
+        f"{actual} rows for {expected} imported leads.",
+        {"expected": expected, "actual": actual, "missing": missing, "unexpected": unexpected},
+    )
+
+
+def _import_conservation(subject: Subject) -> CheckOutcome:
+    expected = _batch_rows(subject)
+    imported, rejected = subject.count(imported_leads), subject.count(rejected_rows)
+    return CheckOutcome(
+        imported + rejected == expected,
+        f"{expected} rows in the file's batch, {imported} imported and {rejected} rejected.",
+        {"expected": expected, "actual": imported + rejected, "imported": imported, "rejected": rejected},
+    )
+
+
+def _batch_rows(subject: Subject) -> int:
+    query = sa.select(lead_batches.c.row_count).where(lead_batches.c.batch_id == subject.batch_id)
+    return int(subject.connection.execute(query).scalar_one())
+
+
+def _ids_without(subject: Subject, table: sa.Table, other: sa.Table) -> list[str]:
+    """The first leads of the batch that ``table`` has and ``other`` has not."""
+    same = sa.and_(other.c.batch_id == table.c.batch_id, other.c.lead_id == table.c.lead_id)
+    query = (
+        sa.select(table.c.lead_id)
+        .where(table.c.batch_id == subject.batch_id, ~sa.exists().where(same))
+        .order_by(table.c.lead_id)
+        .limit(LISTED)
+    )
+    return list(subject.connection.scalars(query))
+
+
+def schema_and_ranges(subject: Subject) -> CheckOutcome:
+    """The table is as declared and its values are in range.
+
+    Columns exist; required ones are not NULL; declared ranges and vocabularies hold; no text says "nan" or
+    nothing; no number is NaN or infinite; every row that is not ``ok`` has a reason; finished rows have
+    what the stage is for.
+    """
+    found = {column["name"] for column in sa.inspect(subject.connection).get_columns(subject.table.name)}
+    broken: dict[str, int] = {
+        f"column {column.name} is missing": 1 for column in subject.table.columns if column.name not in found
+    }
+    if not broken:
+        broken = _violations(subject)
+    rows = subject.count(subject.table)
+    return CheckOutcome(
+        not broken,
+        f"{rows} rows, no fault." if not broken else f"{rows} rows, faults: {', '.join(broken)}.",
+        {"expected": {}, "actual": broken, "rows": rows},
+    )
+
+
+def _violations(subject: Subject) -> dict[str, int]:
+    """Rows per broken rule, found in one pass over the batch."""
+    rules = {
+        **_column_rules(subject.table),
+        **_constraint_rules(subject.table),
+        **_outcome_rules(subject.table),
+    }
+    counts = [sa.func.sum(sa.case((condition, 1), else_=0)) for condition in rules.values()]
+    row = subject.connection.execute(sa.select(*counts).select_from(subject.table).where(subject.rows)).one()
+    return {name: int(count) for name, count in zip(rules, row, strict=True) if count}
+
+
+def _column_rules(table: sa.Table) -> dict[str, sa.ColumnElement[bool]]:
+    rules: dict[str, sa.ColumnElement[bool]] = {}
+    for column in table.columns:
+        if not column.nullable:
+            rules[f"{column.name} is NULL"] = column.is_(None)
+        if isinstance(column.type, sa.Text):
+            # "None" is Python's; a lower-case none is a legitimate word of some vocabularies.
+            missing = sa.func.lower(sa.func.trim(column)).in_(MISSING_TEXTS) | (column == "None")
+            rules[f"{column.name} says nothing"] = missing
+        if isinstance(column.type, sa.Double):
+            # PostgreSQL holds NaN equal to itself, so it is recognised by its text.
+            text = sa.func.lower(sa.cast(column, sa.Text))
+            rules[f"{column.name} is not a number"] = text.in_(
+                ("nan", "inf", "-inf", "infinity", "-infinity")
+            )
+    return rules
+
+
+def _constraint_rules(table: sa.Table) -> dict[str, sa.ColumnElement[bool]]:
+    return {
+        f"not {constraint.sqltext}": sa.literal_column(f"NOT ({constraint.sqltext})", sa.Boolean)
+        for constraint in table.constraints
+        if isinstance(constraint, sa.CheckConstraint)
+    }
+
+
+def _outcome_rules(table: sa.Table) -> dict[str, sa.ColumnElement[bool]]:
+    column = table.c
+    rules: dict[str, sa.ColumnElement[bool]] = {
+        "reason is NULL though not ok": (column.status != Status.OK.value) & column.reason.is_(None)
+    }
+    done = column.status.in_([status.value for status in DONE])
+    for name in REQUIRED_WHEN_DONE.get(table.name, ()):
+        rules[f"{name} is NULL though done"] = done & column[name].is_(None)
+    for name in ("latency_ms", "cost_usd"):
+        if name in column:
+            rules[f"{name} is negative"] = column[name] < 0
+    return rules
+
+
+def rejected_ratio(subject: Subject) -> CheckOutcome:
+    """Not too many rows were unusable: at most ``settings.max_rejected_ratio`` of the batch."""
+    limit = subject.settings.max_rejected_ratio
+    rows, rejected = _batch_rows(subject), subject.count(rejected_rows)
+    ratio = rejected / rows if rows else 0.0
+    return CheckOutcome(
+        ratio <= limit,
+        f"{rejected} of {rows} rows rejected. Table rejected_rows says why; the limit is "
+        "SALES_AGENT_MAX_REJECTED_RATIO.",
+        {"expected": f"<= {limit:g}", "actual": ratio, "rejected": rejected},
+    )

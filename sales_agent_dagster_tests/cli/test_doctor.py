@@ -1,0 +1,176 @@
+"""``sales-agent doctor``: tells what is broken, what is optional, and no secret."""
+
+import socket
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+import yaml
+
+from sales_agent_dagster.cli import doctor
+from sales_agent_dagster.settings import PROJECT_ROOT
+from sales_agent_dagster.warehouse.database import Warehouse
+from sales_agent_dagster_tests.cli.conftest import Cli
+
+SECRET = "s3cr3t-Kq9"
+
+
+def found(out: str, what: str) -> str:
+    return next(line for line in out.splitlines() if line.startswith(what))
+
+
+def test_a_fresh_home_is_fine_and_nothing_is_created(cli: Cli, home: Path) -> None:
+    outcome = cli("doctor")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert "Everything that runs need is in place." in outcome.out
+    assert "Created by the first run" in found(outcome.out, "Warehouse")
+    for name in ("Cerebras key", "Redis", "Failure webhook"):
+        assert "not set" in found(outcome.out, name)
+    assert not home.exists()
+
+
+def test_a_migrated_warehouse(cli: Cli, home_warehouse: Warehouse) -> None:
+    assert "schema version" in found(cli("doctor").out, "Warehouse")
+
+
+def test_a_warehouse_of_a_newer_version(cli: Cli, home_warehouse: Warehouse) -> None:
+    with home_warehouse.transaction() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+    outcome = cli("doctor")
+    assert outcome.code == 1
+    assert "Update this program" in found(outcome.out, "Warehouse")
+
+
+def test_an_empty_database_is_migrated_later(cli: Cli, home: Path) -> None:
+    home.mkdir()
+    (home / "warehouse.db").touch()
+    outcome = cli("doctor")
+    assert outcome.code == 0
+    assert "next command" in found(outcome.out, "Warehouse")
+
+
+def test_what_is_no_database(cli: Cli, home: Path) -> None:
+    home.mkdir()
+    (home / "warehouse.db").write_bytes(b"no database at all" * 100)
+    outcome = cli("doctor")
+    assert outcome.code == 1
+    assert "BROKEN" in found(outcome.out, "Warehouse")
+    status = cli("status")
+    assert (status.code, status.out) == (2, "")
+    assert "cannot be opened" in status.err
+
+
+def test_all_faults_of_the_profile_are_listed(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    profile = yaml.safe_load((PROJECT_ROOT / "data" / "profile.yaml").read_text())
+    profile["icp"]["tiers"]["GOLD"] = 120
+    profile["outreach"]["tone"] = "rude"
+    path = tmp_path / "profile.yaml"
+    path.write_text(yaml.safe_dump(profile))
+    monkeypatch.setenv("SALES_AGENT_PROFILE_PATH", str(path))
+    outcome = cli("doctor")
+    assert outcome.code == 1
+    assert "icp.tiers.GOLD" in outcome.out
+    assert "outreach.tone" in outcome.out
+
+
+def test_wrong_settings_are_all_named(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SALES_AGENT_BATCH_SIZE", "0")
+    monkeypatch.setenv("SALES_AGENT_ENGINE", "oracle")
+    outcome = cli("doctor")
+    assert outcome.code == 1
+    assert "SALES_AGENT_BATCH_SIZE" in outcome.out
+    assert "SALES_AGENT_ENGINE" in outcome.out
+    assert cli("status").code == 2
+
+
+def test_a_home_that_cannot_be(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("SALES_AGENT_HOME", str(tmp_path / "file" / "home"))
+    outcome = cli("doctor")
+    assert outcome.code == 1
+    assert "is not a folder" in found(outcome.out, "Home")
+    status = cli("status")
+    assert (status.code, status.out) == (2, "")
+    assert status.err.startswith("Error: SALES_AGENT_HOME")
+
+
+def test_secrets_are_never_shown(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    port = closed_port()
+    monkeypatch.setenv("SALES_AGENT_DATABASE_URL", f"postgresql://user:{SECRET}@127.0.0.1:{port}/leads")
+    monkeypatch.setenv("SALES_AGENT_FAILURE_WEBHOOK_URL", f"https://hooks.example.com/{SECRET}")
+    monkeypatch.setenv("CEREBRAS_API_KEY", SECRET)
+    monkeypatch.setenv("REDIS_URL", f"redis://:{SECRET}@127.0.0.1:{port}/0")
+    outcome = cli("doctor")
+    assert outcome.code == 1
+    assert SECRET not in outcome.out + outcome.err
+    assert "BROKEN" in found(outcome.out, "Warehouse")
+    assert "warning" in found(outcome.out, "Redis")
+    assert "set; unused" in found(outcome.out, "Cerebras key")
+    assert found(outcome.out, "Failure webhook").split()[2:] == ["ok", "set"]
+
+
+def test_what_is_wrong_but_not_needed_is_a_warning(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("SALES_AGENT_INCOMING_DIR", str(tmp_path / "file" / "incoming"))
+    monkeypatch.setenv("SALES_AGENT_FAILURE_WEBHOOK_URL", "hooks.example.com")
+    monkeypatch.setenv("REDIS_URL", "not a url")
+    monkeypatch.setattr(doctor, "LOW_DISK_BYTES", 2**80)
+    outcome = cli("doctor")
+    assert outcome.code == 0
+    for what in ("Incoming folder", "Failure webhook", "Redis", "Disk"):
+        assert "warning" in found(outcome.out, what)
+
+
+def test_redis_that_answers(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    import threading
+
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def answer() -> None:
+        connection, _ = server.accept()
+        with connection:
+            while received := connection.recv(4096):
+                replies = [
+                    b"+PONG\r\n" if b"PING" in part else b"+OK\r\n" for part in received.split(b"*")[1:]
+                ]
+                connection.sendall(b"".join(replies))
+
+    thread = threading.Thread(target=answer)
+    thread.start()
+    monkeypatch.setenv("REDIS_URL", f"redis://127.0.0.1:{server.getsockname()[1]}/0?protocol=2")
+    outcome = cli("doctor")
+    assert "answers" in found(outcome.out, "Redis")
+    thread.join(timeout=10)
+    server.close()
+
+
+def test_dagster_home_of_ones_own(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "own"))
+    assert "from DAGSTER_HOME" in found(cli("doctor").out, "Dagster home")
+
+
+def test_a_missing_dagster_yaml(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "INSTANCE_FILE", tmp_path / "dagster.yaml")
+    outcome = cli("doctor")
+    assert outcome.code == 1
+    assert "is missing" in found(outcome.out, "Dagster home")
+
+
+@pytest.mark.parametrize(
+    ("supported", "code"), [(((3, 0), (3, 10)), 1), (((4, 0), (4, 1)), 1), (((3, 0), (3, 99)), 0)]
+)
+def test_python_versions(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, supported: tuple[tuple[int, int], ...], code: int
+) -> None:
+    monkeypatch.setattr(doctor, "PYTHONS", supported)
+    assert cli("doctor").code == code
+
+
+def closed_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

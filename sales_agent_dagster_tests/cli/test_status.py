@@ -1,0 +1,74 @@
+"""``sales-agent status``: what is there, what failed, what was refused."""
+
+import json
+
+import sqlalchemy as sa
+
+from sales_agent_dagster.warehouse.database import Warehouse
+from sales_agent_dagster.warehouse.schema import crm_synced_leads, lead_batches, lead_files
+from sales_agent_dagster_tests.cli.conftest import Cli
+from sales_agent_dagster_tests.rows import file_row, seed_batch
+
+
+def test_before_the_first_import(cli: Cli) -> None:
+    outcome = cli("status")
+    assert outcome.code == 0
+    assert outcome.out == "Nothing imported yet. Try: sales-agent demo\n"
+    assert json.loads(cli("status", "--json").out) == {"files": [], "batches": []}
+
+
+def seed_all(warehouse: Warehouse) -> None:
+    """A complete batch, one with a failed lead, an incomplete one, and a quarantined file."""
+    two = [{"company_name": "A"}, {"company_name": "B"}]
+    seed_batch(warehouse, "done-1", two, through="crm_synced_leads")
+    failing = [{"company_name": "A"}, {"company_name": "B", "campaigns": {"status": "failed", "reason": "x"}}]
+    seed_batch(warehouse, "failed-1", failing, through="crm_synced_leads")
+    seed_batch(warehouse, "half-1", two, through="qualified_leads")
+    with warehouse.transaction() as connection:
+        connection.execute(sa.update(lead_batches).values(row_count=2))
+        refused = file_row(
+            "bad",
+            file_name="\x1b[31mbad.csv",
+            archive_path=None,
+            status="quarantined",
+            reason_code="binary",
+            reason="It is not text.",
+            remedy="Export it as CSV.",
+        )
+        warehouse.upsert(connection, lead_files, [refused])
+
+
+def test_batches_and_quarantined_files(cli: Cli, home_warehouse: Warehouse) -> None:
+    seed_all(home_warehouse)
+    out = cli("status").out
+    lines = {line.split()[0]: line for line in out.splitlines() if line}
+    assert lines["done-1"].split()[1:] == ["complete", *"202222222"]
+    assert lines["failed-1"].split()[1:] == ["1", "failed", *"202222222"]
+    assert lines["half-1"].split()[1:] == ["incomplete", *"202220000"]
+    assert "\\x1b[31mbad.csv" in out
+    assert "\x1b" not in out
+    assert "It is not text." in out
+    assert "Export it as CSV." in out
+    assert "Unfinished: run `sales-agent run` again on" in out
+
+
+def test_json_has_every_count(cli: Cli, home_warehouse: Warehouse) -> None:
+    seed_all(home_warehouse)
+    state = json.loads(cli("status", "--json").out)
+    assert [batch["batch_id"] for batch in state["batches"]] == ["done-1", "failed-1", "half-1"]
+    assert [batch["complete"] for batch in state["batches"]] == [True, True, False]
+    assert state["batches"][1]["stages"]["campaigns"] == {"ok": 1, "failed": 1}
+    assert [file["status"] for file in state["files"]].count("quarantined") == 1
+
+
+def test_a_batch_lacking_one_row_is_incomplete(cli: Cli, home_warehouse: Warehouse) -> None:
+    seed_all(home_warehouse)
+    with home_warehouse.transaction() as connection:
+        one = sa.select(sa.func.min(crm_synced_leads.c.lead_id)).where(
+            crm_synced_leads.c.batch_id == "done-1"
+        )
+        connection.execute(
+            sa.delete(crm_synced_leads).where(crm_synced_leads.c.lead_id == one.scalar_subquery())
+        )
+    state = json.loads(cli("status", "--json").out)
+    assert state["batches"][0]["complete"] is False
