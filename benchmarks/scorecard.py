@@ -12,16 +12,24 @@ import random
 import statistics
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
 from sales_agent_dagster.agents.enrichment.graph import enrich
+from sales_agent_dagster.agents.growth.graph import analyze
+from sales_agent_dagster.agents.growth.market import UNKNOWN, Company, Market
+from sales_agent_dagster.agents.growth.state import GrowthLead
+from sales_agent_dagster.agents.marketing.graph import draft_campaigns
+from sales_agent_dagster.agents.marketing.state import CampaignLead
 from sales_agent_dagster.agents.qualification.graph import qualify
 from sales_agent_dagster.agents.runtime import AgentContext
+from sales_agent_dagster.domain.oems import categories_of, parse_brands
 from sales_agent_dagster.domain.profile import load_profile
+from sales_agent_dagster.domain.trades import trades_in
+from sales_agent_dagster.enrichment.offline import offline_facts
 from sales_agent_dagster.inference.engine import ScorecardEngine
 from sales_agent_dagster.settings import PROJECT_ROOT
 
@@ -50,9 +58,57 @@ def _as_they_are(leads: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:
     return leads
 
 
+def _company(lead: dict[str, Any]) -> Company:
+    brands = tuple(sorted(parse_brands(lead["oems"])))
+    trades = trades_in(lead["company_name"])
+    categories = (category for brand in brands for category in categories_of(brand))
+    states = [fact.value for fact in offline_facts(lead) if fact.field == "region_state"]
+    score = 54.0 + 6.25 * (len(brands) + len(trades))
+    return Company(states[0] if states else UNKNOWN, score, brands, trades, frozenset((*trades, *categories)))
+
+
+def _growth_leads(leads: Sequence[dict[str, Any]]) -> list[GrowthLead]:
+    companies = [_company(lead) for lead in leads]
+    market = Market((company, 1) for company in companies)
+    return [
+        GrowthLead(
+            lead_id=lead["lead_id"],
+            company_name=lead["company_name"],
+            figures=market.figures(company),
+            o_and_m=50.0,
+            has_phone=True,
+            has_email=lead["email"] is not None,
+            has_own_website=lead["website_host"] is not None,
+        )
+        for lead, company in zip(leads, companies, strict=True)
+    ]
+
+
+def _campaign_leads(leads: Sequence[dict[str, Any]]) -> list[CampaignLead]:
+    return [
+        CampaignLead(
+            lead_id=lead["lead_id"],
+            company_name=lead["company_name"],
+            email_kind="role" if lead["email"] else None,
+            phone_kind=lead["phone_kind"],
+            facts=[fact.model_dump() for fact in offline_facts(lead)],
+            growth={
+                "territory": growth.figures.territory,
+                "territory_leads": growth.figures.territory_leads,
+                "same_oem_competitors": growth.figures.same_oem_competitors,
+                "main_brand": growth.figures.main_brand,
+                "gaps": [asdict(gap) for gap in growth.figures.gaps],
+            },
+        )
+        for lead, growth in zip(leads, _growth_leads(leads), strict=True)
+    ]
+
+
 AGENTS = (
     Agent("qualification", qualify, _as_they_are),
     Agent("enrichment", enrich, _as_they_are),
+    Agent("growth", analyze, _growth_leads),
+    Agent("marketing", draft_campaigns, _campaign_leads),
 )
 
 

@@ -59,14 +59,14 @@ def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def empty_postgres_url(postgres_url: str) -> Iterator[str]:
     """URL of a database without any table."""
-    with _database(postgres_url, "template0") as url:
+    with new_database(postgres_url, "template0") as url:
         yield url
 
 
 @pytest.fixture
 def postgres_warehouse(postgres_url: str, migrated_postgres: str) -> Iterator[Warehouse]:
     """Migrated and empty, on PostgreSQL."""
-    with _database(postgres_url, migrated_postgres) as url:
+    with new_database(postgres_url, migrated_postgres) as url:
         warehouse = Warehouse(url)
         yield warehouse
         warehouse.dispose()
@@ -119,7 +119,8 @@ def context(settings: Settings, profile: Profile) -> MakeContext:
 
 
 @contextmanager
-def _database(server_url: str, template: str) -> Iterator[str]:
+def new_database(server_url: str, template: str) -> Iterator[str]:
+    """URL of a copy of the database ``template`` on the server; dropped after."""
     name = f"test_{next(_numbers)}"
     with psycopg.connect(server_url, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")

@@ -81,7 +81,7 @@ def _refused() -> list[BrokenFile]:
             "header_unknown",
         ),
         BrokenFile(
-            "no_header.csv", "\n".join(_ROWS).encode(), "data from the first line on", "header_unknown"
+            "no_header.csv", "\n".join(_ROWS).encode(), "data from the first line on", "header_missing"
         ),
         BrokenFile("prose.csv", prose.encode(), "a letter", "not_csv"),
         BrokenFile("records.csv", b'[{"company_name": "Tolmere Electric"},\n {"x": 1}]\n', "JSON", "not_csv"),
@@ -115,8 +115,8 @@ def _odd_but_fine() -> list[BrokenFile]:
         ),
         fine(
             "latin1.csv",
-            _ACCENTED.encode("latin-1") + b"\x81\n",
-            "a byte that only Latin-1 has, on a line of its own",
+            _ACCENTED.replace("May", "M\x81y").encode("latin-1"),
+            "a byte that only Latin-1 has a character for",
         ),
         fine("semicolon.csv", semicolons.encode(), "semicolons, no line end at the end"),
         fine("excel_sep.csv", f"sep=;\r\n{semicolons}\r\n".encode(), "Excel's sep= line"),

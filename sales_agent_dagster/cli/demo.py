@@ -6,7 +6,7 @@ from sales_agent_dagster.cli.exits import ExitCode
 from sales_agent_dagster.cli.opening import open_warehouse
 from sales_agent_dagster.cli.run import run_file
 from sales_agent_dagster.cli.summary import print_examples
-from sales_agent_dagster.cli.terminal import say
+from sales_agent_dagster.cli.terminal import gap, say
 from sales_agent_dagster.domain.errors import ConfigurationError
 from sales_agent_dagster.domain.profile import load_profile
 from sales_agent_dagster.settings import PROJECT_ROOT, Settings
@@ -34,7 +34,8 @@ def run_demo(settings: Settings) -> ExitCode:
         if run.exit_code is ExitCode.OK:
             with warehouse.reading() as connection:
                 print_examples(connection, run.registration.batch_ids)
-    say(("\nNext", "bold"))
+    gap()
+    say(("Next", "bold"))
     for command, purpose in NEXT:
         say((f"{command:<50}", "cyan"), purpose, indent=2)
     return run.exit_code

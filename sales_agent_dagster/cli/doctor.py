@@ -17,7 +17,7 @@ from rich.text import Text
 
 from sales_agent_dagster.cli.dagster_home import INSTANCE_FILE
 from sales_agent_dagster.cli.exits import ExitCode
-from sales_agent_dagster.cli.terminal import complain, count, out, safe, say, table
+from sales_agent_dagster.cli.terminal import complain, count, gap, print_table, safe, say
 from sales_agent_dagster.domain.errors import ConfigurationError, SalesAgentError
 from sales_agent_dagster.domain.profile import load_profile
 from sales_agent_dagster.settings import PROJECT_ROOT, Settings, load_settings
@@ -58,14 +58,15 @@ def diagnose() -> ExitCode:
     """
     findings = list(examine())
     rows = [(item.what, Text(*item.state.value), _detail(item.detail, item.advice)) for item in findings]
-    out().print(table(["Check", "State", "Found"], rows))
+    print_table(["Check", "State", "Found"], rows)
     broken = sum(item.state is State.BROKEN for item in findings)
     if broken:
         complain(
             f"{count(broken, 'thing')} that runs need {'is' if broken == 1 else 'are'} broken, see above."
         )
         return ExitCode.FAILED
-    say("\nEverything that runs need is in place.")
+    gap()
+    say("Everything that runs need is in place.")
     return ExitCode.OK
 
 

@@ -7,7 +7,18 @@ from typing import Any
 
 from sales_agent_dagster.cli.exits import ExitCode
 from sales_agent_dagster.cli.opening import open_warehouse
-from sales_agent_dagster.cli.terminal import complain, count, err, money, out, print_json, safe, say, table
+from sales_agent_dagster.cli.terminal import (
+    complain,
+    count,
+    err,
+    gap,
+    money,
+    out,
+    print_json,
+    print_table,
+    safe,
+    say,
+)
 from sales_agent_dagster.settings import Settings
 from sales_agent_dagster.warehouse.reports import LeadMatch, find_leads, lead_history
 
@@ -47,7 +58,7 @@ def _not_one(wanted: str, found: Sequence[LeadMatch]) -> ExitCode:
         (row.lead_id, row.company_name, ", ".join(filter(None, (row.city, row.state))), row.batch_id)
         for row in found[:MATCHES_SHOWN]
     ]
-    err().print(table(["lead_id", "Company", "Place", "Batch"], rows))
+    print_table(["lead_id", "Company", "Place", "Batch"], rows, console=err())
     return ExitCode.USAGE
 
 
@@ -70,8 +81,9 @@ def _print_lead(history: Mapping[str, Mapping[str, Any]], messages: Sequence[Map
 def _print_score(qualified: Mapping[str, Any] | None) -> None:
     if qualified is None or qualified["score"] is None:
         return
+    gap()
     say(
-        (f"\nScore {qualified['score']:g} of 100, {qualified['tier']}", "bold"),
+        (f"Score {qualified['score']:g} of 100, {qualified['tier']}", "bold"),
         f", confidence {qualified['confidence'] or 0:.0%}",
     )
     say(qualified["summary"] or "")
@@ -80,13 +92,14 @@ def _print_score(qualified: Mapping[str, Any] | None) -> None:
         for factor in qualified["factors"] or ()
     ]
     if rows:
-        out().print(table(["Factor", "Points", "Value", "Evidence"], rows, right=["Points"]))
+        print_table(["Factor", "Points", "Value", "Evidence"], rows, right=["Points"])
     for step in (qualified["next_steps"] or "").splitlines():
         say(f"Next: {step}")
 
 
 def _print_stages(history: Mapping[str, Mapping[str, Any]]) -> None:
-    say(("\nStages", "bold"))
+    gap()
+    say(("Stages", "bold"))
     rows = [
         (
             stage,
@@ -99,15 +112,17 @@ def _print_stages(history: Mapping[str, Mapping[str, Any]]) -> None:
         for stage, row in history.items()
     ]
     columns = ["Stage", "Status", "Why", "Engine", "Time", "Cost"]
-    out().print(table(columns, rows, right=["Time", "Cost"]))
+    print_table(columns, rows, right=["Time", "Cost"])
 
 
 def _print_messages(messages: Sequence[Mapping[str, Any]]) -> None:
     if not messages:
         return
-    say((f"\n{count(len(messages), 'draft')}, nothing is sent", "bold"))
+    gap()
+    say((f"{count(len(messages), 'draft')}, nothing is sent", "bold"))
     for message in messages:
-        say((f"\n{message['channel']} {message['variant']}", "bold cyan"))
+        gap()
+        say((f"{message['channel']} {message['variant']}", "bold cyan"))
         if message["subject"]:
             say(("Subject: ", "dim"), message["subject"])
         out().print(safe(message["body"], lines=True))

@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from sales_agent_dagster.cli.exits import ExitCode
-from sales_agent_dagster.cli.terminal import complain, count, err, interactive, out, safe, table
+from sales_agent_dagster.cli.terminal import complain, count, err, interactive, out, print_table, safe
 from sales_agent_dagster.domain.errors import PermanentError
 from sales_agent_dagster.settings import Settings
 from sales_agent_dagster.warehouse import query
@@ -52,7 +52,7 @@ def _print_table(result: query.QueryResult) -> None:
         for position, name in enumerate(result.columns)
         if _is_numeric([row[position] for row in result.rows])
     ]
-    out().print(table([safe(name) for name in result.columns], result.rows, right=numeric))
+    print_table([safe(name) for name in result.columns], result.rows, right=numeric)
 
 
 def _is_numeric(values: Sequence[Any]) -> bool:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import glob
 import time
+import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -17,7 +19,7 @@ from sales_agent_dagster.cli.figures import batch_progress, count_figures, count
 from sales_agent_dagster.cli.opening import open_warehouse
 from sales_agent_dagster.cli.progress import showing_progress
 from sales_agent_dagster.cli.summary import print_summary
-from sales_agent_dagster.cli.terminal import complain, count, say
+from sales_agent_dagster.cli.terminal import complain, count, gap, say
 from sales_agent_dagster.domain.profile import load_profile
 from sales_agent_dagster.inference.engine import ScorecardEngine
 from sales_agent_dagster.settings import Settings
@@ -26,8 +28,14 @@ from sales_agent_dagster.stages.intake.register import Registration, register_fi
 from sales_agent_dagster.stages.pipeline import STAGES
 from sales_agent_dagster.warehouse.database import Warehouse
 
+if TYPE_CHECKING:
+    from sales_agent_dagster.defs.failures import StepFailure
+
 SUFFIXES = frozenset({".csv", ".tsv", ".txt"})
 """Files that are taken from a folder; any file may be named by itself."""
+
+INTERRUPTED = "DagsterExecutionInterruptedError"
+"""What Dagster, which takes SIGINT for itself while it runs, makes of Ctrl-C."""
 
 
 @dataclass
@@ -80,7 +88,8 @@ def expand(patterns: Iterable[Path]) -> list[Path]:
     missing = []
     for pattern in patterns:
         if pattern.is_dir():
-            matches = sorted(path for path in pattern.iterdir() if path.suffix.lower() in SUFFIXES)
+            inside = (path for path in pattern.iterdir() if path.suffix.lower() in SUFFIXES)
+            matches = sorted(path for path in inside if path.is_file())
         elif pattern.exists():
             matches = [pattern]
         else:
@@ -134,31 +143,38 @@ def unfinished(settings: Settings, warehouse: Warehouse, batch_ids: Sequence[str
 def _run_batch(settings: Settings, warehouse: Warehouse, run: FileRun, batch_id: str) -> None:
     """Materialize one batch in Dagster; a failure is told and kept, not raised."""
     prepare_dagster_home(settings)
-    with showing_progress(warehouse, batch_id):
+    with showing_progress(warehouse, batch_id), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Dagster's notes to developers
         # Two seconds to import: only who has work to do pays for it.
         from sales_agent_dagster.defs.run import materialize_batch
 
         result = materialize_batch(batch_id, settings)
+    if any(INTERRUPTED in failure.message for failure in result.failures):
+        say("Interrupted. What is done is stored; run the same file again and it goes on there.")
+        raise KeyboardInterrupt
+    if result.failures:
+        run.failed.append(batch_id)
+        _print_failures(batch_id, result.failures)
+
+
+def _print_failures(batch_id: str, failures: Iterable[StepFailure]) -> None:
+    """One line per cause, with the first step it stopped; then what to do."""
     steps: dict[str, list[str]] = {}
-    for failure in result.failures:
+    for failure in failures:
         steps.setdefault(failure.message, []).append(failure.step)
     for message, names in steps.items():
         more = f" and {count(len(names) - 1, 'more step')}" if len(names) > 1 else ""
         complain(f"batch {batch_id} failed at {names[0]}{more}: {message}")
-    if result.failures:
-        run.failed.append(batch_id)
-        say(
-            "What is done is stored. When the cause is removed, run the same file again: it goes on there.",
-            indent=2,
-        )
+    say("What is done is stored. Remove the cause, then run the same file again: it goes on there.", indent=2)
 
 
 def _print_outcome(warehouse: Warehouse, run: FileRun) -> None:
     with warehouse.reading() as connection:
         work = count_work(connection, run.registration.batch_ids, run.started)
         figures = count_figures(connection, run.registration.batch_ids)
-    if work.rows:
+    if work.rows and not run.failed:
         print_summary(figures, run.wall_seconds)
+        gap()
     say(f"{count(work.rows, 'new row')}, {count(work.agent_calls, 'agent call')}.", indent=2)
 
 
@@ -167,4 +183,5 @@ def _print_total(runs: Sequence[FileRun]) -> None:
     parts = [count(len(runs), "file"), f"{by[ExitCode.OK]} done"]
     parts += [f"{by[ExitCode.FAILED]} failed"] if by[ExitCode.FAILED] else []
     parts += [f"{by[ExitCode.QUARANTINED]} quarantined"] if by[ExitCode.QUARANTINED] else []
-    say((f"\n{parts[0]}: {', '.join(parts[1:])}.", "bold"))
+    gap()
+    say((f"{parts[0]}: {', '.join(parts[1:])}.", "bold"))

@@ -11,7 +11,7 @@ from rich.text import Text
 from sales_agent_dagster.cli.exits import ExitCode
 from sales_agent_dagster.cli.figures import progress_of
 from sales_agent_dagster.cli.opening import open_warehouse
-from sales_agent_dagster.cli.terminal import count, out, print_json, say, table
+from sales_agent_dagster.cli.terminal import count, gap, print_json, print_table, say
 from sales_agent_dagster.settings import Settings
 from sales_agent_dagster.warehouse import reports
 from sales_agent_dagster.warehouse.reports import BatchOverview
@@ -69,14 +69,16 @@ def _print_state(files: list[dict[str, Any]], batches: list[dict[str, Any]]) -> 
         for batch in batches
     ]
     figures = ["rows", "rejected", *short.values()]
-    out().print(table(["Batch", "State", *figures], rows, right=figures))
+    print_table(["Batch", "State", *figures], rows, right=figures)
     refused = [file for file in files if file["status"] == "quarantined"]
     if refused:
-        say(f"\n{count(len(refused), 'file')} quarantined")
+        gap()
+        say(f"{count(len(refused), 'file')} quarantined")
         lines = [(file["file_name"], file["reason"], file["remedy"]) for file in refused]
-        out().print(table(["File", "Why", "What to do"], lines))
+        print_table(["File", "Why", "What to do"], lines)
     accepted = len(files) - len(refused)
-    say(f"\n{count(accepted, 'file')}, {count(len(batches), 'batch', 'batches')}.")
+    gap()
+    say(f"{count(accepted, 'file')}, {count(len(batches), 'batch', 'batches')}.")
     if unfinished := [batch for batch in batches if not batch["complete"]]:
         names = sorted({batch["file_name"] for batch in unfinished})
         say(f"Unfinished: run `sales-agent run` again on {', '.join(names)}; it goes on where it stopped.")

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from rich.text import Text
 
 from sales_agent_dagster.cli.figures import Figures, best_leads
-from sales_agent_dagster.cli.terminal import bar, count, money, out, say, table
+from sales_agent_dagster.cli.terminal import bar, count, gap, money, print_table, say
 from sales_agent_dagster.domain.tiers import Tier
 
 _TIER_STYLES = {
@@ -57,12 +57,13 @@ def print_tiers(figures: Figures) -> None:
         )
         for tier in Tier
     ]
-    out().print()
-    out().print(table(["Tier", "Leads", ""], rows, right=["Leads"]))
+    gap()
+    print_table(["Tier", "Leads", ""], rows, right=["Leads"])
 
 
 def print_examples(connection: sa.Connection, batch_ids: Sequence[str], limit: int = 3) -> None:
     """The best leads, each with its score and the reason."""
     for row in best_leads(connection, batch_ids, limit):
-        say((f"\n{row.score:>5.1f} {row.tier:<9}", "bold"), f" {row.company_name}  ", (row.lead_id, "dim"))
+        gap()
+        say((f"{row.score:>5.1f} {row.tier:<9}", "bold"), f" {row.company_name}  ", (row.lead_id, "dim"))
         say(row.summary or "", indent=6)

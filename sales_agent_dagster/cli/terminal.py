@@ -10,6 +10,7 @@ import re
 import sys
 from collections.abc import Iterable, Sequence
 from functools import cache
+from typing import Literal
 
 import orjson
 from rich.box import SIMPLE_HEAD
@@ -81,21 +82,38 @@ def say(*parts: str | tuple[str, str], indent: int = 0) -> None:
     out().print(line)
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Iterable[str] = ()) -> Table:
-    """A table of untrusted cells: boxless and uncut when standard output is not a terminal.
+def gap() -> None:
+    """An empty line."""
+    out().print()
+
+
+def print_table(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    *,
+    right: Iterable[str] = (),
+    console: Console | None = None,
+) -> None:
+    """A table of untrusted cells: boxless and uncut when the output is not a terminal.
 
     The columns named in ``right`` hold figures and are aligned right.
     """
-    boxed = interactive(out())
+    console = console or out()
+    boxed = interactive(console)
     grid = Table(box=SIMPLE_HEAD if boxed else None, pad_edge=False, header_style="bold", show_edge=False)
     numeric = set(right)
     for column in columns:
-        grid.add_column(
-            column, justify="right" if column in numeric else "left", overflow="fold", no_wrap=not boxed
-        )
+        justify: Literal["left", "right"] = "right" if column in numeric else "left"
+        grid.add_column(safe(column), justify=justify, overflow="fold", no_wrap=not boxed)
     for row in rows:
         grid.add_row(*(cell if isinstance(cell, Text) else Text(safe(cell)) for cell in row))
-    return grid
+    if boxed:
+        console.print(grid)
+        return
+    with console.capture() as captured:
+        console.print(grid)
+    lines = (line.rstrip() for line in captured.get().splitlines())
+    console.print("\n".join(lines), soft_wrap=True)
 
 
 def print_json(value: object) -> None:

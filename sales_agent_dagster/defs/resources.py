@@ -91,5 +91,5 @@ def stage_context(context: dg.OpExecutionContext | dg.AssetExecutionContext) -> 
         profile=resources.profile,
         engine=resources.engine,
         batch_id=context.partition_key,
-        run_id=context.run_id,
+        run_id=context.run.run_id,
     )

@@ -251,16 +251,18 @@ def mep_r(lead: LeadFeatures) -> Dimension:
     """
     if lead.wording.full_scope:
         return Dimension(100.0, f"full scope: {lead.wording.full_scope}", 1.0)
-    for source, trades, certainty in (
-        ("named", lead.named_trades, 1.0),
-        ("industry", trades_in(lead.industry), 0.5),
-        ("brands", trades_of_brands(lead.brands), 0.5),
-    ):
-        if trades:
-            groups = {_GROUPS[trade] for trade in trades}
-            value = _TRADE_SCORES[min(len(groups), 3)]
-            return Dimension(value, f"{source}: {', '.join(trades)}", certainty)
+    if lead.named_trades:
+        return _covering("named", lead.named_trades, 1.0)
+    if trades := trades_in(lead.industry):
+        return _covering("industry", trades, 0.5)
+    if trades := trades_of_brands(lead.brands):
+        return _covering("brands", trades, 0.5)
     return Dimension(0.0, "no trade known", 0.0)
+
+
+def _covering(source: str, trades: tuple[str, ...], certainty: float) -> Dimension:
+    groups = {_GROUPS[trade] for trade in trades}
+    return Dimension(_TRADE_SCORES[min(len(groups), 3)], f"{source}: {', '.join(trades)}", certainty)
 
 
 def o_and_m(lead: LeadFeatures, elite: bool) -> Dimension:

@@ -80,6 +80,7 @@ def name_core(name: str) -> str:
     return " ".join(_SPELLINGS.get(word, word) for word in words) or name.strip().lower()
 
 
+@lru_cache(maxsize=65536)
 def name_aliases(name: str) -> tuple[str, ...]:
     """Cores of both names in ``A dba B``; of most names just the one."""
     parts = [part for part in _ALIAS.split(name) if _WORD.search(part)]

@@ -192,8 +192,8 @@ def use_website(text: str, row: Row, repairs: list[str]) -> None:
     elif "@" in text and (email := first_email(text).email):
         row["email"] = row["email"] or email
         repairs.append("email_from_website")
-    else:
-        repairs.extend(site.repairs)
+    elif site.host or site.repairs:
+        repairs.append("website_invalid")
 
 
 def _notes_step(fields: Fields) -> Step:
@@ -233,9 +233,9 @@ def _use_score(notes: Notes, row: Row, repairs: list[str]) -> None:
 def _use_domain(stated: str, row: Row, repairs: list[str]) -> None:
     """A website from the domain the row states, or a flag when it is not the website's."""
     if row["website"] is None:
-        use_website(stated, row, repairs)
-        if row["website"]:
-            repairs.append("website_from_domain")
+        found: list[str] = []
+        use_website(stated, row, found)
+        repairs.extend(["website_from_domain"] if row["website"] else found)
         return
     host = host_without_www(stated.lower())
     if host not in (row["website_host"], row["domain"]) and read_website(stated).domain != row["domain"]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from sales_agent_dagster.domain.name_core import name_aliases
 from sales_agent_dagster.domain.shared_hosts import is_free_mail, is_role_mailbox, is_shared_host, tenant_host
 from sales_agent_dagster.matching.base import Key, Record
-from sales_agent_dagster.matching.names import brand, distinctive
+from sales_agent_dagster.matching.names import branchless, distinctive, site_brand
 
 KINDS = ("phone", "domain", "email", "name_place", "name", "brand")
 """Strongest first. ``name`` and ``brand`` never merge: they find what must be explained or linked."""
@@ -25,6 +27,7 @@ def site_of(host: str | None, domain: str | None, email: str | None) -> str | No
     return mail_domain
 
 
+@lru_cache(maxsize=16384)
 def keys_of(record: Record) -> tuple[Key, ...]:
     """All keys of a record, strongest kind first, without repeats."""
     keys = [Key("phone", phone) for phone in record.phones]
@@ -47,6 +50,7 @@ def _name_keys(record: Record) -> list[Key]:
     if record.city and record.state:
         keys += [Key("name_place", f"{core}|{record.city.casefold()}|{record.state}") for core in cores]
     keys += [Key("name", core) for core in cores]
-    if start := brand(record.company_name):
+    keys += [Key("name", core) for core in branchless(record.company_name) if distinctive(core)]
+    if start := site_brand(record.company_name, record.site):
         keys.append(Key("brand", start))
     return keys

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from rapidfuzz import fuzz
 
-from sales_agent_dagster.domain.name_core import LEGAL_FORMS, name_aliases, name_core
+from sales_agent_dagster.domain.name_core import LEGAL_FORMS, name_aliases
 
 CLEARLY_DIFFERENT_BELOW = 75.0
 """``fuzz.ratio`` (0-100) of two squeezed cores from which a shared spelling is possible."""
@@ -71,12 +71,19 @@ def _initials(core: str) -> str:
     return "".join(word[0] for word in core.split())
 
 
-def brand(name: str) -> str | None:
-    """First two words of the core, under which branches are found; None when both are generic."""
-    words = name_aliases(name)[0].split()[:2]
-    return " ".join(words) if len(words) == 2 and not GENERIC_WORDS.issuperset(words) else None
+def site_brand(name: str, site: str | None) -> str | None:
+    """First two words of a longer name when they tell firms apart and its website begins with them.
+
+    Branches of a brand have such names: ``Voltstore Center Akron`` at ``voltstorecenterofakron.com``.
+    """
+    words = name_aliases(name)[0].split()
+    start, rest = words[:2], words[2:]
+    if not site or GENERIC_WORDS.issuperset(start) or GENERIC_WORDS.issuperset(rest):
+        return None
+    return " ".join(start) if site.replace("-", "").startswith("".join(start)) else None
 
 
-def branchless(name: str) -> str:
-    """Core of the name before `` - Place`` or `` of Place``; the whole core when there is no such tail."""
-    return name_core(_BRANCH.split(name.strip(), maxsplit=1)[0] or name)
+@lru_cache(maxsize=65536)
+def branchless(name: str) -> tuple[str, ...]:
+    """Aliases of the name before `` - Place`` or `` of Place``; of the whole name without such a tail."""
+    return name_aliases(_BRANCH.split(name.strip(), maxsplit=1)[0] or name)

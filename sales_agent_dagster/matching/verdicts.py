@@ -9,9 +9,10 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import NamedTuple
 
+from sales_agent_dagster.domain.name_core import name_aliases
 from sales_agent_dagster.domain.shared_hosts import is_role_mailbox
 from sales_agent_dagster.matching.base import Key, Record
-from sales_agent_dagster.matching.names import branchless, brand, clearly_different, same_name
+from sales_agent_dagster.matching.names import clearly_different, same_name
 from sales_agent_dagster.matching.places import place_conflict
 
 BRANCH = "branch or franchise, not merged"
@@ -33,6 +34,7 @@ class Verdict(NamedTuple):
 
 
 _SAME = Verdict(Outcome.MERGED)
+_BRANCH_NAME = Verdict(Outcome.RELATED, f"but another place in the name: {BRANCH}")
 
 
 def judge(key: Key, record: Record, other: Record, *, crowded: bool) -> Verdict | None:
@@ -48,7 +50,7 @@ def judge(key: Key, record: Record, other: Record, *, crowded: bool) -> Verdict 
         return _judge_name_place(record, other)
     if key.kind == "name":
         return _judge_name(record, other)
-    return _judge_brand(record, other)
+    return None if same_name(record.company_name, other.company_name) else _BRANCH_NAME
 
 
 def _judge_contact(record: Record, other: Record, *, crowded: bool) -> Verdict:
@@ -79,6 +81,8 @@ def _judge_name_place(record: Record, other: Record) -> Verdict:
 
 def _judge_name(record: Record, other: Record) -> Verdict:
     """A name alone never merges. What else is known of the two is told."""
+    if not set(name_aliases(record.company_name)) & set(name_aliases(other.company_name)):
+        return _BRANCH_NAME  # they share the name only without its branch tail
     against = [place_conflict(record, other)]
     if _sites_differ(record, other):
         against.append(f"websites {record.site} and {other.site}")
@@ -86,23 +90,6 @@ def _judge_name(record: Record, other: Record) -> Verdict:
     if told:
         return Verdict(Outcome.APART, f"but {told}: not merged")
     return Verdict(Outcome.APART, "but no phone, website, e-mail or town confirms it: not merged")
-
-
-def _judge_brand(record: Record, other: Record) -> Verdict | None:
-    """Names that begin alike are one brand when a branch tail or both websites say so."""
-    name, other_name = record.company_name, other.company_name
-    if same_name(name, other_name):
-        return None
-    if branchless(name) == branchless(other_name) or (
-        _site_begins_with_brand(record) and _site_begins_with_brand(other)
-    ):
-        return Verdict(Outcome.RELATED, f"under another branch name: {BRANCH}")
-    return None
-
-
-def _site_begins_with_brand(record: Record) -> bool:
-    start = (brand(record.company_name) or "").replace(" ", "")
-    return bool(record.site and start and record.site.replace("-", "").startswith(start))
 
 
 def _sites_differ(record: Record, other: Record) -> bool:

@@ -6,7 +6,6 @@ and a kill leaves the old schema whole.
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +22,6 @@ ADVISORY_LOCK = 7_235_904_411
 """Any number that no other program takes; held on PostgreSQL while the schema changes."""
 
 
-@cache
 def revisions() -> tuple[str, ...]:
     """Ids of all revisions, oldest first: the numbers their files begin with."""
     return tuple(sorted(path.name.partition("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*.py")))
@@ -80,11 +78,5 @@ def _upgrade(connection: sa.Connection) -> None:
                 "Update the program, or set SALES_AGENT_DATABASE_URL (or SALES_AGENT_HOME) to another one."
             )
     drop_views(connection)
-    import os
-    if os.environ.get("WH_REAL"):  # TEMPORARY while columns change
-        command.upgrade(alembic_config(connection), "head")
-    else:
-        from sales_agent_dagster.warehouse.schema import METADATA
-        METADATA.create_all(connection)
-        command.stamp(alembic_config(connection), "head")
+    command.upgrade(alembic_config(connection), "head")
     create_views(connection)

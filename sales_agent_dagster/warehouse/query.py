@@ -18,8 +18,6 @@ from sales_agent_dagster.warehouse.views import VIEWS
 
 TIMEOUT_SECONDS = 60
 READING = ("SELECT", "WITH", "VALUES", "EXPLAIN")
-READING_PRAGMAS = frozenset({"table_info", "table_xinfo", "table_list", "index_list", "index_info"})
-"""The only pragmas that may run, as table-valued functions: ``SELECT * FROM pragma_table_info('x')``."""
 
 _SKIPPED = re.compile(r"\A(?:\s+|--[^\n]*(?:\n|\Z)|/\*.*?\*/|\()*", re.DOTALL)
 _UNKNOWN_TABLE = re.compile(r"no such table: (?:main\.)?(\S+)|relation \"([^\"]+)\" does not exist")
@@ -89,12 +87,10 @@ def _query_sqlite(path: Path, sql: str, limit: int, timeout_seconds: float) -> Q
         connection.close()
 
 
-def _authorize(action: int, first: str | None, second: str | None, *_where: str | None) -> int:
+def _authorize(action: int, _first: str | None, second: str | None, *_where: str | None) -> int:
     if action == sqlite3.SQLITE_FUNCTION and second == "load_extension":
         return sqlite3.SQLITE_DENY
-    if action in _ALLOWED_ACTIONS or (action == sqlite3.SQLITE_PRAGMA and first in READING_PRAGMAS):
-        return sqlite3.SQLITE_OK
-    return sqlite3.SQLITE_DENY
+    return sqlite3.SQLITE_OK if action in _ALLOWED_ACTIONS else sqlite3.SQLITE_DENY
 
 
 def _query_postgres(warehouse: Warehouse, sql: str, limit: int, timeout_seconds: float) -> QueryResult:

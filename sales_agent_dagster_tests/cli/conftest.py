@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -105,3 +106,17 @@ def home_warehouse(home_settings: Settings) -> Iterator[Warehouse]:
     warehouse.migrate()
     yield warehouse
     warehouse.dispose()
+
+
+@pytest.fixture(scope="session")
+def demo_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Outcome]:
+    """The home and the output of one ``demo`` on nothing, as a process. Read only: copy it to go on."""
+    home = tmp_path_factory.mktemp("demo") / "home"
+    return home, run_process(home, "demo")
+
+
+@pytest.fixture
+def demo_home(demo_run: tuple[Path, Outcome], home: Path) -> Path:
+    """This test's home, as ``demo`` left it."""
+    shutil.copytree(demo_run[0], home)
+    return home

@@ -1,11 +1,9 @@
-from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sales_agent_dagster.domain.errors import ConfigurationError
 from sales_agent_dagster.domain.icp import (
     LeadFeatures,
     mep_r,
@@ -315,11 +313,3 @@ def test_the_packaged_profile_has_the_fitted_weights_and_lines(profile: Profile)
         Tier.BRONZE,
         Tier.UNQUALIFIED,
     ]
-
-
-def test_a_target_trade_that_does_not_exist_is_a_fault_of_the_profile(tmp_path: Path) -> None:
-    text = (PROJECT_ROOT / "data" / "profile.yaml").read_text()
-    path = tmp_path / "profile.yaml"
-    path.write_text(text.replace("[generator, electrical,", "[generator, electical,"))
-    with pytest.raises(ConfigurationError, match="electical; known trades are generator"):
-        load_profile(path)

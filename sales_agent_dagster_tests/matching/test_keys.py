@@ -28,21 +28,22 @@ def test_site(host: str | None, domain: str | None, email: str | None, site: str
 
 def test_all_keys_strongest_first():
     lead = record(
-        name="Acme Power LLC dba Bolton Solar",
+        name="Acme Power Akron LLC dba Bolton Solar - Ohio",
         phones=("+13305550101", "+18005550101"),
         email="pat@acme.example",
-        site="acme.example",
+        site="acmepower.example",
         city="Akron",
         state="OH",
     )
     assert keys_of(lead) == (
         Key("phone", "+13305550101"),
         Key("phone", "+18005550101"),
-        Key("domain", "acme.example"),
+        Key("domain", "acmepower.example"),
         Key("email", "pat@acme.example"),
-        Key("name_place", "acme power|akron|OH"),
-        Key("name_place", "bolton solar|akron|OH"),
-        Key("name", "acme power"),
+        Key("name_place", "acme power akron|akron|OH"),
+        Key("name_place", "bolton solar ohio|akron|OH"),
+        Key("name", "acme power akron"),
+        Key("name", "bolton solar ohio"),
         Key("name", "bolton solar"),
         Key("brand", "acme power"),
     )

@@ -8,10 +8,10 @@ from sales_agent_dagster.domain.name_core import name_core
 from sales_agent_dagster.matching.names import (
     MIN_CUT_LENGTH,
     branchless,
-    brand,
     clearly_different,
     distinctive,
     same_name,
+    site_brand,
 )
 
 
@@ -70,29 +70,34 @@ def test_words_of_the_trade_tell_nobody_apart():
 
 
 @pytest.mark.parametrize(
-    ("name", "start"),
+    ("name", "site", "start"),
     [
-        ("Voltstore Supercenter of Akron", "voltstore supercenter"),
-        ("Generator Supercenter Greater Akron", "generator supercenter"),
-        ("Power Solutions of Akron", None),
-        ("Acme LLC dba Bolton Solar", None),
-        ("Acme", None),
+        ("Voltstore Supercenter of Akron", "voltstoresupercenterofakron.example", "voltstore supercenter"),
+        ("Generator Supercenter Greater Akron", "generator-supercenter.example", "generator supercenter"),
+        ("Acme Power Akron LLC dba Bolton", "acmepower.example", "acme power"),
+        ("Voltstore Supercenter of Akron", "akronpower.example", None),
+        ("Voltstore Supercenter of Akron", None, None),
+        ("Voltstore Supercenter", "voltstoresupercenter.example", None),
+        ("Voltstore Supercenter Services", "voltstoresupercenter.example", None),
+        ("Power Solutions of Akron", "powersolution.example", None),
+        ("Acme", "acme.example", None),
     ],
 )
-def test_brand(name: str, start: str | None):
-    assert brand(name) == start
+def test_site_brand(name: str, site: str | None, start: str | None):
+    assert site_brand(name, site) == start
 
 
 @pytest.mark.parametrize(
-    ("name", "core"),
+    ("name", "cores"),
     [
-        ("Acme Power - Akron", "acme power"),
-        ("Acme Power of Akron", "acme power"),
-        ("ACME POWER OF AKRON, LLC", "acme power"),
-        ("Tri-County Electric", "tri county electric"),
-        ("Acme Power", "acme power"),
-        (" - Akron", "akron"),
+        ("Acme Power - Akron", ("acme power",)),
+        ("Acme Power of Akron", ("acme power",)),
+        ("ACME POWER OF AKRON, LLC", ("acme power",)),
+        ("Acme LLC dba Bolton - Akron", ("acme", "bolton")),
+        ("Tri-County Electric", ("tri county electric",)),
+        ("Acme Power", ("acme power",)),
+        (" - Akron", ("akron",)),
     ],
 )
-def test_branchless(name: str, core: str):
-    assert branchless(name) == core
+def test_branchless(name: str, cores: tuple[str, ...]):
+    assert branchless(name) == cores

@@ -27,6 +27,7 @@ def run_pipeline(csv: Path, home: Path, url: str, kill_at: int | None) -> None:
     """
     home.mkdir(exist_ok=True)
     warehouse = Warehouse(url)
+    warehouse.migrate()
     sent = 0
 
     def count(*_: object) -> None:
@@ -41,6 +42,7 @@ def run_pipeline(csv: Path, home: Path, url: str, kill_at: int | None) -> None:
     profile = load_profile(PROJECT_ROOT / "data" / "profile.yaml")
     registration = register_file(csv, warehouse, settings, FIXED)
     for batch_id in registration.batch_ids:
-        run_batch(StageContext(warehouse, settings, profile, ScorecardEngine(), batch_id, "run", lambda: FIXED))
+        engine = ScorecardEngine()
+        run_batch(StageContext(warehouse, settings, profile, engine, batch_id, "run", lambda: FIXED))
     warehouse.dispose()
     (home / "sent").write_text(str(sent), encoding="utf-8")

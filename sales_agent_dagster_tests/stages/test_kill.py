@@ -15,9 +15,9 @@ from sales_agent_dagster_tests.stages.killing import run_pipeline
 
 KILLS = 24
 SAMPLE = PROJECT_ROOT / "data" / "samples" / "dealer_leads_sample.csv"
-# A server process forks the runs: each starts in milliseconds and none inherits our connections.
+# A server process forks the runs: each starts warm, in milliseconds, and none inherits our connections.
 PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["sales_agent_dagster_tests.stages.killing"])
+PROCESSES.set_forkserver_preload(["sales_agent_dagster_tests.stages.warmed"])
 
 
 def run(csv: Path, home: Path, url: str, kill_at: int | None = None) -> int | None:

@@ -149,7 +149,6 @@ def test_keys_are_stored_with_the_company(warehouse: Warehouse, context: MakeCon
         ).all()
     entity_id = rows(warehouse)[0]["entity_id"]
     assert sorted(stored) == [
-        ("brand", "acme power", entity_id),
         ("domain", "acme.example", entity_id),
         ("name", "acme power", entity_id),
         ("phone", PHONE, entity_id),

@@ -109,3 +109,15 @@ def test_a_forked_child_does_not_use_its_parents_connections(warehouse: Warehous
     assert child.exitcode == 0
     add_file(warehouse, "parent again")
     assert file_ids(warehouse) == ["child", "parent", "parent again"]
+
+
+def test_an_engine_of_another_process_is_forgotten_not_closed(warehouse: Warehouse) -> None:
+    inherited = warehouse.engine
+    pool = inherited.pool
+    with inherited.connect() as connection:
+        warehouse._owner = -1  # as a forked child finds it
+        assert warehouse.engine is not inherited
+        assert connection.scalar(sa.select(1)) == 1
+        add_file(warehouse, "a")
+    pool.dispose()
+    assert file_ids(warehouse) == ["a"]

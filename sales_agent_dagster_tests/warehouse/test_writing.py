@@ -18,6 +18,7 @@ from sales_agent_dagster.warehouse.schema import (
     lead_files,
     qualified_leads,
 )
+from sales_agent_dagster.warehouse.schema.columns import UtcDateTime
 from sales_agent_dagster_tests.rows import CREATED, batch_row, file_row, seed_batch, stage_row
 
 
@@ -164,6 +165,11 @@ def test_sqlalchemy_refuses_a_time_without_zone(warehouse: Warehouse) -> None:
     naive = datetime(2026, 1, 1)  # noqa: DTZ001
     with pytest.raises(sa.exc.StatementError, match="zone"), warehouse.transaction() as connection:
         connection.execute(sa.update(lead_batches).values(registered_at=naive))
+
+
+def test_no_time_is_null(warehouse: Warehouse) -> None:
+    with warehouse.reading() as connection:
+        assert connection.scalar(sa.select(sa.literal(None, UtcDateTime()))) is None
 
 
 texts = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20)

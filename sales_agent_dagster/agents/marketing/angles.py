@@ -16,34 +16,38 @@ _PLANNING = ("crew", "schedule", "plan")
 _BRANDS = ("manufacturer", "brand", "equipment")
 
 STRONG = (
-    Angle("several_brands", lambda f: len(f.brands) > 1, ("brands",), _BRANDS),
-    Angle("several_trades", lambda f: len(f.trades) > 1, ("trades",), _PLANNING),
-    Angle("service", lambda f: bool(f.operations), ("operations",), _SERVICE),
+    Angle("several_brands", lambda f: len(f.brands) > 1, ("brands",), ("brands", "brand_total"), _BRANDS),
+    Angle("several_trades", lambda f: len(f.trades) > 1, ("trades",), ("trades",), _PLANNING),
 )
-"""About the company itself: these come first, in this order."""
+"""What few companies have in common: these come first, in this order."""
 
-MARKET = (
-    Angle("gap", lambda f: f.gap is not None, ("gap", "brands", "state"), _BRANDS),
+_PLACED = ("rivals", "brands", "state")
+
+COMMON = (
+    Angle("service", lambda f: bool(f.operations), ("operations",), ("operations",), _SERVICE),
+    Angle("gap", lambda f: f.gap is not None, ("gap", "brands", "state"), ("gap", "state"), _BRANDS),
     Angle(
         "stand_apart",
         lambda f: f.brand_total == 1 and f.rivals is not None and f.rivals >= CROWDED,
-        ("rivals", "brands", "state"),
+        _PLACED,
+        _PLACED,
         _SERVICE,
     ),
     Angle(
         "few_rivals",
         lambda f: f.brand_total == 1 and f.rivals is not None and f.rivals < CROWDED,
-        ("rivals", "brands", "state"),
+        _PLACED,
+        _PLACED,
         _PLANNING,
     ),
-    Angle("brand", lambda f: bool(f.brands), ("brands",), _SERVICE),
-    Angle("trade", lambda f: len(f.trades) == 1, ("trades", "state"), _PLANNING),
+    Angle("brand", lambda f: bool(f.brands), ("brands",), ("brands", "brand_total"), _SERVICE),
+    Angle("trade", lambda f: len(f.trades) == 1, ("trades", "state"), ("trades", "state"), _PLANNING),
 )
-"""About its market: these follow, starting at a different one for each lead."""
+"""What many share: these follow, starting at a different one for each lead."""
 
 PLAIN = (
-    Angle("plain", lambda f: True, ("state",), _PLANNING),
-    Angle("contracts", lambda f: True, (), _SERVICE),
+    Angle("plain", lambda f: True, ("state",), ("state",), _PLANNING),
+    Angle("contracts", lambda f: True, (), (), _SERVICE),
 )
 """Questions that claim nothing: for leads of which nothing is known, and for the plainer templates."""
 
@@ -51,9 +55,9 @@ PLAIN = (
 def angles_for(sheet: FactSheet, lead_id: str) -> tuple[Angle, Angle]:
     """The two angles of a lead: the first for variant A and the other channels, the second for B."""
     strong = [angle for angle in STRONG if angle.applies(sheet)]
-    market = [angle for angle in MARKET if angle.applies(sheet)]
-    start = crc32(lead_id.encode()) % len(market) if market else 0
-    found = [*strong, *market[start:], *market[:start], *PLAIN]
+    common = [angle for angle in COMMON if angle.applies(sheet)]
+    start = crc32(lead_id.encode()) % len(common) if common else 0
+    found = [*strong, *common[start:], *common[:start], *PLAIN]
     return found[0], found[1]
 
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
-from sales_agent_dagster.agents.marketing.state import MAX_BRANDS, CampaignLead, FactSheet
+from sales_agent_dagster.agents.marketing.state import MAX_BRANDS, CampaignLead, FactSheet, Gap
 from sales_agent_dagster.domain.trades import in_trade_order
 from sales_agent_dagster.domain.us_places import STATE_NAMES
 from sales_agent_dagster.domain.wording import read_wording
@@ -22,14 +23,13 @@ SURE = 0.6
 _OWN_TRADES = ("columns", "name", "notes")
 """Sources that say the company does the work itself; selling a brand does not."""
 
-LINK = re.compile(
+_LINK = re.compile(
     r"(?:https?:|ftp:|mailto:|//|www\.)\S*"
     r"|[\w-]+(?:\.[\w-]+)*\.(?:com|net|org|info|biz|co|io|us|ai|app|dev|me|ly|gl|ru|cn|xyz|top|site|online"
     r"|shop|link|click|pro|solar|energy|solutions|example)\b(?:/\S*)?"
     r"|\S+@\S+",
     re.IGNORECASE,
 )
-"""What a mail client would turn into a link."""
 
 _SYNTAX = re.compile(r"[{}<>\[\]|`\\$^~]|%\w*%")
 _ORDERS = re.compile(
@@ -38,6 +38,7 @@ _ORDERS = re.compile(
     re.IGNORECASE,
 )
 _PERSON = re.compile(r"[^\W\d_][^\W\d_'\u2019. -]{0,29}(?:[ '\u2019-][^\W\d_][^\W\d_'\u2019.-]{0,19})?\.?")
+_LETTER = re.compile(r"[^\W\d_]")
 _CUT = re.compile(r", | - |\s+\(|\bdba\b|\bd/b/a\b", re.IGNORECASE)
 
 TRADE_WORDS = {
@@ -72,14 +73,25 @@ def unusable(name: str, own_domain: str | None = None) -> str | None:
         return "template or markup characters"
     if _ORDERS.search(name):
         return "reads as an instruction"
-    if any(found.lower() != own_domain for found in LINK.findall(name)):
+    if any(found != own_domain for found in links_in(name)):
         return "a link"
-    return None if re.search(r"[^\W_]", name) else "no letter or digit"
+    return None if _LETTER.search(name) else "no letter"
+
+
+def links_in(text: str) -> list[str]:
+    """What a mail client would turn into links, lower case, without punctuation at the end."""
+    # The pattern is costly, and most texts have no dot inside a word.
+    dotted = any(part[:1].isalnum() for part in text.split(".")[1:])
+    if not (dotted or "//" in text or "@" in text or "www" in text or ":" in text):
+        return []
+    return [found.rstrip(".,;:)\"'").lower() for found in _LINK.findall(text)]
 
 
 def tidy(text: str, limit: int = MAX_NAME) -> str:
     """One line of printable text, cut at a word's end where it is longer than ``limit``."""
-    line = " ".join("".join(char if char.isprintable() else " " for char in text).split())
+    if not text.isprintable():
+        text = "".join(char if char.isprintable() else " " for char in text)
+    line = " ".join(text.split())
     if len(line) <= limit:
         return line
     return line[: limit + 1].rpartition(" ")[0] or line[:limit]
@@ -108,10 +120,9 @@ def _add_brands_and_trades(sheet: FactSheet, lead: CampaignLead) -> None:
     trades: list[str] = []
     for fact in lead.facts:
         if fact["field"] == "brands" and fact["source"] == "file":
-            brands = [tidy(brand, 40) for brand in fact["value"].split(", ") if not unusable(brand)]
-            brands.sort(key=lambda brand: brand != main)
+            brands = _brand_names(fact["value"], main)
             sheet.brand_total = len(brands)
-            sheet.brands = tuple(brands[:MAX_BRANDS])
+            sheet.brands = brands[:MAX_BRANDS]
             sheet.learn("brands", {fact["id"]: ", ".join(brands)})
         elif fact["field"] == "trades" and fact["source"] in _OWN_TRADES:
             sources[fact["id"]] = fact["value"]
@@ -119,6 +130,12 @@ def _add_brands_and_trades(sheet: FactSheet, lead: CampaignLead) -> None:
     if trades:
         sheet.trades = tuple(TRADE_WORDS[trade] for trade in in_trade_order(trades))
         sheet.learn("trades", sources)
+
+
+@lru_cache(maxsize=4096)
+def _brand_names(listed: str, main: str | None) -> tuple[str, ...]:
+    brands = [tidy(brand, 40) for brand in listed.split(", ") if not unusable(brand)]
+    return tuple(sorted(brands, key=lambda brand: brand != main))
 
 
 def _add_place(sheet: FactSheet, lead: CampaignLead) -> None:
@@ -145,7 +162,7 @@ def _add_growth(sheet: FactSheet, lead: CampaignLead) -> None:
     gaps = [gap for gap in growth.get("gaps") or () if _tellable(gap, sheet)]
     if gaps:
         gap = gaps[0]
-        sheet.gap = {**gap, "capability": TRADE_WORDS.get(gap["capability"], gap["capability"])}
+        sheet.gap = Gap(**{**gap, "capability": TRADE_WORDS.get(gap["capability"], gap["capability"])})
         sheet.learn("gap", {"growth.gaps": f"{gap['capability']}: {gap['have']} of {gap['peers']}"})
 
 

@@ -11,9 +11,9 @@ from langgraph.runtime import Runtime
 
 from sales_agent_dagster.agents.marketing import PROMPT
 from sales_agent_dagster.agents.marketing.angles import angles_for
-from sales_agent_dagster.agents.marketing.drafts import Writer, payload_of
+from sales_agent_dagster.agents.marketing.drafts import Writer
 from sales_agent_dagster.agents.marketing.facts import fact_sheet
-from sales_agent_dagster.agents.marketing.review import review
+from sales_agent_dagster.agents.marketing.review import review, tools_for
 from sales_agent_dagster.agents.marketing.schedule import plan_for
 from sales_agent_dagster.agents.marketing.state import (
     Answers,
@@ -78,12 +78,12 @@ async def draft_call(state: CampaignState, runtime: Runtime[AgentContext]) -> Ca
 async def lint(state: CampaignState, runtime: Runtime[AgentContext]) -> CampaignState:
     """Keep the drafts without fault; see ``review``."""
     parts = zip(state["desks"], state["email"], state["linkedin"], state["call"], strict=True)
-    profile = runtime.context.profile
+    tools = tools_for(runtime.context.profile)
     return {
         "campaigns": [
             desk
             if isinstance(desk, NoAnswer)
-            else attempt(partial(review, desk, {"email": email, "linkedin": linkedin, "call": call}, profile))
+            else attempt(partial(review, desk, {"email": email, "linkedin": linkedin, "call": call}, tools))
             for desk, email, linkedin, call in parts
         ]
     }
@@ -100,8 +100,9 @@ async def _ask(channel: Channel, desks: Sequence[Desk | NoAnswer], context: Agen
     planned = [
         isinstance(desk, Desk) and any(step.channel == channel for step in desk.plan.steps) for desk in desks
     ]
+    writer = tools_for(context.profile).writer
     tasks = [
-        _task(channel, desk, context.profile)
+        _task(channel, desk, writer)
         for desk, wanted in zip(desks, planned, strict=True)
         if wanted and isinstance(desk, Desk)
     ]
@@ -110,6 +111,6 @@ async def _ask(channel: Channel, desks: Sequence[Desk | NoAnswer], context: Agen
     return [next(answers) if wanted else None for wanted in planned]
 
 
-def _task(channel: Channel, desk: Desk, profile: Profile) -> Task[Drafts]:
-    rule = partial(Writer(desk, profile).write, channel)
-    return Task(PROMPT, desk.lead.lead_id, payload_of(channel, desk, profile), Drafts, rule)
+def _task(channel: Channel, desk: Desk, writer: Writer) -> Task[Drafts]:
+    rule = partial(writer.write, desk, channel)
+    return Task(PROMPT, desk.lead.lead_id, writer.payload(desk, channel), Drafts, rule)

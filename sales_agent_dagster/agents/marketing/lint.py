@@ -20,12 +20,12 @@ fault                  meaning
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Set
 from dataclasses import dataclass
 from functools import lru_cache
 
 from sales_agent_dagster.agents.marketing.drafts import OPT_OUT, note_limit
-from sales_agent_dagster.agents.marketing.facts import LINK
+from sales_agent_dagster.agents.marketing.facts import links_in
 from sales_agent_dagster.agents.marketing.state import MAX_SUBJECT, Draft, FactSheet
 from sales_agent_dagster.domain.profile import Profile
 
@@ -45,6 +45,9 @@ FOOTER_MARK = "\n--\n"
 
 _BRACKETS = "{}<>[]"
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
+_NAME = " \x1a "
+"""Stands for a name while a text is read; it is no word, number or link."""
+
 _PUNCTUATION = str.maketrans(dict.fromkeys('.,:;!?()"\u201c\u201d', " "))
 _LEFT_OVERS = frozenset({"None", "nan", "NaN", "null", "undefined"})
 _SCRIPT_HEADS = frozenset({"OPENER", "QUESTIONS", "VOICEMAIL"})
@@ -52,35 +55,47 @@ _MIN_SHOUT = 5
 """Shorter words in capitals are mostly abbreviations: HVAC, UPS, LLC."""
 
 
-@dataclass(frozen=True, slots=True)
 class House:
-    """What the profile makes part of every draft.
+    """What the profile makes part of every draft: the seller's own texts, longest first, and their links."""
 
-    Attributes:
-        texts: the seller's own texts, longest first; links: those in them.
-    """
+    def __init__(self, profile: Profile) -> None:
+        self.profile = profile
+        seller = profile.seller
+        texts = [
+            seller.company,
+            seller.sender_name,
+            seller.sender_title,
+            seller.offering,
+            *seller.value_points,
+            seller.call_to_action,
+            seller.postal_address,
+        ]
+        self.texts = sorted(texts, key=len, reverse=True)
+        self.joined = "\n".join(texts)
+        self.links = frozenset(link for text in texts for link in links_in(text))
 
-    texts: tuple[str, ...]
-    links: frozenset[str]
 
-
-def faults(draft: Draft, sheet: FactSheet, profile: Profile, own_domain: str | None = None) -> list[str]:
+def faults(draft: Draft, sheet: FactSheet, house: House, own_domain: str | None = None) -> list[str]:
     """Every fault of a draft, named, with what is wrong; empty when it may go to a person to be sent."""
-    house = _house(profile)
     text = f"{draft.subject}\n{draft.body}" if draft.subject else draft.body
     found = [f"unknown_fact: {cited}" for cited in draft.fact_ids if cited not in sheet.facts]
-    if any(bracket in text for bracket in _BRACKETS):
-        found.append("placeholder: brackets")
-    found += _length(draft, profile)
+    found += _length(draft, house.profile)
     if draft.channel == "email":
-        found += _email(draft, profile)
-    found += _links(text, house, own_domain)
-    # What remains without names and the seller's texts: their words, numbers and capitals are their owners'.
-    cited = [sheet.facts[fact] for fact in draft.fact_ids if fact in sheet.facts]
-    for part in (*house.texts, *cited, sheet.short):
-        if part:
-            text = text.replace(part, " ")
-    return [*found, *_numbers(text, cited), *_words(text)]
+        found += _email(draft, house.profile)
+    numbers = set(_NUMBER.findall(" ".join(sheet.facts.get(cited, "") for cited in draft.fact_ids)))
+    names = tuple(name for name in (sheet.company, sheet.short, sheet.first_name) if name)
+    kept = sheet.brands
+    if any(name in house.joined for name in names):
+        kept = (*names, *kept)  # taken out line by line, after the seller's texts that hold them too
+    else:
+        for name in names:
+            text = text.replace(name, _NAME)
+    links = house.links | {own_domain}
+    for line in text.split("\n"):
+        content = _content(line, kept, house)
+        if content is not None:
+            found += _of_line(content, numbers, links)
+    return found
 
 
 def _length(draft: Draft, profile: Profile) -> list[str]:
@@ -89,7 +104,10 @@ def _length(draft: Draft, profile: Profile) -> list[str]:
         limit = note_limit(profile)
         return [f"too_long: {len(draft.body)} characters of {limit}"] if len(draft.body) > limit else []
     limit = outreach.email_max_words if draft.channel == "email" else outreach.call_max_words
-    words = len(draft.body.partition(FOOTER_MARK)[0].split())
+    text = draft.body.partition(FOOTER_MARK)[0]
+    if text.count(" ") + text.count("\n") < limit:
+        return []
+    words = len(text.split())
     return [f"too_long: {words} words of {limit}"] if words > limit else []
 
 
@@ -104,20 +122,34 @@ def _email(draft: Draft, profile: Profile) -> list[str]:
     return found
 
 
-def _numbers(text: str, cited: Sequence[str]) -> list[str]:
-    used = set(_NUMBER.findall(text))
-    if not used:
-        return []
-    return [f"number: {number}" for number in sorted(used - set(_NUMBER.findall(" ".join(cited))))]
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a line without names holds that may be a fault."""
+
+    links: tuple[str, ...]
+    numbers: tuple[str, ...]
+    faults: tuple[str, ...]
 
 
-def _links(text: str, house: House, own_domain: str | None) -> list[str]:
-    # The pattern is costly, and most texts have no dot inside a word.
-    dotted = any(part[:1].isalnum() for part in text.split(".")[1:])
-    if not (dotted or "//" in text or "@" in text or "www" in text or "mailto" in text):
-        return []
-    links = {_link(found) for found in LINK.findall(text)}
-    return [f"link: {link[:60]}" for link in sorted(links - house.links - {own_domain})]
+def _of_line(content: Content, numbers: set[str], links: Set[str | None]) -> list[str]:
+    found = [f"link: {link[:60]}" for link in content.links if link not in links]
+    found += [f"number: {number}" for number in content.numbers if number not in numbers]
+    return [*found, *content.faults]
+
+
+@lru_cache(maxsize=65536)
+def _content(line: str, names: tuple[str, ...], house: House) -> Content | None:
+    """What a line holds without the seller's texts and the lead's names, which keep their own words.
+
+    Kept per line: leads share most lines of a message.
+    """
+    for part in (*house.texts, *names):
+        line = line.replace(part, _NAME)
+    links = tuple(links_in(line))
+    brackets = ["placeholder: brackets"] if any(bracket in line for bracket in _BRACKETS) else []
+    numbers = tuple(_NUMBER.findall(line))
+    found = (*brackets, *_words(line))
+    return Content(links, numbers, found) if links or numbers or found else None
 
 
 def _words(text: str) -> list[str]:
@@ -134,31 +166,3 @@ def _words(text: str) -> list[str]:
     if shouted or "!!" in text:
         found.append(f"shouting: {', '.join(sorted(shouted)) or '!!'}")
     return found
-
-
-def _house(profile: Profile) -> House:
-    seller = profile.seller
-    return _house_of(
-        (
-            seller.company,
-            seller.sender_name,
-            seller.sender_title,
-            seller.offering,
-            *seller.value_points,
-            seller.call_to_action,
-            seller.postal_address,
-        )
-    )
-
-
-@lru_cache(maxsize=8)
-def _house_of(texts: tuple[str, ...]) -> House:
-    joined = " ".join(texts)
-    return House(
-        tuple(sorted(texts, key=len, reverse=True)),
-        frozenset(_link(found) for found in LINK.findall(joined)),
-    )
-
-
-def _link(found: str) -> str:
-    return found.rstrip(".,;:)\"'").lower()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 
 from jinja2 import TemplateError
 
 from sales_agent_dagster.agents.marketing import PROMPT
 from sales_agent_dagster.agents.marketing.drafts import Writer
-from sales_agent_dagster.agents.marketing.lint import faults
+from sales_agent_dagster.agents.marketing.lint import House, faults
 from sales_agent_dagster.agents.marketing.state import Campaign, Desk, Draft, Drafts, Variant
 from sales_agent_dagster.domain.profile import Channel, Profile
 from sales_agent_dagster.inference.engine import Answer, NoAnswer, ScorecardEngine
@@ -16,8 +17,30 @@ from sales_agent_dagster.inference.engine import Answer, NoAnswer, ScorecardEngi
 VARIANTS: dict[Channel, tuple[Variant, ...]] = {"email": ("A", "B"), "linkedin": ("A",), "call": ("A",)}
 
 
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What drafts of one profile are written and checked with; both remember what leads share."""
+
+    writer: Writer
+    house: House
+
+
+_tools: dict[str, Tools] = {}
+
+
+def tools_for(profile: Profile) -> Tools:
+    """The tools of a profile, kept while the profile stays the same."""
+    version = profile.version
+    if version not in _tools:
+        _tools.clear()
+        _tools[version] = Tools(Writer(profile), House(profile))
+    return _tools[version]
+
+
 def review(
-    desk: Desk, answers: Mapping[Channel, Answer[Drafts] | NoAnswer | None], profile: Profile
+    desk: Desk,
+    answers: Mapping[Channel, Answer[Drafts] | NoAnswer | None],
+    tools: Tools,
 ) -> Campaign:
     """The campaign of one lead.
 
@@ -28,7 +51,7 @@ def review(
     left_out: list[str] = []
     notes = list(desk.sheet.notes)
     for step in desk.plan.steps:
-        good, faulty = _reviewed(step.channel, answers[step.channel], desk, profile)
+        good, faulty = _reviewed(step.channel, answers[step.channel], desk, tools)
         drafts += good
         for variant, (found, replaced) in faulty.items():
             text = f"{step.channel} {variant}: {', '.join(found)}"
@@ -45,11 +68,14 @@ Faulty = dict[Variant, tuple[list[str], bool]]
 
 
 def _reviewed(
-    channel: Channel, answer: Answer[Drafts] | NoAnswer | None, desk: Desk, profile: Profile
+    channel: Channel,
+    answer: Answer[Drafts] | NoAnswer | None,
+    desk: Desk,
+    tools: Tools,
 ) -> tuple[list[Draft], Faulty]:
     good: dict[Variant, Draft] = {}
     found: dict[Variant, list[str]] = {}
-    for attempt in _attempts(channel, answer, Writer(desk, profile)):
+    for attempt in _attempts(channel, answer, desk, tools.writer):
         missing = [variant for variant in VARIANTS[channel] if variant not in good]
         if not missing:
             break
@@ -61,7 +87,7 @@ def _reviewed(
             reason = "missing_draft"
         for variant in missing:
             draft = written.get(variant)
-            wrong = faults(draft, desk.sheet, profile, desk.lead.domain) if draft else [reason]
+            wrong = faults(draft, desk.sheet, tools.house, desk.lead.domain) if draft else [reason]
             if draft and not wrong:
                 good[variant] = draft
             else:
@@ -72,14 +98,14 @@ def _reviewed(
 
 
 def _attempts(
-    channel: Channel, answer: Answer[Drafts] | NoAnswer | None, writer: Writer
+    channel: Channel, answer: Answer[Drafts] | NoAnswer | None, desk: Desk, writer: Writer
 ) -> Iterator[Callable[[], list[Draft]]]:
     if isinstance(answer, Answer) and answer.engine != ScorecardEngine.name:
         yield lambda: [_signed(draft) for draft in answer.value.drafts]
-        yield lambda: writer.write(channel).drafts
+        yield lambda: writer.write(desk, channel).drafts
     elif isinstance(answer, Answer):
         yield lambda: answer.value.drafts
-    yield lambda: writer.write(channel, plain=True).drafts
+    yield lambda: writer.write(desk, channel, plain=True).drafts
 
 
 def _signed(draft: Draft) -> Draft:

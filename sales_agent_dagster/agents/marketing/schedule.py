@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from typing import NamedTuple
 from zlib import crc32
 
 from sales_agent_dagster.agents.marketing.state import CampaignLead, Plan, Step
@@ -23,16 +25,13 @@ def plan_for(lead: CampaignLead, company_known: bool, outreach: Outreach) -> Pla
 
     ``company_known`` says whether there is a name to search for.
     """
-    found = {channel: _address(channel, lead, company_known) for channel in outreach.channels}
-    direct = [channel for channel, address in found.items() if address and not address.startswith("search")]
-    searched = [channel for channel, address in found.items() if address and address.startswith("search")]
-    steps = tuple(
-        Step(channel, number + 1, DAY_OFFSETS[number], found[channel] or "", _reason(channel, lead))
-        for number, channel in enumerate((*direct, *searched))
+    contact = _Contact(
+        lead.email_kind, lead.phone_kind, lead.has_linkedin_url, lead.contact_name is not None, company_known
     )
+    steps = _steps(tuple(outreach.channels), contact)
     slots = [(day, hour) for day in outreach.preferred_days for hour in outreach.preferred_hours]
     day, hour = slots[crc32(lead.lead_id.encode()) % len(slots)]
-    return Plan(steps, day, hour, lead.timezone, None if steps else _unreachable(lead, outreach))
+    return Plan(steps, day, hour, lead.timezone, None if steps else _unreachable(outreach))
 
 
 def next_step(plan: Plan) -> str:
@@ -40,34 +39,52 @@ def next_step(plan: Plan) -> str:
     first = plan.steps[0]
     zone = plan.timezone or "the lead's local time; its time zone is not known"
     what = {
-        "email": f"send e-mail A or B to the {first.address}",
+        "email": f"send e-mail A or B ({first.address})",
         "linkedin": f"send the LinkedIn note ({first.address})",
-        "call": f"call the {first.address}, script at hand",
+        "call": f"call ({first.address}), script at hand",
     }[first.channel]
     return f"{plan.send_day} {plan.send_hour:02d}:00 ({zone}): {what}."
 
 
-def _address(channel: Channel, lead: CampaignLead, company_known: bool) -> str | None:
+class _Contact(NamedTuple):
+    email_kind: str | None
+    phone_kind: str | None
+    has_linkedin_url: bool
+    person_known: bool
+    company_known: bool
+
+
+@lru_cache(maxsize=1024)
+def _steps(channels: tuple[Channel, ...], contact: _Contact) -> tuple[Step, ...]:
+    found = [(channel, address) for channel in channels if (address := _address(channel, contact))]
+    found.sort(key=lambda step: step[1].startswith("search"))
+    return tuple(
+        Step(channel, number + 1, DAY_OFFSETS[number], address, _reason(channel, contact))
+        for number, (channel, address) in enumerate(found)
+    )
+
+
+def _address(channel: Channel, contact: _Contact) -> str | None:
     if channel == "email":
-        return _EMAIL_KINDS.get(lead.email_kind or "")
+        return _EMAIL_KINDS.get(contact.email_kind or "")
     if channel == "call":
-        return _PHONE_KINDS.get(lead.phone_kind or "")
-    if lead.has_linkedin_url:
+        return _PHONE_KINDS.get(contact.phone_kind or "")
+    if contact.has_linkedin_url:
         return "LinkedIn page"
-    if not company_known:
+    if not contact.company_known:
         return None
-    return "search: contact and company name" if lead.contact_name else "search: company name"
+    return "search: contact and company name" if contact.person_known else "search: company name"
 
 
-def _reason(channel: Channel, lead: CampaignLead) -> str:
+def _reason(channel: Channel, contact: _Contact) -> str:
     if channel == "email":
         return "has an e-mail address"
     if channel == "call":
         return "has a phone number"
-    return "has a LinkedIn page" if lead.has_linkedin_url else "no LinkedIn page known, has to be searched"
+    return "has a LinkedIn page" if contact.has_linkedin_url else "no LinkedIn page known, has to be searched"
 
 
-def _unreachable(lead: CampaignLead, outreach: Outreach) -> str:
+def _unreachable(outreach: Outreach) -> str:
     missing = {
         "email": "no e-mail address",
         "call": "no phone number",

@@ -119,6 +119,17 @@ class Campaign:
     answers: tuple[Answer[Drafts], ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A capability, in words, that ``have`` of ``peers`` companies of a territory or brand show."""
+
+    capability: str
+    have: int
+    peers: int
+    basis: str
+    group: str
+
+
 @dataclass(slots=True)
 class FactSheet:
     """What drafts of one lead can use; None and empty where nothing is known.
@@ -129,7 +140,7 @@ class FactSheet:
         trades, operations: in words.
         state: name of the state; place: its code, as the growth figures use it.
         rivals: other companies there with one of its brands, out of ``territory_leads`` companies.
-        gap: the widest gap to peers: capability in words, have, peers, basis and group.
+        gap: the widest gap to peers.
         ids: what is known to the id of its fact; facts: fact id to text, for all facts of the sheet.
         notes: what was left out, and why.
     """
@@ -144,7 +155,7 @@ class FactSheet:
     state: str | None = None
     rivals: int | None = None
     territory_leads: int | None = None
-    gap: dict[str, Any] | None = None
+    gap: Gap | None = None
     ids: dict[str, tuple[str, ...]] = field(default_factory=dict)
     facts: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
@@ -161,12 +172,14 @@ class Angle:
 
     Attributes:
         needs: what it cites of the fact sheet, besides the company's name.
+        reads: attributes of the sheet that its wording depends on, besides the company's name.
         keywords: words of the seller's value points that go with it.
     """
 
     name: str
     applies: Callable[[FactSheet], bool]
     needs: tuple[str, ...]
+    reads: tuple[str, ...]
     keywords: tuple[str, ...]
 
 

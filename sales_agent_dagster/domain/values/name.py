@@ -19,14 +19,12 @@ _STEPS = (
     (re.compile(r"\s+"), " "),
     (re.compile(r"\s+(?=[,;](?:\s|$))"), ""),
     (re.compile(r"\s+\.(?=\s|$)"), "."),
-    (re.compile(r"([,;|])[,;|]+"), r"\1"),
+    (re.compile(r",[,;]+"), ","),
     (re.compile(r"(?<=\s)&(?=[^\s&])"), "& "),
     (re.compile(r"(?<=[^\s&])&(?=\s)"), " &"),
     (re.compile(r"(?<=[^\s-])- "), " - "),
 )
-_LOOSE = ("  ", " ,", " ;", " .", " &", "& ", "- ", ",,", ",;", ";;", "||", "\n", "\t")
 _EDGES = " ,;:|*_-"
-_DBA_HINTS = ("dba", "d/b", "d.b", "d. b", "d /", "doing business")
 _DBA = re.compile(
     r"(?:\(\s*|\b)(?:d\s*/\s*b\s*/\s*a|d\.\s?b\.\s?a\.?|dba|doing business as)\b[.:,)]*", re.IGNORECASE
 )
@@ -34,8 +32,9 @@ _DBA = re.compile(
 _JUNK_WORDS = words(
     """
     cookie cookies consent privacy preferences javascript captcha offering offerings untitled undefined
-    loading lorem page forbidden denied directions dealer dealers locator details profile quote results
-    login sign subscribe newsletter menu test asdf sample company name null nan browser more
+    company_name dealer_name business_name account_name companyname loading lorem page forbidden denied
+    directions dealer dealers locator details profile quote results login sign subscribe newsletter menu
+    test asdf sample company name null nan browser more
     """
 )
 _JUNK = re.compile(
@@ -112,12 +111,25 @@ def clean_company(text: str) -> Name:
 
 
 def _is_noisy(name: str) -> bool:
-    """A quick look for anything that `_tidied` might change."""
+    """A quick look for anything that `_tidied` might change: most names have nothing of it."""
     if "&" in name:
         name = name.replace(" & ", "&")
     if "-" in name:
         name = name.replace(" - ", "-")
-    return name[:1] in _EDGES or name[-1] in _EDGES or any(map(name.__contains__, _LOOSE))
+    return (
+        name[:1] in _EDGES
+        or name[-1] in _EDGES
+        or "  " in name
+        or " ," in name
+        or " &" in name
+        or "& " in name
+        or "- " in name
+        or " ;" in name
+        or " ." in name
+        or ",," in name
+        or ",;" in name
+        or not name.isprintable()
+    )
 
 
 def _tidied(name: str) -> str:
@@ -127,26 +139,21 @@ def _tidied(name: str) -> str:
 
 
 def _trade_name(name: str) -> str:
-    """``B`` of ``A dba B``; the name itself when nothing follows."""
+    """``B`` of ``A dba B``; ``A`` when nothing follows."""
     lower = name.casefold()
-    if not any(map(lower.__contains__, _DBA_HINTS)):
+    if not ("dba" in lower or "d/" in lower or "d." in lower or "d /" in lower or "doing business" in lower):
         return name
-    matches = list(_DBA.finditer(name))
-    if not matches:
-        return name
-    match = matches[-1]
-    after = name[match.end() :].strip(_EDGES + "()")
-    before = name[: match.start()].strip(_EDGES + "(")
-    return next((part for part in (after, before) if _LETTER.search(part)), name)
+    parts = [part.strip(_EDGES + "()") for part in _DBA.split(name)]
+    return next((part for part in reversed(parts) if _LETTER.search(part)), name) if parts[1:] else name
 
 
 def _without_legal_form(name: str) -> tuple[str, str | None]:
+    name, legal_form = _cut_legal_form(name)
     left, dash, branch = name.partition(" - ")
-    if dash:
-        base, legal_form = _cut_legal_form(left)
-        if legal_form:
-            return base + dash + branch, legal_form
-    return _cut_legal_form(name)
+    if not dash:
+        return name, legal_form
+    left, form_before_branch = _cut_legal_form(left)
+    return left + dash + branch, form_before_branch or legal_form
 
 
 def _cut_legal_form(name: str) -> tuple[str, str | None]:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import math
 import re
 from functools import lru_cache
 from typing import NamedTuple
 
 _PLAIN = re.compile(r"\d{1,15}(?:\.\d{1,15})?")
 _NUMBER = re.compile(
-    r"(?:usd|us\$|\$|~|>|about )?\s*(-?)\s*\$?\s*(\d[\d,. ]*)\s*(k|thousand|m|mm|mio|million|b|bn|billion)?"
-    r"\s*(?:\+|usd|%|employees|people)?",
+    r"\(?(?:usd|us\$|\$|~|>|about )?\s*(-?)\s*\$?\s*(\d[\d,. ]*)\s*(k|thousand|mm?|mio|million|b|bn|billion)?"
+    r"\s*(?:\+|usd|%|employees|people|reviews?|ratings?|stars?|(?:/|out of)\s?5(?:\.0)?(?: stars)?)?\)?",
     re.IGNORECASE,
 )
+MAX_NUMBER = 60
+"""Characters beyond which text is no number."""
+
+_WESTERN = re.compile(r"\d+(?:\.\d*)?")
 _GROUPED = re.compile(r"\d{1,3}(?:[, ]\d{3})+(?:\.\d+)?")
 _EUROPEAN = re.compile(r"\d{1,3}(?:\.\d{3})+,\d+|\d{1,3}(?:\.\d{3}){2,}|\d+,\d{1,2}")
 _MAGNITUDES = {"k": 1e3, "t": 1e3, "m": 1e6, "b": 1e9}
@@ -39,14 +42,12 @@ def parse_number(text: str) -> float | None:
     """A finite number: ``1234``, ``1,234.5``, ``$1.2M``, ``5k``, ``1.234,50``; None for anything else."""
     if _PLAIN.fullmatch(text):
         return float(text)
-    match = _NUMBER.fullmatch(text.strip()[:60])
-    if not match:
-        return None
-    digits = _western(match[2].strip())
-    if digits is None:
+    match = _NUMBER.fullmatch(text.strip()) if len(text) <= MAX_NUMBER else None
+    digits = _western(match[2].strip()) if match else None
+    if match is None or digits is None:
         return None
     value = float(digits) * (_MAGNITUDES[match[3][0].lower()] if match[3] else 1)
-    return -value if match[1] and value else value if math.isfinite(value) else None
+    return -value if match[1] and value else value
 
 
 def _western(digits: str) -> str | None:
@@ -55,7 +56,7 @@ def _western(digits: str) -> str | None:
         return digits.replace(",", "").replace(" ", "")
     if _EUROPEAN.fullmatch(digits):
         return digits.replace(".", "").replace(",", ".")
-    return digits if re.fullmatch(r"\d+(?:\.\d*)?", digits) else None
+    return digits if _WESTERN.fullmatch(digits) else None
 
 
 def parse_count(text: str) -> int | None:
@@ -68,7 +69,7 @@ def parse_count(text: str) -> int | None:
 
 def parse_range(text: str) -> tuple[int, int] | None:
     """Both ends of ``11-50``, ``11 to 50``, ``1,001-5,000``; None when it is no rising range."""
-    match = _RANGE.fullmatch(text.strip()[:60])
+    match = _RANGE.fullmatch(text.strip()) if len(text) <= MAX_NUMBER else None
     if not match:
         return None
     low, high = (int(end.replace(",", "") or 0) for end in match.groups())

@@ -84,20 +84,18 @@ def read_phones(text: str, region: str | None = None) -> Phones:
         area, exchange, line = match.groups()
         if not _assignable(area, exchange, line):
             return _INVALID
-        return Phones(f"+1{area}{exchange}{line}", None, None, kind_of_area(area))
+        kind = "toll_free" if area in TOLL_FREE else "geographic"
+        return Phones(f"+1{area}{exchange}{line}", None, None, kind)
     if is_missing(text):
         return _NOTHING
     return _search(text[:200], region)
 
 
-def kind_of_area(area: str) -> str:
-    """``toll_free`` or ``geographic``."""
-    return "toll_free" if area in TOLL_FREE else "geographic"
-
-
 def kind_of(phone: str) -> str:
-    """Kind of an E.164 number."""
-    return kind_of_area(phone[2:5]) if phone.startswith("+1") else "international"
+    """Kind of an E.164 number: toll_free, geographic (of the NANP) or international."""
+    if not phone.startswith("+1"):
+        return "international"
+    return "toll_free" if phone[2:5] in TOLL_FREE else "geographic"
 
 
 def _assignable(area: str, exchange: str, line: str) -> bool:

@@ -7,9 +7,8 @@ from collections.abc import Iterable
 import sqlalchemy as sa
 
 from sales_agent_dagster.agents.marketing.facts import fact_sheet
-from sales_agent_dagster.agents.marketing.lint import faults
+from sales_agent_dagster.agents.marketing.lint import House, faults
 from sales_agent_dagster.agents.marketing.state import CampaignLead, Draft
-from sales_agent_dagster.domain.profile import Profile
 from sales_agent_dagster.domain.status import DONE
 from sales_agent_dagster.stages.campaigns import Campaigns
 from sales_agent_dagster.stages.quality.base import LISTED, CheckOutcome, Subject
@@ -22,7 +21,7 @@ def campaign_lint(subject: Subject) -> CheckOutcome:
     The lint is that of ``agents.marketing.lint``: no unfilled placeholder, no claim without a stored fact,
     legal footer, lengths. Judged by what is stored, so it also finds what was edited or half written.
     """
-    messages = _messages(subject)
+    messages, house = _messages(subject), House(subject.work.profile)
     leads = {
         item.lead_id: CampaignLead(lead_id=item.lead_id, **item.values)
         for item in Campaigns().load(subject.work, subject.connection, sorted(messages))
@@ -30,7 +29,7 @@ def campaign_lint(subject: Subject) -> CheckOutcome:
     }
     faulty = {lead_id: "drafts for a lead that a gate stops" for lead_id in messages if lead_id not in leads}
     for lead_id, lead in leads.items():
-        if found := _lint(lead, messages[lead_id], subject.work.profile):
+        if found := _lint(lead, messages[lead_id], house):
             faulty[lead_id] = ", ".join(found)
     for lead_id, promised in _promised_messages(subject).items():
         written = len(messages.get(lead_id, ()))
@@ -58,12 +57,12 @@ def _messages(subject: Subject) -> dict[str, list[Draft]]:
     return found
 
 
-def _lint(lead: CampaignLead, drafts: Iterable[Draft], profile: Profile) -> list[str]:
+def _lint(lead: CampaignLead, drafts: Iterable[Draft], house: House) -> list[str]:
     sheet = fact_sheet(lead)
     return [
         f"{draft.channel} {draft.variant} {fault.partition(':')[0]}"
         for draft in drafts
-        for fault in faults(draft, sheet, profile, lead.domain)
+        for fault in faults(draft, sheet, house, lead.domain)
     ]
 
 

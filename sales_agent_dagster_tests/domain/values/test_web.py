@@ -48,7 +48,6 @@ def test_addresses_that_need_no_repair(text, url, host, domain):
         ("http//acme.com", "http://acme.com/"),
         ("http://https://acme.com/", "https://acme.com/"),
         ("https://acme.com:443/", "https://acme.com/"),
-        ("https://acme.com:8443/x", "https://acme.com:8443/x"),
         ("https://acme.com/?utm_source=a&id=7&gclid=x", "https://acme.com/?id=7"),
         ("https://acme.com/#top", "https://acme.com/"),
         ("acme.com, other.com", "https://acme.com/"),
@@ -101,7 +100,7 @@ def test_www_alone_is_a_name():
     assert host_without_www("www.www.acme.com") == "acme.com"
 
 
-@pytest.mark.parametrize("tld", sorted(FLAT_TLDS))
+@pytest.mark.parametrize("tld", sorted(FLAT_TLDS - {"example"}))
 def test_the_fast_path_agrees_with_the_public_suffix_list(tld):
     extract = tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None)
     extract(f"acme.{tld}")
@@ -110,6 +109,15 @@ def test_the_fast_path_agrees_with_the_public_suffix_list(tld):
     assert not [suffix for suffix in suffixes if suffix.endswith(f".{tld}")]
     for host in (f"acme.{tld}", f"shop.acme.{tld}"):
         assert registrable_domain(host) == extract(host).top_domain_under_public_suffix
+
+
+def test_a_port_of_its_own_is_kept_in_the_address_only():
+    found = read_website("https://acme.com:8443/x")
+    assert found == ("https://acme.com:8443/x", "acme.com", "acme.com", ())
+
+
+def test_the_reserved_tld_of_made_up_firms_is_flat():
+    assert registrable_domain("shop.acme.example") == "acme.example"
 
 
 def test_a_flat_tld_alone_is_no_domain():
@@ -135,7 +143,8 @@ def test_linkedin_pages(text, page):
 
 
 _hosts = st.from_regex(
-    r"(https?://)?(www\.)?[a-z0-9-]{1,12}(\.[a-z0-9-]{1,8}){0,2}\.(com|net|co\.uk|us|zz)(:[0-9]{1,4})?(/[a-zA-Z0-9?=&#%. -]{0,20})?",
+    r"(https?://)?(www\.)?[a-z0-9-]{1,12}(\.[a-z0-9-]{1,8}){0,2}\.(com|net|co\.uk|us|zz)"
+    r"(:[0-9]{1,4})?(/[a-zA-Z0-9?=&#%. -]{0,20})?",
     fullmatch=True,
 )
 

@@ -204,7 +204,7 @@ def test_cells_come_back_as_they_were_written(
     if encoding in EIGHT_BIT:
         text = text.encode(encoding, "ignore").decode(encoding)
         rows = [list(row) for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)][1:]
-        # Bytes that happen to be UTF-8, or fit Windows-1252, are taken for it: nothing in them says otherwise.
+        # Bytes that happen to be UTF-8, or fit Windows-1252, are taken for it: nothing says otherwise.
         assume(_eight_bit_choice(text.encode(encoding)) == encoding)
     path = tmp_path_factory.getbasetemp() / "round_trip.csv"
     path.write_bytes(text.encode(encoding))

@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from sales_agent_dagster.defs.materialization import MASK, materialization, preview_table
+from sales_agent_dagster.defs.plots import latency_histogram, score_histogram
+from sales_agent_dagster.settings import Sla
+from sales_agent_dagster.warehouse.database import Warehouse
+from sales_agent_dagster.warehouse.schema import (
+    STAGE_TABLES,
+    imported_leads,
+    qualified_leads,
+    resolved_leads,
+)
+from sales_agent_dagster_tests.conftest import MakeContext
+from sales_agent_dagster_tests.rows import seed_batch
+
+PERSON = {
+    "contact_name": "Jo Doe",
+    "contact_first_name": "Jo",
+    "contact_last_name": "Doe",
+    "email": "jo.doe@example.com",
+    "phone": "+14075550100",
+    "phone_2": "+14075550101",
+    "phone_ext": "77",
+    "street": "1 Main St",
+    "linkedin_url": "https://www.linkedin.com/in/jo-doe",
+    "notes": "Ask for jo.doe@example.com or (407) 555-0100 ext 7",
+}
+
+
+def values(result: dg.MaterializeResult[Any]) -> dict[str, Any]:
+    return dict(result.metadata or {})
+
+
+def test_counts_statuses_engine_and_cost(warehouse: Warehouse, context: MakeContext) -> None:
+    rows: list[dict[str, Any]] = [
+        {"engine": "scorecard", "cost_usd": 0.25, "latency_ms": 2.0, "run_id": "run-1"},
+        {"engine": "scorecard", "latency_ms": 4.0},
+        {"status": "skipped", "reason": "duplicate", "score": None},
+    ]
+    seed_batch(warehouse, leads=[{"qualified_leads": row} for row in rows])
+    found = values(materialization(context(warehouse), qualified_leads, agent="qualification"))
+    assert found["dagster/partition_row_count"] == 3
+    assert found["work"] == "1 computed, 2 current"
+    assert found["computed"] == 1
+    assert (found["status/ok"], found["status/skipped"]) == (2, 1)
+    assert found["engine"] == "rules, scorecard"
+    assert found["cost_usd"] == 0.25
+    assert (found["latency_p50_ms"], found["latency_p95_ms"]) == (2.0, 4.0)
+    assert "status/failed" not in found
+
+
+def test_the_import_has_no_engine_but_its_own_figures(warehouse: Warehouse, context: MakeContext) -> None:
+    seed_batch(warehouse)
+    found = values(materialization(context(warehouse), imported_leads, figures={"rejected": 3}))
+    assert found["rejected"] == 3
+    assert not {"engine", "cost_usd", "latency_p50_ms", "plots"} & set(found)
+
+
+def test_scores_and_slow_leads_are_drawn(warehouse: Warehouse, context: MakeContext) -> None:
+    fast = {"latency_ms": 1.0}
+    seed_batch(warehouse, leads=[{"qualified_leads": fast}, {"qualified_leads": fast}])
+    found = values(materialization(context(warehouse), qualified_leads, agent="qualification"))
+    assert found["plots"].value.startswith("![score, 2 leads](data:image/png;base64,")
+    assert "latency" not in found["plots"].value
+    seed_batch(warehouse, "batch-2", leads=[{"qualified_leads": {"latency_ms": 900.0}}])
+    found = values(
+        materialization(context(warehouse, batch_id="batch-2"), qualified_leads, agent="qualification")
+    )
+    assert "![latency, 1 leads]" in found["plots"].value
+
+
+def test_nothing_scored_is_not_drawn(warehouse: Warehouse, context: MakeContext) -> None:
+    seed_batch(warehouse, leads=[{"qualified_leads": {"score": None}}])
+    assert "plots" not in values(materialization(context(warehouse), qualified_leads, agent="qualification"))
+
+
+def test_data_version_follows_the_rows_inputs(warehouse: Warehouse, context: MakeContext) -> None:
+    seed_batch(warehouse, leads=[{}, {}], through="resolved_leads")
+    first = materialization(context(warehouse), resolved_leads).data_version
+    assert materialization(context(warehouse, run_id="run-9"), resolved_leads).data_version == first
+    seed_batch(warehouse, "batch-2", leads=[{"resolved_leads": {"input_hash": "other"}}, {}])
+    assert materialization(context(warehouse, batch_id="batch-2"), resolved_leads).data_version != first
+
+
+def test_no_personal_data_in_any_metadata(warehouse: Warehouse, context: MakeContext) -> None:
+    seed_batch(warehouse, leads=[{"company_name": "Example Power", **PERSON}], through="crm_synced_leads")
+    for table in STAGE_TABLES:
+        result = materialization(context(warehouse), table)
+        told = str([value for name, value in values(result).items() if name != "plots"])
+        for secret in ("Doe", "jo.doe", "555-0100", "5550100", "Main St", "'77'"):
+            assert secret not in told, table.name
+
+
+def test_the_preview_shows_what_a_person_would_look_at() -> None:
+    row = {
+        "lead_id": "lead-1",
+        "company_name": "Example Power",
+        "email": "jo@example.com",
+        "phone": None,
+        "rating": 4.5,
+        "do_not_contact": False,
+        "notes": "call +1 407 555 0100 or mail jo@example.com about 5 units of 22 kW, 32801-4455",
+        "city": "x" * 200,
+        "run_id": "run-1",
+    }
+    table = preview_table(imported_leads, [row])
+    (record,) = table.records
+    assert record.data["email"] == MASK
+    assert record.data["phone"] is None
+    assert record.data["rating"] == 4.5
+    assert record.data["do_not_contact"] is False
+    assert record.data["notes"] == f"call {MASK} or mail {MASK} about 5 units of 22 kW, 32801-4455"
+    assert record.data["city"] == "x" * 80 + "…"
+    assert not {"raw", "extra", "run_id", "batch_id", "input_hash"} & set(record.data)
+    assert [column.name for column in table.schema.columns] == list(record.data)
+
+
+@pytest.mark.parametrize("limit", [None, 100.0, 100_000.0])
+def test_pictures_are_small_pngs(limit: float | None) -> None:
+    pictures = [
+        score_histogram("score", [0.0, 50.0, 100.0]),
+        latency_histogram([1.0, 90.0, 95.0], 90.0, 95.0, Sla(p95_ms=limit)),
+    ]
+    for picture in pictures:
+        png = base64.b64decode(picture.partition("base64,")[2].rstrip(")"))
+        assert png.startswith(b"\x89PNG")
+        assert len(png) < 30_000
+
+
+def test_the_limit_is_drawn_only_when_it_is_near() -> None:
+    without = latency_histogram([1.0, 2.0], 1.0, 2.0, Sla())
+    assert latency_histogram([1.0, 2.0], 1.0, 2.0, Sla(p95_ms=11.0)) == without
+    assert latency_histogram([1.0, 2.0], 1.0, 2.0, Sla(p95_ms=9.0)) != without

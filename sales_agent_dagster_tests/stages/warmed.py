@@ -1,0 +1,15 @@
+"""Importing this takes a few leads through the pipeline, so that forked processes find every cache warm."""
+
+import tempfile
+from pathlib import Path
+
+from sales_agent_dagster.settings import PROJECT_ROOT
+from sales_agent_dagster_tests.stages.killing import run_pipeline
+
+with tempfile.TemporaryDirectory() as folder:
+    run_pipeline(
+        PROJECT_ROOT / "data" / "samples" / "dealer_leads_sample.csv",
+        Path(folder),
+        f"sqlite:///{folder}/warehouse.db",
+        kill_at=None,
+    )
