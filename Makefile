@@ -53,6 +53,9 @@ lock: setup ## Resolve the dependencies again into requirements.lock
 	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-header --no-annotate --upgrade --quiet -o requirements.lock
 
+migration: setup ## Write a schema migration: make migration m="what changed"
+	$(BIN)/python -m sales_agent_dagster.warehouse.migrations "$(m)"
+
 bench: setup ## Measure the figures of benchmarks/README.md
 	$(BIN)/python -m benchmarks.import_csv --rows 100000
 	$(BIN)/python -m benchmarks.scorecard

@@ -164,7 +164,6 @@ def _parts(path: Path) -> dict[str, float]:
     records = list(table.rows())
     parts["parse"] = timed(lambda: sum(1 for _ in table.rows()))
     parts["normalise"] = timed(lambda: [reader.read(record.cells) for record in records])
-    del records
     everything = timed(lambda: _import(path))
     # Rows are parsed twice: when the file is registered, and when its batches are imported.
     parts["store"] = everything - 2 * parts["parse"] - parts["normalise"]

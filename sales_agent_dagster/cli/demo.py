@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sales_agent_dagster.cli.exits import ExitCode
+from sales_agent_dagster.cli.figures import best_leads
 from sales_agent_dagster.cli.opening import open_warehouse
 from sales_agent_dagster.cli.run import run_file
 from sales_agent_dagster.cli.summary import print_examples
@@ -12,12 +13,6 @@ from sales_agent_dagster.domain.profile import load_profile
 from sales_agent_dagster.settings import PROJECT_ROOT, Settings
 
 SAMPLE = PROJECT_ROOT / "data" / "samples" / "dealer_leads_sample.csv"
-NEXT = (
-    ("sales-agent run FILE.csv", "your own list"),
-    ("sales-agent lead LEAD", "why a lead scored as it did; LEAD is an id or part of a name"),
-    ('sales-agent query "select * from pipeline_funnel"', "ask the tables"),
-    ("sales-agent ui", "the same run in Dagster's web UI"),
-)
 
 
 def run_demo(settings: Settings) -> ExitCode:
@@ -33,9 +28,19 @@ def run_demo(settings: Settings) -> ExitCode:
         run = run_file(settings, warehouse, SAMPLE)
         if run.exit_code is ExitCode.OK:
             with warehouse.reading() as connection:
-                print_examples(connection, run.registration.batch_ids)
+                best = best_leads(connection, run.registration.batch_ids, 3)
+            print_examples(best)
+            _print_next(best[0].lead_id)
+    return run.exit_code
+
+
+def _print_next(lead_id: str) -> None:
     gap()
     say(("Next", "bold"))
-    for command, purpose in NEXT:
-        say((f"{command:<50}", "cyan"), purpose, indent=2)
-    return run.exit_code
+    for command, purpose in (
+        (f"sales-agent lead {lead_id}", "why it scored so"),
+        ('sales-agent query "select * from pipeline_funnel"', "ask the tables"),
+        ("sales-agent ui", "the same run in Dagster"),
+        ("sales-agent run FILE.csv", "your own list"),
+    ):
+        say((f"{command:<50}", "cyan"), f" {purpose}", indent=2)

@@ -19,7 +19,7 @@ from sales_agent_dagster.cli.figures import batch_progress, count_figures, count
 from sales_agent_dagster.cli.opening import open_warehouse
 from sales_agent_dagster.cli.progress import showing_progress
 from sales_agent_dagster.cli.summary import print_summary
-from sales_agent_dagster.cli.terminal import complain, count, gap, say
+from sales_agent_dagster.cli.terminal import complain, count, err, gap, interactive, say
 from sales_agent_dagster.domain.profile import load_profile
 from sales_agent_dagster.inference.engine import ScorecardEngine
 from sales_agent_dagster.settings import Settings
@@ -173,6 +173,8 @@ def _print_outcome(warehouse: Warehouse, run: FileRun) -> None:
         work = count_work(connection, run.registration.batch_ids, run.started)
         figures = count_figures(connection, run.registration.batch_ids)
     if work.rows and not run.failed:
+        if not interactive(err()):
+            gap()  # after the progress lines; bars are gone by now
         print_summary(figures, run.wall_seconds)
         gap()
     say(f"{count(work.rows, 'new row')}, {count(work.agent_calls, 'agent call')}.", indent=2)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
+from typing import Any
 
 import sqlalchemy as sa
 from rich.text import Text
 
-from sales_agent_dagster.cli.figures import Figures, best_leads
+from sales_agent_dagster.cli.figures import Figures
 from sales_agent_dagster.cli.terminal import bar, count, gap, money, print_table, say
 from sales_agent_dagster.domain.tiers import Tier
 
@@ -61,9 +62,9 @@ def print_tiers(figures: Figures) -> None:
     print_table(["Tier", "Leads", ""], rows, right=["Leads"])
 
 
-def print_examples(connection: sa.Connection, batch_ids: Sequence[str], limit: int = 3) -> None:
-    """The best leads, each with its score and the reason."""
-    for row in best_leads(connection, batch_ids, limit):
+def print_examples(leads: Iterable[sa.Row[Any]]) -> None:
+    """Leads of ``best_leads``, each with its score and the reason."""
+    for row in leads:
         gap()
         say((f"{row.score:>5.1f} {row.tier:<9}", "bold"), f" {row.company_name}  ", (row.lead_id, "dim"))
         say(row.summary or "", indent=6)

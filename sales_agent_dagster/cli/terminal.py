@@ -15,6 +15,7 @@ from typing import Literal
 import orjson
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -74,12 +75,18 @@ def complain(message: str) -> None:
 
 
 def say(*parts: str | tuple[str, str], indent: int = 0) -> None:
-    """One line made of texts and (text, style) pairs; the texts are made safe."""
-    line = Text(" " * indent)
+    """One line made of texts and (text, style) pairs; the texts are made safe.
+
+    A terminal that must wrap it keeps the indent.
+    """
+    line = Text()
     for part in parts:
         text, style = part if isinstance(part, tuple) else (part, "")
         line.append(safe(text), style)
-    out().print(line)
+    if interactive(out()):
+        out().print(Padding(line, (0, 0, 0, indent), expand=False))
+    else:
+        out().print(Text(" " * indent) + line)
 
 
 def gap() -> None:

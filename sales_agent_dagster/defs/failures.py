@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import dagster as dg
+from dagster_shared.error import SerializableErrorInfo
 
 from sales_agent_dagster.domain.errors import TransientError
 
@@ -71,17 +72,20 @@ def run_failures(instance: dg.DagsterInstance, run_id: str) -> tuple[StepFailure
             for event in failed
         )
     ended = [event for event in events if event.event_type is dg.DagsterEventType.RUN_FAILURE]
-    return tuple(StepFailure("run", _shortened(event.message or "")) for event in ended)
+    return tuple(StepFailure("run", _innermost(event.job_failure_data.error)) for event in ended)
 
 
 def _reason(event: dg.DagsterEvent) -> str:
     data = event.step_failure_data
     if data.user_failure_data and data.user_failure_data.description:
         return _shortened(data.user_failure_data.description)
-    error = data.error
+    return _innermost(data.error)
+
+
+def _innermost(error: SerializableErrorInfo | None) -> str:
     while error and error.cause:
         error = error.cause
-    return _shortened(error.message if error else "no reason recorded")
+    return _shortened(error.message if error else "No reason was recorded.")
 
 
 def _shortened(text: str) -> str:

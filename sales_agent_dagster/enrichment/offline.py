@@ -12,7 +12,7 @@ from typing import Any
 
 from sales_agent_dagster.domain.icp import LeadFeatures
 from sales_agent_dagster.domain.oems import categories_of, in_category_order, parse_brands
-from sales_agent_dagster.domain.shared_hosts import is_free_mail, is_shared_host
+from sales_agent_dagster.domain.shared_hosts import is_free_mail, is_role_mailbox, is_shared_host
 from sales_agent_dagster.domain.trades import trades_in, trades_of_brands
 from sales_agent_dagster.domain.us_places import place_of_zip
 from sales_agent_dagster.domain.wording import affirmed
@@ -35,12 +35,6 @@ CONFIDENCE: dict[str, float] = {
 CONFLICT = 0.5
 """What a fact's confidence is multiplied by when other sources disagree."""
 
-_ROLES = frozenset(
-    {"info", "sales", "office", "contact", "contactus", "admin", "service", "support", "hello", "team"}
-    | {"billing", "accounting", "accounts", "estimates", "estimating", "dispatch", "help", "mail", "email"}
-    | {"marketing", "hr", "jobs", "careers", "noreply", "no-reply", "customerservice", "service-desk"}
-    | {"enquiries", "inquiries", "quotes", "quote", "solar", "generators", "evcharging", "webmaster"}
-)
 _REGION = ("region_city", "region_state", "region_county", "timezone")
 
 
@@ -136,11 +130,10 @@ def _domain_facts(host: str, source: Source) -> tuple[Fact, ...]:
 @lru_cache(maxsize=16384)
 def email_facts(email: str) -> tuple[Fact, ...]:
     """Whether the address is a role's, a free mailbox or a person's at the company's own domain."""
-    local, _, domain = email.rpartition("@")
-    if local.replace(".", "").replace("_", "") in _ROLES:
+    if is_role_mailbox(email):
         kind = "role"
     else:
-        kind = "free_mail" if is_free_mail(domain) else "personal"
+        kind = "free_mail" if is_free_mail(email.rpartition("@")[2]) else "personal"
     return _facts((("email_kind", kind),), "email", CONFIDENCE["stated"])
 
 

@@ -126,7 +126,7 @@ class Stage(ABC):
         )
 
     def plan(self, context: StageContext) -> Plan:
-        """Find the leads to compute; drop rows whose lead is no longer upstream."""
+        """Find the leads whose row is missing or out of date."""
         with context.warehouse.reading() as connection:
             inputs = self.load(context, connection, None)
             stored = dict(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
+from functools import lru_cache
 from itertools import islice
 from typing import Any
 
@@ -111,7 +112,7 @@ def _read_rows(context: StageContext, batch: sa.Row[Any], stored: Mapping[str, s
     path = Archive(context.settings.archive_dir).verified(batch.file_id)
     try:
         table = CsvTable.reopen(path, batch.encoding, batch.delimiter)
-        header = map_header(table.header)
+        reader, version = _reader_of(table.header, IMPORT_VERSION)
         rows = table.rows(Position(batch.byte_offset, batch.first_line), batch.first_record)
         records = list(islice(rows, batch.row_count))
     except QuarantinedFile as refusal:
@@ -119,8 +120,14 @@ def _read_rows(context: StageContext, batch: sa.Row[Any], stored: Mapping[str, s
             f"The archived copy of {batch.file_name} no longer reads as it did when it was registered: "
             f"{refusal.message}"
         ) from refusal
-    version = content_hash(IMPORT_VERSION, table.header, dict(header.columns)).encode()
-    return _Reading(context, batch, RowReader(header), version).outcome(records, stored)
+    return _Reading(context, batch, reader, version).outcome(records, stored)
+
+
+@lru_cache(maxsize=16)
+def _reader_of(header: tuple[str, ...], version: str) -> tuple[RowReader, bytes]:
+    """The header's reader, and a hash of everything but the cells that a row's columns depend on."""
+    mapped = map_header(header)
+    return RowReader(mapped), content_hash(version, header, dict(mapped.columns)).encode()
 
 
 @dataclass(frozen=True, slots=True)

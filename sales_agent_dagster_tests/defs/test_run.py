@@ -22,7 +22,7 @@ from sales_agent_dagster.warehouse.reports import funnel
 from sales_agent_dagster.warehouse.schema import STAGE_TABLES, qualified_leads
 
 LEADS = """Company,Contact,Phone,Email,Website,City,State,Zip,Brands
-Example Power & Electric LLC,Jo Doe,(407) 555-0100,jo@example.com,https://example.com,Orlando,FL,32801,"Generac, Tesla"
+Example Electric LLC,Jo Doe,(407) 555-0100,jo@example.com,example.com,Orlando,FL,32801,"Generac, Tesla"
 Sample Air Conditioning,Al Roe,407-555-0101,al@example.org,example.org,Tampa,FL,33601,Carrier
 Sample Air Conditioning,Al Roe,407-555-0101,al@example.org,example.org,Tampa,FL,33601,Carrier
 ,Nobody,,,,,,,

@@ -228,3 +228,12 @@ def test_every_lead_has_one_explained_company_whatever_the_batches(
     )
     tail = resolve(*records[cut:], known=earlier)
     assert [decision.entity_id for decision in (*head, *tail)] == [decision.entity_id for decision in whole]
+
+
+def test_a_brand_key_adds_nothing_for_leads_of_one_name():
+    lead = {"site": "voltstorecenter.example"}
+    _, second = resolve(
+        record("L1", "Voltstore Center Akron", **lead), record("L2", "Voltstore Center Akron", **lead)
+    )
+    assert (second.rule, second.related_to) == ("domain", None)
+    assert second.evidence.keys() == {"merged"}

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import hashlib
+import multiprocessing
+import random
 import re
+import signal
 import tempfile
 from dataclasses import replace
 from datetime import timedelta
@@ -224,7 +227,7 @@ def test_a_lost_archive_is_named(warehouse: Warehouse, contexts: Any) -> None:
     (context,) = contexts()
     for path in context.settings.archive_dir.rglob("*.csv"):
         path.unlink()
-    with pytest.raises(PermanentError, match="missing"):
+    with pytest.raises(PermanentError, match="cannot be read"):
         import_batch(context)
 
 
@@ -236,6 +239,52 @@ def test_a_file_that_reads_otherwise_than_it_was_registered_is_refused(
         connection.execute(sa.text("UPDATE lead_files SET delimiter = '|'"))
     with pytest.raises(PermanentError, match=r"leads\.csv no longer reads as it did"):
         import_batch(context)
+
+
+def register_and_import(path: Path, url: str, settings: Settings) -> None:
+    warehouse = Warehouse(url)
+    found = register_file(path, warehouse, settings, NOW)
+    for batch_id in found.batch_ids:
+        # The import asks neither the profile nor the engine.
+        import_batch(StageContext(warehouse, settings, None, None, batch_id, "run"))  # type: ignore[arg-type]
+    warehouse.dispose()
+
+
+def test_runs_killed_at_any_moment_lose_and_repeat_nothing(
+    tmp_path: Path, warehouse: Warehouse, settings: Settings
+) -> None:
+    path = tmp_path / "leads.csv"
+    rows = (f"Tolmere {number} Electric,,,\n" if number % 9 else ",,,x\n" for number in range(600))
+    path.write_text("company_name,contact_phone,contact_email,notes\n" + "".join(rows))
+    url = warehouse.url.render_as_string(hide_password=False)
+    own = settings.model_copy(update={"batch_size": 20})
+    processes = multiprocessing.get_context("forkserver")
+    processes.set_forkserver_preload([__name__])
+    chance = random.Random(7)
+    killed = 0
+    for _ in range(8):
+        process = processes.Process(target=register_and_import, args=(path, url, own))
+        process.start()
+        process.join(chance.uniform(0.02, 0.4))
+        process.kill()
+        process.join()
+        killed += process.exitcode == -signal.SIGKILL
+    assert killed >= 1
+    register_and_import(path, url, own)
+    batches = stored(warehouse, lead_batches)
+    assert [batch["row_count"] for batch in batches] == [20] * 30
+    leads, faults = everything(warehouse)
+    assert (len(leads), len(faults)) == (533, 67)
+    assert sorted(row["record_no"] for row in leads + faults) == list(range(1, 601))
+    with warehouse.transaction() as connection:
+        connection.execute(sa.delete(imported_leads))
+        connection.execute(sa.delete(rejected_rows))
+    register_and_import(path, url, own)
+    assert [undated(table) for table in everything(warehouse)] == [undated(leads), undated(faults)]
+
+
+def undated(rows: Table) -> Table:
+    return [{**row, "created_at": None} for row in rows]
 
 
 CELLS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters='\x00"'), max_size=15)

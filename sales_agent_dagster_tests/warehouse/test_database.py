@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import multiprocessing
 import pickle
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -90,6 +92,37 @@ def test_threads_share_it(warehouse: Warehouse) -> None:
         engines = set(pool.map(lambda _: warehouse.engine, range(40)))
     assert file_ids(warehouse) == sorted(names)
     assert len(engines) == 1
+
+
+def test_one_transaction_at_a_time_holds_an_exclusive_lock(warehouse: Warehouse) -> None:
+    order: list[str] = []
+    held, wanted = threading.Event(), threading.Event()
+
+    def first() -> None:
+        with warehouse.transaction() as connection:
+            warehouse.exclusive(connection, "same")
+            held.set()
+            assert wanted.wait(30)
+            time.sleep(0.2)  # the second one's chance to break in
+            order.append("first")
+
+    def second() -> None:
+        assert held.wait(30)
+        wanted.set()
+        with warehouse.transaction() as connection:
+            warehouse.exclusive(connection, "same")
+            order.append("second")
+
+    with ThreadPoolExecutor(2) as pool:
+        for done in [pool.submit(first), pool.submit(second)]:
+            done.result()
+    assert order == ["first", "second"]
+
+
+def test_exclusive_locks_of_other_names_do_not_wait(postgres_warehouse: Warehouse) -> None:
+    with postgres_warehouse.transaction() as one, postgres_warehouse.transaction() as other:
+        postgres_warehouse.exclusive(one, "this")
+        postgres_warehouse.exclusive(other, "that")
 
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")

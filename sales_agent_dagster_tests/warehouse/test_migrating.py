@@ -2,17 +2,20 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from sales_agent_dagster.domain.errors import ConfigurationError
 from sales_agent_dagster.warehouse.database import Warehouse
-from sales_agent_dagster.warehouse.migrating import alembic_config, revisions, stored_revision
+from sales_agent_dagster.warehouse.migrating import ADVISORY_LOCK, alembic_config, revisions, stored_revision
 from sales_agent_dagster.warehouse.schema import METADATA, lead_files
 from sales_agent_dagster.warehouse.views import VIEWS
 from sales_agent_dagster_tests.rows import file_row, seed_batch
@@ -100,9 +103,30 @@ def test_at_the_newest_version_alembic_is_not_imported(sqlite_warehouse: Warehou
     assert done.stdout.strip() == "False"
 
 
-def test_each_revision_can_be_the_starting_point(unmigrated: Warehouse) -> None:
-    from alembic import command
+def test_who_waited_for_another_migration_has_nothing_left_to_do(unmigrated: Warehouse) -> None:
+    second = Warehouse(unmigrated.url.render_as_string(hide_password=False))
+    waiting = threading.Event()
+    statements: list[str] = []
 
+    def note(_c: object, _cursor: object, statement: str, *_rest: object) -> None:
+        statements.append(statement)
+        if statement == "BEGIN IMMEDIATE" or "pg_advisory_xact_lock" in statement:
+            waiting.set()
+
+    sa.event.listen(second.engine, "before_cursor_execute", note)
+    with ThreadPoolExecutor(1) as pool:
+        with unmigrated.transaction() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(ADVISORY_LOCK)))
+            done = pool.submit(second.migrate)
+            assert waiting.wait(30)
+            command.upgrade(alembic_config(connection), "head")
+        done.result(timeout=60)
+    assert not [text for text in statements if "CREATE" in text]
+    second.dispose()
+
+
+def test_each_revision_can_be_the_starting_point(unmigrated: Warehouse) -> None:
     with unmigrated.transaction() as connection:
         command.upgrade(alembic_config(connection), revisions()[0])
         unmigrated.upsert(connection, lead_files, [file_row("kept")])

@@ -33,6 +33,7 @@ CAPABILITIES: tuple[str, ...] = tuple(dict.fromkeys((*TRADES, *CATEGORIES)))
 """Trades and equipment categories, in the order gaps are listed."""
 
 Scope = Literal["territory", "list"]
+Basis = Literal["territory", "brand"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ class Gap:
     capability: str
     have: int
     peers: int
-    basis: Literal["territory", "brand"]
+    basis: Basis
     group: str
 
     @property
@@ -93,6 +94,8 @@ class Figures:
         rivals_below, rivals_level: how many of them score lower, and the same.
         fewer_brands_share: share of the others in scope that carry fewer brands.
         main_brand: the one of its brands that most companies of the list carry.
+        gap_peers: peers of the largest group looked at for gaps; None when no group has ``MIN_PEERS`` or
+            nothing is known of the company's own capabilities.
     """
 
     territory: str
@@ -112,6 +115,7 @@ class Figures:
     brand_count: int
     fewer_brands_share: float | None
     main_brand: str | None
+    gap_peers: int | None
     gaps: tuple[Gap, ...]
 
 
@@ -249,6 +253,7 @@ class Market:
             scope_leads=scope.size,
             median_territory_leads=self._median,
             main_brand=self.main_brand(company),
+            gap_peers=max((group.size - 1 for _, _, group in self._peer_groups(company)), default=None),
             gaps=self.gaps(company),
             **self._place(company, home),
             **_brand_standing(company, scope),
@@ -265,29 +270,32 @@ class Market:
         }
 
     def gaps(self, company: Company) -> tuple[Gap, ...]:
-        """Capabilities it lacks, widest spread among peers first; none when nothing is known of it."""
-        brand = self.main_brand(company)
-        key = (company.territory, brand, company.capabilities)
+        """Capabilities it lacks, widest spread among peers first."""
+        key = (company.territory, self.main_brand(company), company.capabilities)
         if key not in self._gaps:
-            self._gaps[key] = self._find_gaps(company, brand) if company.capabilities else ()
+            self._gaps[key] = self._find_gaps(company)
         return self._gaps[key]
 
-    def _find_gaps(self, company: Company, brand: str | None) -> tuple[Gap, ...]:
-        groups: list[tuple[Literal["territory", "brand"], str, _Group]] = []
+    def _find_gaps(self, company: Company) -> tuple[Gap, ...]:
+        found: dict[str, Gap] = {}
+        for basis, name, group in self._peer_groups(company):
+            for capability in CAPABILITIES:
+                gap = Gap(capability, group.capabilities[capability], group.size - 1, basis, name)
+                if capability not in company.capabilities and gap.share >= GAP_SHARE:
+                    found.setdefault(capability, gap)
+        return tuple(sorted(found.values(), key=lambda gap: (-gap.share, CAPABILITIES.index(gap.capability))))
+
+    def _peer_groups(self, company: Company) -> list[tuple[Basis, str, _Group]]:
+        """Those worth comparing with, its territory first; none when nothing is known of the company."""
+        if not company.capabilities:
+            return []
+        groups: list[tuple[Basis, str, _Group]] = []
         if company.territory != UNKNOWN:
             groups.append(("territory", company.territory, self._territories[company.territory]))
+        brand = self.main_brand(company)
         if brand:
             groups.append(("brand", brand, self._carriers_of(brand)))
-        found = []
-        for capability in CAPABILITIES:
-            if capability in company.capabilities:
-                continue
-            for basis, name, group in groups:
-                gap = Gap(capability, group.capabilities[capability], group.size - 1, basis, name)
-                if gap.peers >= MIN_PEERS and gap.share >= GAP_SHARE:
-                    found.append(gap)
-                    break
-        return tuple(sorted(found, key=lambda gap: -gap.share))
+        return [group for group in groups if group[2].size > MIN_PEERS]
 
     def _carriers_of(self, brand: str) -> _Group:
         if brand not in self._by_main_brand:

@@ -111,9 +111,11 @@ def _brand_room(lead: GrowthLead) -> Earned:
 
 
 def _peer_gap(lead: GrowthLead) -> Earned:
-    gaps = lead.figures.gaps
+    gaps, peers = lead.figures.gaps, lead.figures.gap_peers
+    if peers is None:
+        return None, "too little known to compare with peers"
     if not gaps:
-        return 0.0, "no gap to peers seen"
+        return 0.0, f"no gap to {peers} peers seen"
     return sum(gap.share for gap in gaps), "not seen: " + _listed([_gap(gap) for gap in gaps])
 
 

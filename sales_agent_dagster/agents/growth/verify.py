@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import fields
 
-from sales_agent_dagster.agents.growth.market import Figures
+from sales_agent_dagster.agents.growth.market import MIN_TERRITORY, Figures
 from sales_agent_dagster.agents.growth.state import GrowthLead, GrowthNarrative, Measures
 
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
@@ -28,7 +28,7 @@ def faults(narrative: GrowthNarrative, lead: GrowthLead, measures: Measures) -> 
 
 def _numbers(lead: GrowthLead, measures: Measures) -> set[str]:
     figures = lead.figures
-    texts = [lead.company_name, figures.main_brand or "", f"{measures.expansion_score:g}"]
+    texts = [lead.company_name, figures.main_brand or "", str(MIN_TERRITORY), f"{measures.expansion_score:g}"]
     texts += [part.figure for part in measures.components]
     texts += [f"{gap.have} {gap.peers} {gap.share * 100:.0f}" for gap in figures.gaps]
     for name in _FIELDS:

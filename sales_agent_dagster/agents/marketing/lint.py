@@ -143,10 +143,11 @@ def _content(line: str, names: tuple[str, ...], house: House) -> Content | None:
 
     Kept per line: leads share most lines of a message.
     """
+    # Brackets are looked for in all of it: the profile's texts may hold a placeholder too.
+    brackets = ["placeholder: brackets"] if any(bracket in line for bracket in _BRACKETS) else []
     for part in (*house.texts, *names):
         line = line.replace(part, _NAME)
     links = tuple(links_in(line))
-    brackets = ["placeholder: brackets"] if any(bracket in line for bracket in _BRACKETS) else []
     numbers = tuple(_NUMBER.findall(line))
     found = (*brackets, *_words(line))
     return Content(links, numbers, found) if links or numbers or found else None

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from sales_agent_dagster.domain.us_places import (
     STATES,
@@ -35,7 +37,7 @@ _WORDS_OF_NAME = re.compile(r"[^\W\d_]+(?:['\u2019.-][^\W\d_]+)*")
 _SUFFIXES = words(
     """
     street avenue boulevard drive road lane court circle place parkway highway terrace trail way square
-    loop turnpike pike suite
+    loop turnpike pike suite st ave blvd dr rd ln ct cir pl pkwy hwy ter trl sq
     """
 )
 _UNITS = words("unit suite ste apt apartment bldg building floor fl rm room lot")
@@ -70,7 +72,7 @@ def read_address(street: str, city: str, state: str, zip_code: str, country: str
         return address
     street, whole = (_without_card_text(text, address) for text in (street, whole))
     street, city, state, zip_code = _distributed(street, city, state, zip_code, whole, address)
-    _read_zip(zip_code, state, address)
+    _read_zip(zip_code, state, city, address)
     _read_state(state, city, street, address)
     _read_city(street, city, address)
     return address
@@ -141,7 +143,7 @@ def _code(text: str) -> str | None:
     return text.upper() if text.upper() in STATES else state_of_name(text)
 
 
-def _read_zip(text: str, state: str, address: Address) -> None:
+def _read_zip(text: str, state: str, city: str, address: Address) -> None:
     match = _ZIP.fullmatch(text)
     if match:
         address.zip_code, address.zip4 = match[1], match[2]
@@ -149,12 +151,20 @@ def _read_zip(text: str, state: str, address: Address) -> None:
     match = _SHORT_ZIP.fullmatch(text)
     if match:
         padded = match[1].zfill(5)
-        if _code(state) is not None and state_of_zip(padded) == _code(state):
+        if _agrees(padded, state, city):
             address.zip_code, address.zip4 = padded, match[2]
             address.repairs.append("zip_padded")
             return
     if text:
         address.repairs.append("zip_invalid")
+
+
+def _agrees(zip_code: str, state: str, city: str) -> bool:
+    """True when the state is the ZIP's or, where the state may be the tail of a word, the city is."""
+    code = _code(state)
+    if code and (state_of_zip(zip_code) == code or not state.islower()):
+        return state_of_zip(zip_code) == code
+    return bool(state) and city_in_zip(city, zip_code) is not None
 
 
 def _read_state(text: str, city: str, street: str, address: Address) -> None:
@@ -193,64 +203,72 @@ def _read_city(street: str, city: str, address: Address) -> None:
     address.street = street or None
     if not city:
         return
-    known = _known_city(city, address)
+    in_zip = city_in_zip(city, address.zip_code) if address.zip_code else None
+    names = () if in_zip or not address.zip_code else _cities_of_zip(address.zip_code)
+    if any(_rejoin_at(name, street, city, address) for name in names):
+        return
+    known = in_zip or _in_state(city, address)
     if known:
-        address.city = known if city.islower() or city.isupper() else city
-        if address.city != city:
-            address.repairs.append("city_case")
-    elif city[0].islower() or _is_cut(street, city, address):
-        _repair_city(street, city, address)
+        _set_city(known if city.islower() or city.isupper() else city, city, address)
+    elif city[0].islower():
+        _repair_city(street, city, names, address)
     else:
-        address.city = _title(city) if city.isupper() else city
-        if address.city != city:
-            address.repairs.append("city_case")
+        _set_city(_title(city) if city.isupper() else city, city, address)
 
 
-def _known_city(city: str, address: Address) -> str | None:
-    """The city's usual spelling when the ZIP, or without one the state, knows it."""
-    found = city_in_zip(city, address.zip_code) if address.zip_code else None
-    return found or (city_in_state(city, address.state) if address.state else None)
+def _set_city(shown: str, given: str, address: Address) -> None:
+    address.city = shown
+    if shown != given:
+        address.repairs.append("city_case")
 
 
-def _is_cut(street: str, city: str, address: Address) -> bool:
-    """True when street and city joined end in one of the ZIP's cities: "Aust" + "in"."""
-    place = place_of_zip(address.zip_code) if address.zip_code else None
-    if place is None:
-        return False
-    joined = _squeezed(street + city)
-    return any(joined.endswith(_squeezed(name)) for name in (place.city, *place.other_cities))
+@lru_cache(maxsize=4096)
+def _cities_of_zip(zip_code: str) -> tuple[str, ...]:
+    """The ZIP's city names, the longest first; of two spellings of one name the USPS's preferred one."""
+    place = place_of_zip(zip_code)
+    names = (place.city, *place.other_cities) if place else ()
+    return tuple(sorted(names, key=lambda name: -len(_squeezed(name))))
+
+
+def _in_state(city: str, address: Address) -> str | None:
+    return city_in_state(city, address.state) if address.state else None
 
 
 def _squeezed(text: str) -> str:
     return "".join(filter(str.isalnum, text.casefold()))
 
 
-def _repair_city(street: str, city: str, address: Address) -> None:
-    place = place_of_zip(address.zip_code) if address.zip_code else None
-    names = (place.city, *place.other_cities) if place else ()
-    for name in sorted(names, key=len, reverse=True):
-        if _cut_at(name, street, city, address):
-            return
-    if _strip_leftovers(street, city, address) or (address.state and _rejoin(street, city, address)):
+def _repair_city(street: str, city: str, names: Sequence[str], address: Address) -> None:
+    if (
+        any(_strip_at(name, street, city, address) for name in names)
+        or _strip_leftovers(street, city, address)
+        or _rejoin(street, city, address)
+    ):
         return
-    address.city = _title(city) if city.islower() else city
+    address.city = _title(city)
     address.repairs.append("city_unconfirmed")
 
 
-def _cut_at(name: str, street: str, city: str, address: Address) -> bool:
-    """Move the boundary of street and city to where ``name`` begins; False when they do not end in it."""
-    wanted = _squeezed(name)
+def _rejoin_at(name: str, street: str, city: str, address: Address) -> bool:
+    """Take the begin of the city ``name`` from the end of the street; False when it is not there."""
     joined = f"{street} {city}"
-    start = _start_of_tail(joined, wanted)
+    start = _start_of_tail(joined, _squeezed(name))
+    if start is None or start >= len(street):
+        return False
+    address.street = joined[:start].strip(" ,") or None
+    address.city = name
+    address.repairs.append("city_rejoined")
+    return True
+
+
+def _strip_at(name: str, street: str, city: str, address: Address) -> bool:
+    """Give what stands before the city ``name`` back to the street; False when it does not end in it."""
+    start = _start_of_tail(city, _squeezed(name))
     if start is None:
         return False
-    if start > len(street):
-        address.street = _with_leftover(street, joined[len(street) + 1 : start].strip(" ,.")) or None
-        address.repairs.append("city_stripped")
-    else:
-        address.street = joined[:start].strip(" ,") or None
-        address.repairs.append("city_rejoined")
+    address.street = _with_leftover(street, city[:start].strip(" ,.")) or None
     address.city = name
+    address.repairs.append("city_stripped")
     return True
 
 
@@ -277,12 +295,12 @@ def _with_leftover(street: str, leftover: str) -> str:
 
 
 def _strip_leftovers(street: str, city: str, address: Address) -> bool:
-    """Drop words from the front of the city until the ZIP or the state knows the rest."""
+    """Give words from the front of the city back to the street until the state knows the rest."""
     words = city.split(" ")
     for count in range(1, min(len(words), 6)):
         leftover, rest = " ".join(words[:count]), " ".join(words[count:])
-        known = _known_city(rest, address)
-        if known and _is_leftover(street, leftover):
+        known = _in_state(rest, address)
+        if known and _is_leftover(leftover):
             address.street = _with_leftover(street, leftover) or None
             address.city = known
             address.repairs.append("city_stripped")
@@ -290,16 +308,13 @@ def _strip_leftovers(street: str, city: str, address: Address) -> bool:
     return False
 
 
-def _is_leftover(street: str, text: str) -> bool:
+def _is_leftover(text: str) -> bool:
     """True for the tail of a street suffix, a unit, a compass letter or other single letters."""
-    words = text.casefold().replace(".", "").split()
-    last = street.rpartition(" ")[2].casefold()
-    first = words[0]
+    first = text.casefold().replace(".", "").split(" ")[0]
     return (
         first in _UNITS
         or len(first) == 1
         or text.casefold() in ("ne", "nw", "se", "sw")
-        or any(suffix.endswith(first) and last + first == suffix for suffix in _SUFFIXES)
         or any(suffix.endswith(first) for suffix in _SUFFIXES)
     )
 
@@ -309,7 +324,7 @@ def _rejoin(street: str, city: str, address: Address) -> bool:
     words = street.split(" ")
     for count in range(1, min(len(words), 4)):
         tail = " ".join(words[-count:])
-        known = city_in_state(f"{tail}{city}", address.state or "") if tail.isalpha() or count > 1 else None
+        known = _in_state(f"{tail}{city}", address)
         if known:
             address.street = " ".join(words[:-count]).strip(" ,") or None
             address.city = known

@@ -172,9 +172,9 @@ def readable_case(name: str) -> str:
     """A name all in capitals, or all in small letters, in title case; mixed case is left as it is.
 
     Words of four letters or more that have a vowel are capitalised, and short words that are known to be no
-    acronyms; everything else (``HVAC``, ``A/C``, ``F.M.``, ``JBI``, ``A1``, ``NW``) keeps or gets capitals.
+    acronyms; everything else (``HVAC``, ``A/C``, ``Q.Z.``, ``QZX``, ``A1``, ``NW``) keeps or gets capitals.
     A name that is one word of four letters or fewer is taken for an acronym. Coined words cannot be told
-    from ordinary ones: ``RALTRON`` becomes ``Raltron``.
+    from ordinary ones: ``EXAMTRON`` becomes ``Examtron``.
     """
     if name.isupper():
         capitals = name

@@ -1,4 +1,4 @@
-"""Numbers, ranges and yes/no words as lists write them."""
+"""Numbers, ranges and yes/no words as lists write them. Missing is neither yes nor no."""
 
 from __future__ import annotations
 
@@ -84,12 +84,6 @@ def read_size(text: str) -> Size:
         return Size(restored, None, ("size_date",))
     count = parse_count(text)
     return Size(str(count) if count is not None else text, count, ())
-
-
-def parse_flag(text: str) -> bool | None:
-    """Yes and no words; None for anything else: missing is not false."""
-    word = text.casefold()
-    return True if word in TRUE_WORDS else False if word in FALSE_WORDS else None
 
 
 def without_point_zero(text: str) -> str:

@@ -49,30 +49,29 @@ class Archive:
         """
         copy = self.root / "staging" / f"{uuid.uuid4().hex}.part"
         try:
-            yield self._stage(source, copy, max_bytes)
+            with self._writing():
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                _remove_abandoned(copy.parent)
+                staged = _copy(source, copy, max_bytes)
+            yield staged
         finally:
             with suppress(OSError):
                 copy.unlink()
-
-    def _stage(self, source: Path, copy: Path, max_bytes: int) -> Staged:
-        try:
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            _remove_abandoned(copy.parent)
-            return _copy(source, copy, max_bytes)
-        except OSError as error:
-            raise PermanentError(f"The archive {self.root} cannot be written: {error.strerror}.") from error
 
     def publish(self, staged: Staged) -> str:
         """Keep the staged copy; returns its path relative to the archive.
 
         Atomic and idempotent: a copy that is already there is replaced by the same bytes.
+
+        Raises:
+            PermanentError: the archive cannot be written.
         """
         target = self._path(staged.sha256)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with staged.path.open("rb") as stream:
-            os.fsync(stream.fileno())
-        staged.path.replace(target)
-        _sync_folder(target.parent)
+        with self._writing():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            _sync(staged.path)
+            staged.path.replace(target)
+            _sync(target.parent)
         return str(target.relative_to(self.root))
 
     def holds(self, staged: Staged) -> bool:
@@ -84,22 +83,30 @@ class Archive:
         """Path of the archived file; its bytes are hashed once per process and file.
 
         Raises:
-            PermanentError: the copy is missing or damaged.
+            PermanentError: the copy is missing, damaged or not readable.
         """
         path = self._path(sha256)
         try:
             status = path.stat()
             found = _digest(path, status.st_size, status.st_mtime_ns)
-        except FileNotFoundError:
+        except OSError as error:
             raise PermanentError(
-                f"The archived copy {path} is missing. Register the source file again to restore it."
-            ) from None
+                f"The archived copy {path} cannot be read: {error.strerror}. "
+                "Register the source file again to restore it."
+            ) from error
         if found != sha256:
             raise PermanentError(
                 f"The archived copy {path} is damaged: its bytes hash to {found[:12]}..., not to its name. "
                 "Delete it and register the source file again to restore it."
             )
         return path
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise PermanentError(f"The archive {self.root} cannot be written: {error.strerror}.") from error
 
     def _path(self, sha256: str) -> Path:
         return self.root / sha256[:2] / f"{sha256}.csv"
@@ -156,21 +163,18 @@ def _digest(path: Path, size: int, mtime_ns: int) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _sync_folder(folder: Path) -> None:
-    """Make a rename survive a power cut; a no-op where folders cannot be opened (Windows)."""
-    if os.name == "posix":
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+def _sync(path: Path) -> None:
+    """Make a file's bytes, or a rename in a folder, survive a power cut."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _remove_abandoned(folder: Path) -> None:
     """Delete copies that a killed process left behind."""
     for part in folder.glob("*.part"):
-        try:
+        with suppress(FileNotFoundError):  # another process was quicker
             if time.time() - part.stat().st_mtime > _ABANDONED_SECONDS:
                 part.unlink()
-        except FileNotFoundError:  # another process was quicker
-            continue

@@ -66,7 +66,7 @@ class CsvTable:
             OSError: the file cannot be read.
         """
         encoding = detect_encoding(path)
-        sample = _sample(path, encoding)
+        sample = _sample(path, encoding, _SAMPLE_LINES)
         refuse_other_text(sample.lines[0])
         delimiter = sample.hint or choose_delimiter(sample.lines, complete=sample.complete)
         return cls._at(path, encoding, delimiter, sample.start)
@@ -75,7 +75,7 @@ class CsvTable:
     def reopen(cls, path: Path, encoding_name: str, delimiter: str) -> Self:
         """The table again, from what ``detect`` found; reads only the first lines."""
         encoding = byte_order_mark(path) or Encoding(encoding_name)
-        return cls._at(path, encoding, delimiter, _sample(path, encoding).start)
+        return cls._at(path, encoding, delimiter, _sample(path, encoding, 1).start)
 
     @classmethod
     def _at(cls, path: Path, encoding: Encoding, delimiter: str, start: Position) -> Self:
@@ -195,7 +195,7 @@ class _Sample:
     complete: bool
 
 
-def _sample(path: Path, encoding: Encoding) -> _Sample:
+def _sample(path: Path, encoding: Encoding, max_lines: int) -> _Sample:
     with path.open("rb") as stream:
         source = _Lines(stream, encoding, Position(0, 1))
         start, hint, lines = source.position, None, list[str]()
@@ -206,7 +206,7 @@ def _sample(path: Path, encoding: Encoding) -> _Sample:
                     start = source.position
                     continue
                 lines.append(line)
-                if source.record_chars > _SAMPLE_CHARS or len(lines) == _SAMPLE_LINES:
+                if source.record_chars > _SAMPLE_CHARS or len(lines) == max_lines:
                     break
         except csv.Error:
             lines.append(source.pending[-1])

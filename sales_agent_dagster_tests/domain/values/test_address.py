@@ -93,6 +93,14 @@ def test_state_garbage_is_replaced_by_the_zips_state():
     )
 
 
+def test_a_zip_without_its_zero_is_confirmed_by_the_city_where_the_state_is_garbage():
+    assert read("1 a st", "plainfield", "ew", "1070")[0] == ("1 a st", "Plainfield", "MA", "01070")
+    assert read("1 a st", "plainfield", "in", "1070")[0][2:] == ("MA", "01070")
+    assert read("1 a st", "plainfield", "IN", "1070")[0][2:] == ("IN", None)
+    assert read("1 a st", "plainfield", "", "1070")[0][3] is None
+    assert read("1 a st", "houston", "ew", "1070")[0][3] is None
+
+
 def test_a_zip_of_another_state_is_flagged():
     assert read("1 A St", "Houston", "MA", "77002")[1] == ["state_zip_mismatch"]
 
@@ -117,6 +125,7 @@ def test_city_that_holds_a_state():
         (("12 elm new braun", "fels", "TX", "78130"), ("12 elm", "New Braunfels")),
         (("12 elm new braun", "fels", "TX", ""), ("12 elm", "New Braunfels")),
         (("12 Elm St Bost", "On", "MA", "02108"), ("12 Elm St", "Boston")),
+        (("803 oak street new", "york", "NY", "10177"), ("803 oak street", "New York")),
     ],
 )
 def test_a_cut_city_is_joined_again(cells, fields):
@@ -129,6 +138,7 @@ def test_a_cut_city_is_joined_again(cells, fields):
     ("cells", "fields"),
     [
         (("12 oak st", "reet millbrook", "NY", "12545"), ("12 oak street", "Millbrook")),
+        (("7616 n 5th a", "ve willowbrook", "IL", "60527"), ("7616 n 5th ave", "Willowbrook")),
         (("12 oak ave", "nue oak park", "IL", "60302"), ("12 oak avenue", "Oak Park")),
         (("12 oak ave", "nue oak park", "IL", ""), ("12 oak avenue", "Oak Park")),
         (("1 main st", "unit c elm grove", "WI", "53122"), ("1 main st unit c", "Elm Grove")),

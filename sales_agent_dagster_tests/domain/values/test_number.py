@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from sales_agent_dagster.domain.values.number import (
     parse_count,
-    parse_flag,
     parse_number,
     parse_range,
     read_size,
@@ -88,14 +87,6 @@ def test_parse_range(text, ends):
 def test_read_size(text, size, employees, repairs):
     assert read_size(text) == (size, employees, repairs)
     assert read_size(size) == (size, employees, ())
-
-
-@pytest.mark.parametrize(
-    ("text", "value"),
-    [("TRUE", True), ("yes", True), ("1.0", True), ("False", False), ("0", False), ("", None), ("nan", None)],
-)
-def test_missing_is_not_false(text, value):
-    assert parse_flag(text) is value
 
 
 @pytest.mark.parametrize(

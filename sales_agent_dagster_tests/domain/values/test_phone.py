@@ -16,44 +16,44 @@ E164 = re.compile(r"\+[1-9]\d{6,14}")
 @pytest.mark.parametrize(
     "text",
     [
-        "(212) 830-0100",
-        "2128300100",
-        "212 830-0100",
-        "212-830-0100",
-        "212.830.0100",
-        "212/830-0100",
-        "+12128300100",
-        "+1 (212) 830-0100",
-        "1-212-830-0100",
-        "12128300100",
-        "2128300100.0",
-        "Tel: (212) 830-0100 (office)",
-        "'2128300100",
+        "(212) 555-0100",
+        "2125550100",
+        "212 555-0100",
+        "212-555-0100",
+        "212.555.0100",
+        "212/555-0100",
+        "+12125550100",
+        "+1 (212) 555-0100",
+        "1-212-555-0100",
+        "12125550100",
+        "2125550100.0",
+        "Tel: (212) 555-0100 (office)",
+        "'2125550100",
     ],
 )
 def test_forms_of_one_number(text):
     found = read_phones(text)
-    assert (found.phone, found.ext, found.phone_2, found.kind) == ("+12128300100", None, None, "geographic")
+    assert (found.phone, found.ext, found.phone_2, found.kind) == ("+12125550100", None, None, "geographic")
     assert found.repairs == ()
 
 
 @pytest.mark.parametrize(
-    "text", ["212-830-0100 x12", "(212) 830-0100 ext. 12", "2128300100 Extension 12", "212 830 0100 #12"]
+    "text", ["212-555-0100 x12", "(212) 555-0100 ext. 12", "2125550100 Extension 12", "212 555 0100 #12"]
 )
 def test_extension_has_its_own_field(text):
     found = read_phones(text)
-    assert (found.phone, found.ext) == ("+12128300100", "12")
+    assert (found.phone, found.ext) == ("+12125550100", "12")
 
 
 @pytest.mark.parametrize("divider", [" / ", "/", "; ", ", ", " or ", "\n", " | "])
 def test_two_numbers_in_a_cell(divider):
-    found = read_phones(f"(212) 830-0100{divider}(713) 830-0199")
-    assert (found.phone, found.phone_2) == ("+12128300100", "+17138300199")
+    found = read_phones(f"(212) 555-0100{divider}(713) 555-0199")
+    assert (found.phone, found.phone_2) == ("+12125550100", "+17135550199")
     assert found.repairs == ("phone_split",)
 
 
 def test_a_number_given_twice_is_one():
-    assert read_phones("212-830-0100 / (212) 830-0100").phone_2 is None
+    assert read_phones("212-555-0100 / (212) 555-0100").phone_2 is None
 
 
 @pytest.mark.parametrize("area", sorted(TOLL_FREE))
@@ -66,8 +66,8 @@ def test_toll_free_codes_are_those_in_service():
 
 
 def test_vanity_letters():
-    found = read_phones("1-800-FLOWERS")
-    assert (found.phone, found.kind, found.repairs) == ("+18003569377", "toll_free", ("phone_vanity",))
+    found = read_phones("1-800-EXAMPLE")
+    assert (found.phone, found.kind, found.repairs) == ("+18003926753", "toll_free", ("phone_vanity",))
 
 
 def test_vanity_with_more_letters_than_digits():
@@ -77,22 +77,22 @@ def test_vanity_with_more_letters_than_digits():
 @pytest.mark.parametrize(
     "text",
     [
-        "830-0100",
+        "555-0100",
         "123",
-        "112-830-0100",
-        "012-830-0100",
-        "211-830-0100",
+        "112-555-0100",
+        "012-555-0100",
+        "211-555-0100",
         "212-911-0100",
         "212-130-0100",
-        "292-830-0100",
+        "292-555-0100",
         "2222222222",
         "0000000000",
-        "2.1283E+09",
+        "2.1256E+09",
         "call us",
         "1-800-AB",
-        "1-111-FLOWERS",
+        "1-111-EXAMPLE",
         "+1 999",
-        "21283001001234",
+        "21255501001234",
     ],
 )
 def test_what_is_no_number_is_flagged(text):
@@ -109,7 +109,7 @@ def test_missing_is_not_invalid(text):
 @pytest.mark.parametrize(
     ("text", "number"),
     [
-        ("+49 30 901820", "+4930901820"),
+        ("+49 30 23125123", "+493023125123"),
         ("+44 20 7946 0958", "+442079460958"),
         ("011 44 20 7946 0958", "+442079460958"),
         ("0044 20 7946 0958 ext 7", "+442079460958"),
@@ -148,8 +148,8 @@ def test_regions(country, region):
 
 
 def test_a_foreign_beside_a_local_number():
-    found = read_phones("212-830-0100 / +49 30 901820")
-    assert (found.phone, found.phone_2) == ("+12128300100", "+4930901820")
+    found = read_phones("212-555-0100 / +49 30 23125123")
+    assert (found.phone, found.phone_2) == ("+12125550100", "+493023125123")
 
 
 @given(

@@ -79,7 +79,7 @@ def test_damage_that_keeps_the_size_is_found(archive: Archive, source: Path) -> 
 
 
 def test_a_missing_copy_is_named(archive: Archive) -> None:
-    with pytest.raises(PermanentError, match=r"missing\. Register the source file again"):
+    with pytest.raises(PermanentError, match=r"cannot be read: No such file.*Register the source file again"):
         archive.verified(SHA256)
 
 
@@ -129,3 +129,11 @@ def test_copies_of_killed_processes_are_removed_after_a_day(archive: Archive, so
     os.utime(old, (0, 0))
     publish(archive, source)
     assert leftovers(archive) == [fresh]
+
+
+def test_an_archive_that_cannot_keep_a_copy_says_so(archive: Archive, source: Path) -> None:
+    with archive.staged(source, LIMIT) as staged:
+        (archive.root / SHA256[:2]).write_text("in the way")
+        with pytest.raises(PermanentError, match="cannot be written"):
+            archive.publish(staged)
+    assert leftovers(archive) == []
