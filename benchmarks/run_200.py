@@ -23,6 +23,7 @@ SAMPLE = PROJECT_ROOT / "data" / "samples" / "dealer_leads_sample.csv"
 
 _PLAIN = """
 import json, sys, time
+from datetime import UTC, datetime
 from pathlib import Path
 from sales_agent_dagster.domain.profile import load_profile
 from sales_agent_dagster.inference.engine import ScorecardEngine
@@ -34,7 +35,7 @@ from sales_agent_dagster.warehouse.database import Warehouse
 settings = load_settings(home=Path(sys.argv[2]))
 warehouse = Warehouse(settings.warehouse_url.get_secret_value())
 warehouse.migrate()
-registration = register_file(Path(sys.argv[1]), warehouse, settings)
+registration = register_file(Path(sys.argv[1]), warehouse, settings, datetime.now(UTC))
 profile = load_profile(settings.profile_path)
 started = time.perf_counter()
 for batch_id in registration.batch_ids:
@@ -48,7 +49,7 @@ def once(file: Path) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder) / "home"
         environment = {"SALES_AGENT_HOME": str(home), "PATH": "/usr/bin:/bin"}
-        command = [str(Path(sys.executable).with_name("sales-agent")), "run", str(file)]
+        command = [str(Path(sys.executable).with_name("sales-agent")), "run", str(file.resolve())]
         walls = []
         for _ in range(2):
             started = time.perf_counter()
@@ -60,7 +61,7 @@ def once(file: Path) -> dict[str, float]:
             records = instance.get_run_records()
             in_run = sum(r.end_time - r.start_time for r in records if r.end_time and r.start_time)
         plain = subprocess.run(
-            [sys.executable, "-c", _PLAIN, str(file), str(Path(folder) / "plain")],
+            [sys.executable, "-c", _PLAIN, str(file.resolve()), str(Path(folder) / "plain")],
             env=environment,
             check=True,
             capture_output=True,

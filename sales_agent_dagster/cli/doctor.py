@@ -17,7 +17,7 @@ from rich.text import Text
 
 from sales_agent_dagster.cli.dagster_home import INSTANCE_FILE
 from sales_agent_dagster.cli.exits import ExitCode
-from sales_agent_dagster.cli.terminal import complain, count, gap, print_table, safe, say
+from sales_agent_dagster.cli.terminal import complain, count, gap, interactive, out, print_table, safe, say
 from sales_agent_dagster.domain.errors import ConfigurationError, SalesAgentError
 from sales_agent_dagster.domain.profile import load_profile
 from sales_agent_dagster.settings import PROJECT_ROOT, Settings, load_settings
@@ -72,7 +72,8 @@ def diagnose() -> ExitCode:
 
 def _detail(detail: str, advice: str) -> Text:
     text = Text(safe(detail, lines=True))
-    return text.append(f"  {safe(advice, lines=True)}", "dim") if advice else text
+    between = "\n" if interactive(out()) else "  "
+    return text.append(f"{between}{safe(advice, lines=True)}", "dim") if advice else text
 
 
 def examine() -> Iterator[Finding]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import asdict
 from typing import Any
 
@@ -12,6 +13,7 @@ from sales_agent_dagster.cli.exits import ExitCode
 from sales_agent_dagster.cli.figures import progress_of
 from sales_agent_dagster.cli.opening import open_warehouse
 from sales_agent_dagster.cli.terminal import count, gap, print_json, print_table, say
+from sales_agent_dagster.domain.status import Status
 from sales_agent_dagster.settings import Settings
 from sales_agent_dagster.warehouse import reports
 from sales_agent_dagster.warehouse.reports import BatchOverview
@@ -57,31 +59,39 @@ def _print_state(files: list[dict[str, Any]], batches: list[dict[str, Any]]) -> 
     if not files:
         say("Nothing imported yet. Try: sales-agent demo")
         return
-    short = {table.name: table.name.removesuffix("_leads").replace("_", " ") for table in STAGE_TABLES}
-    rows = [
-        (
-            batch["batch_id"],
-            _condition(batch),
-            batch["rows"],
-            batch["rejected"],
-            *(sum(batch["stages"].get(stage, {}).values()) for stage in short),
+    if batches:
+        rows = [
+            (batch["batch_id"], _condition(batch), batch["rows"], batch["rejected"], batch["imported"])
+            for batch in batches
+        ]
+        print_table(
+            ["Batch", "State", "Rows", "Rejected", "Leads"], rows, right=["Rows", "Rejected", "Leads"]
         )
-        for batch in batches
-    ]
-    figures = ["rows", "rejected", *short.values()]
-    print_table(["Batch", "State", *figures], rows, right=figures)
+        gap()
+        _print_stages(batches)
+        gap()
     refused = [file for file in files if file["status"] == "quarantined"]
     if refused:
-        gap()
-        say(f"{count(len(refused), 'file')} quarantined")
         lines = [(file["file_name"], file["reason"], file["remedy"]) for file in refused]
-        print_table(["File", "Why", "What to do"], lines)
-    accepted = len(files) - len(refused)
-    gap()
-    say(f"{count(accepted, 'file')}, {count(len(batches), 'batch', 'batches')}.")
-    if unfinished := [batch for batch in batches if not batch["complete"]]:
-        names = sorted({batch["file_name"] for batch in unfinished})
-        say(f"Unfinished: run `sales-agent run` again on {', '.join(names)}; it goes on where it stopped.")
+        print_table(["Quarantined file", "Why", "What to do"], lines)
+        gap()
+    say(
+        f"{count(len(files) - len(refused), 'file')}, {count(len(batches), 'batch', 'batches')}, "
+        f"{count(len(refused), 'quarantined file')}."
+    )
+    if unfinished := sorted({batch["file_name"] for batch in batches if not batch["complete"]}):
+        say(f"Unfinished: {', '.join(unfinished)}. `sales-agent run` on the same file goes on there.")
+
+
+def _print_stages(batches: list[dict[str, Any]]) -> None:
+    """Leads by stage and status, over all batches."""
+    totals = {table.name: Counter[str]() for table in STAGE_TABLES}
+    for batch in batches:
+        for stage, statuses in batch["stages"].items():
+            totals[stage].update(statuses)
+    rows = [(stage, by.total(), *(by[status] for status in Status)) for stage, by in totals.items()]
+    figures = ["Leads", *(status.value for status in Status)]
+    print_table(["Stage", *figures], rows, right=figures)
 
 
 def _condition(batch: dict[str, Any]) -> Text:

@@ -17,32 +17,41 @@ from sales_agent_dagster.stages.base import StageContext
 from sales_agent_dagster.warehouse.reports import StageReport, column_values, preview, stage_report
 
 PREVIEW_ROWS = 10
-CELL_CHARACTERS = 80
+CELL_CHARACTERS = 60
 NOTICEABLE_MS = 50.0
 """A latency histogram is drawn from this p95 on; below it nobody waits and there is nothing to see."""
 
 SCORE_COLUMNS = {"qualified_leads": "score", "analyzed_leads": "expansion_score"}
 """Tables whose scores are worth a histogram."""
 
-PERSONAL_COLUMNS = frozenset(
-    {
-        "contact_name",
-        "contact_first_name",
-        "contact_last_name",
-        "email",
-        "linkedin_url",
-        "phone",
-        "phone_2",
-        "phone_ext",
-        "street",
-    }
-)
-"""Masked in previews when they hold something. Free text has addresses and numbers masked inside."""
+PREVIEW_COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "imported_leads": ("company_name", "city", "state", "phone", "email", "website_host", "oems", "repairs"),
+    "resolved_leads": ("entity_id", "is_duplicate", "match_rule", "cluster_size", "oem_count", "suppressed"),
+    "qualified_leads": (
+        "score",
+        "tier",
+        "confidence",
+        "icp_score",
+        "source_icp_score",
+        "icp_delta",
+        "trades",
+    ),
+    "enriched_leads": ("region_state", "timezone", "domain_kind", "email_kind", "trades", "completeness"),
+    "analyzed_leads": (
+        "territory",
+        "territory_leads",
+        "market_position",
+        "capability_gaps",
+        "expansion_score",
+    ),
+    "campaigns": ("contactable", "channels", "send_day", "send_hour", "timezone", "message_count"),
+    "crm_synced_leads": ("crm", "operation", "changed_fields"),
+}
+"""What a preview shows after lead id, status and reason: named one by one, so that nothing personal gets in
+with a new column."""
 
-HOUSEKEEPING_COLUMNS = frozenset(
-    {"batch_id", "created_at", "engine", "engine_version", "file_id", "input_hash", "run_id"}
-)
-"""Left out of previews."""
+MASKED_COLUMNS = frozenset({"email", "phone"})
+"""Shown as there or not there."""
 
 MASK = "***"
 _EMAIL = re.compile(r"[^\s@<>]+@[^\s@<>]+")
@@ -81,27 +90,23 @@ def materialization(
         **(figures or {}),
         **{f"status/{status}": count for status, count in sorted(report.statuses.items())},
         **_engine_metadata(table, report),
-        "preview": preview_table(table, rows),
     }
     if agent:
         metadata["latency_p50_ms"] = report.latency_p50_ms
         metadata["latency_p95_ms"] = report.latency_p95_ms
     if plots:
         metadata["plots"] = dg.MetadataValue.md("\n\n".join(plots))
+    metadata["preview"] = preview_table(table, rows)
     version = dg.DataVersion(content_hash(sorted(hashes)))
     return dg.MaterializeResult(metadata=metadata, data_version=version)
 
 
 def preview_table(table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> dg.TableMetadataValue:
-    """The rows without JSON and housekeeping columns, personal data masked, long text cut."""
-    columns = [
-        column
-        for column in table.columns
-        if column.name not in HOUSEKEEPING_COLUMNS and not isinstance(column.type, sa.JSON)
-    ]
+    """The rows' ``PREVIEW_COLUMNS``, masked and cut."""
+    columns = [table.c[name] for name in ("lead_id", "status", "reason", *PREVIEW_COLUMNS[table.name])]
     schema = dg.TableSchema([dg.TableColumn(column.name, str(column.type).lower()) for column in columns])
     records = [
-        dg.TableRecord({column.name: _cell(column.name, row.get(column.name)) for column in columns})
+        dg.TableRecord({column.name: _cell(column.name, row[column.name]) for column in columns})
         for row in rows
     ]
     return dg.MetadataValue.table(records=records, schema=schema)
@@ -110,7 +115,7 @@ def preview_table(table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> dg.Tabl
 def _cell(name: str, value: Any) -> str | int | float | bool | None:
     if value is None or isinstance(value, bool | int | float):
         return value
-    if name in PERSONAL_COLUMNS:
+    if name in MASKED_COLUMNS:
         return MASK
     masked = _PHONE.sub(MASK, _EMAIL.sub(MASK, str(value)))
     return masked if len(masked) <= CELL_CHARACTERS else f"{masked[:CELL_CHARACTERS]}…"

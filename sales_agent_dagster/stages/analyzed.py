@@ -178,7 +178,7 @@ def _gate(row: sa.RowMapping, line: Tier) -> str | None:
         return row["enriched_reason"] or f"enrichment {row['enriched_status']}"
     tier = row["tier"]
     if tier is None or not Tier(tier).reaches(line):
-        return f"tier {tier or 'unknown'} is below {line}, the profile's line for growth"
+        return f"tier {tier or 'unknown'} is below the line {line} for growth"
     return None
 
 

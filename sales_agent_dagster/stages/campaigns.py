@@ -135,7 +135,7 @@ def _gate(row: sa.RowMapping, line: Tier) -> str | None:
         return row["analyzed_reason"] or f"growth analysis {row['analyzed_status']}"
     tier = row["tier"]
     if tier is None or not Tier(tier).reaches(line):
-        return f"tier {tier or 'unknown'} is below {line}, the profile's line for campaigns"
+        return f"tier {tier or 'unknown'} is below the line {line} for campaigns"
     return None
 
 

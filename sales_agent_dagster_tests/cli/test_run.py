@@ -60,7 +60,7 @@ def test_a_new_file_a_refused_one_and_a_known_one(cli: Cli, home: Path, small: P
     assert "\\x1b[31m[bold]bad.csv" in outcome.out
     assert one(home, "select count(*) from crm_synced_leads") == 3
     status = cli("status")
-    assert "1 file quarantined" in status.out
+    assert "1 quarantined file" in status.out
     assert "Unfinished" not in status.out
 
 

@@ -42,14 +42,17 @@ def test_batches_and_quarantined_files(cli: Cli, home_warehouse: Warehouse) -> N
     seed_all(home_warehouse)
     out = cli("status").out
     lines = {line.split()[0]: line for line in out.splitlines() if line}
-    assert lines["done-1"].split()[1:] == ["complete", *"202222222"]
-    assert lines["failed-1"].split()[1:] == ["1", "failed", *"202222222"]
-    assert lines["half-1"].split()[1:] == ["incomplete", *"202220000"]
+    assert lines["done-1"].split()[1:] == ["complete", "2", "0", "2"]
+    assert lines["failed-1"].split()[1:] == ["1", "failed", "2", "0", "2"]
+    assert lines["half-1"].split()[1:] == ["incomplete", "2", "0", "2"]
+    assert lines["qualified_leads"].split()[1:] == ["6", "6", "0", "0", "0"]
+    assert lines["campaigns"].split()[1:] == ["4", "3", "0", "0", "1"]
     assert "\\x1b[31mbad.csv" in out
     assert "\x1b" not in out
     assert "It is not text." in out
     assert "Export it as CSV." in out
-    assert "Unfinished: run `sales-agent run` again on" in out
+    assert "3 files, 3 batches, 1 quarantined file." in out
+    assert "Unfinished: file-half-1.csv." in out
 
 
 def test_json_has_every_count(cli: Cli, home_warehouse: Warehouse) -> None:

@@ -98,27 +98,40 @@ def test_no_personal_data_in_any_metadata(warehouse: Warehouse, context: MakeCon
 
 
 def test_the_preview_shows_what_a_person_would_look_at() -> None:
-    row = {
+    row = dict.fromkeys((column.name for column in imported_leads.columns), None) | {
         "lead_id": "lead-1",
-        "company_name": "Example Power",
+        "status": "ok",
+        "company_name": "Call +1 407 555 0100 or jo@example.com, 5 units of 22 kW, 32801-4455",
         "email": "jo@example.com",
-        "phone": None,
-        "rating": 4.5,
-        "do_not_contact": False,
-        "notes": "call +1 407 555 0100 or mail jo@example.com about 5 units of 22 kW, 32801-4455",
         "city": "x" * 200,
-        "run_id": "run-1",
+        "street": "1 Main St",
     }
     table = preview_table(imported_leads, [row])
     (record,) = table.records
-    assert record.data["email"] == MASK
-    assert record.data["phone"] is None
-    assert record.data["rating"] == 4.5
-    assert record.data["do_not_contact"] is False
-    assert record.data["notes"] == f"call {MASK} or mail {MASK} about 5 units of 22 kW, 32801-4455"
-    assert record.data["city"] == "x" * 80 + "…"
-    assert not {"raw", "extra", "run_id", "batch_id", "input_hash"} & set(record.data)
+    assert record.data == {
+        "lead_id": "lead-1",
+        "status": "ok",
+        "reason": None,
+        "company_name": f"Call {MASK} or {MASK} 5 units of 22 kW, 32801-4455",
+        "city": "x" * 60 + "…",
+        "state": None,
+        "phone": None,
+        "email": MASK,
+        "website_host": None,
+        "oems": None,
+        "repairs": None,
+    }
     assert [column.name for column in table.schema.columns] == list(record.data)
+
+
+def test_numbers_and_flags_stay_what_they_are() -> None:
+    row = dict.fromkeys((column.name for column in resolved_leads.columns), None) | {
+        "is_duplicate": False,
+        "cluster_size": 2,
+    }
+    (record,) = preview_table(resolved_leads, [row]).records
+    assert record.data["is_duplicate"] is False
+    assert record.data["cluster_size"] == 2
 
 
 @pytest.mark.parametrize("limit", [None, 100.0, 100_000.0])

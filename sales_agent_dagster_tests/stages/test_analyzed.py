@@ -60,7 +60,7 @@ def test_a_lead_gets_its_figures_score_and_reasons(warehouse: Warehouse, context
     assert (row["same_oem_competitors"], row["same_trade_competitors"]) == (2, 2)
     assert (row["market_position"], row["score_percentile"]) == ("challenger", 0.667)
     assert (row["main_brand"], row["capability_gaps"], row["gaps"]) == ("Generac", None, [])
-    assert row["expansion_score"] == 59.1
+    assert row["expansion_score"] == 58.9
     assert [(part["name"], part["points"]) for part in row["reasons"]] == [
         ("territory_room", 10.0),
         ("brand_room", 0.0),
@@ -147,8 +147,8 @@ def test_gates_skip_with_their_reason(
     rows = stored(context(sqlite_warehouse))
     assert [(rows[one]["status"], rows[one]["reason"]) for one in ids] == [
         ("skipped", "enrichment failed"),
-        ("skipped", "tier SILVER is below GOLD, the profile's line for growth"),
-        ("skipped", "tier unknown is below GOLD, the profile's line for growth"),
+        ("skipped", "tier SILVER is below the line GOLD for growth"),
+        ("skipped", "tier unknown is below the line GOLD for growth"),
         ("ok", None),
     ]
 

@@ -30,17 +30,18 @@ def latency_sla(subject: Subject) -> CheckOutcome:
     agent = str(subject.agent)
     limits: Sla = getattr(subject.settings.sla, agent)
     report = stage_report(subject.connection, subject.table, subject.batch_id)
-    actual = {"p50_ms": report.latency_p50_ms, "p95_ms": report.latency_p95_ms}
-    expected = {name: limit for name in actual if (limit := getattr(limits, name)) is not None}
-    late = [name for name, limit in expected.items() if actual[name] > limit]
-    description = f"p50 {report.latency_p50_ms:.1f} ms, p95 {report.latency_p95_ms:.1f} ms per lead."
+    measured = {"p50_ms": report.latency_p50_ms, "p95_ms": report.latency_p95_ms}
+    expected = {name: limit for name in measured if (limit := getattr(limits, name)) is not None}
+    late = [name for name, limit in expected.items() if measured[name] > limit]
+    told = f"p50 {report.latency_p50_ms:.1f} ms, p95 {report.latency_p95_ms:.1f} ms"
+    description = f"{told} per lead."
     if late:
         description += (
             f" Over the limit: {', '.join(late)}. Use a faster engine, raise SALES_AGENT_SLA__"
             f"{agent.upper()}__{late[0].upper()}, or set SALES_AGENT_CHECKS__LATENCY_SLA=warn."
         )
-    limits_told = {name: f"<= {limit:g}" for name, limit in expected.items()}
-    return CheckOutcome(not late, description, {"expected": limits_told, "actual": actual, **actual})
+    limits_told = ", ".join(f"{name[:3]} <= {limit:g} ms" for name, limit in expected.items())
+    return CheckOutcome(not late, description, {"expected": limits_told, "actual": told, **measured})
 
 
 def cost_budget(subject: Subject) -> CheckOutcome:

@@ -85,7 +85,7 @@ def schema_and_ranges(subject: Subject) -> CheckOutcome:
     return CheckOutcome(
         not broken,
         f"{rows} rows, no fault." if not broken else f"{rows} rows, faults: {', '.join(broken)}.",
-        {"expected": {}, "actual": broken, "rows": rows},
+        {"expected": 0, "actual": sum(broken.values()), "faults": broken, "rows": rows},
     )
 
 

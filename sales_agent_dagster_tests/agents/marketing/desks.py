@@ -1,0 +1,23 @@
+"""Desks and profiles for tests of drafts, lint and review."""
+
+from typing import Any
+
+from sales_agent_dagster.agents.marketing.angles import angles_for
+from sales_agent_dagster.agents.marketing.facts import fact_sheet
+from sales_agent_dagster.agents.marketing.schedule import plan_for
+from sales_agent_dagster.agents.marketing.state import CampaignLead, Desk
+from sales_agent_dagster.domain.profile import Profile
+
+
+def desk(lead: CampaignLead, profile: Profile) -> Desk:
+    sheet = fact_sheet(lead)
+    plan = plan_for(lead, sheet.company is not None, profile.outreach)
+    return Desk(lead, sheet, angles_for(sheet, lead.lead_id), plan)
+
+
+def with_outreach(profile: Profile, **changes: Any) -> Profile:
+    return profile.model_copy(update={"outreach": profile.outreach.model_copy(update=changes)})
+
+
+def with_seller(profile: Profile, **changes: Any) -> Profile:
+    return profile.model_copy(update={"seller": profile.seller.model_copy(update=changes)})
