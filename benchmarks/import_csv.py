@@ -4,8 +4,10 @@
     python -m benchmarks.import_csv --rows 100000 --parts
 
 Each figure comes from a process of its own, timed from its start to its exit: interpreter, imports,
-migration, registration and the import of every batch. Names, numbers, addresses and notes differ from row
-to row, so that no cache helps more than it would with a real list. ``--parts`` adds where the time goes.
+migration, registration and the import of every batch. With ``--processes 2`` the batches are shared out
+between two processes, as Dagster does when it runs two partitions at a time; memory is the sum of all.
+Names, numbers, addresses and notes differ from row to row, so that no cache helps more than it would with
+a real list. ``--parts`` adds where the CPU time goes.
 """
 
 from __future__ import annotations
@@ -14,18 +16,25 @@ import argparse
 import csv
 import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
+
+if TYPE_CHECKING:
+    from sales_agent_dagster.settings import Settings
+    from sales_agent_dagster.warehouse.database import Warehouse
 
 HEADER = [
     "company_name",
@@ -43,22 +52,39 @@ HEADER = [
 def main() -> None:
     options = _options()
     if options.worker:
-        print(json.dumps(_parts(options.worker) if options.parts else _import(options.worker)))
+        work = _parts if options.parts else partial(_import, processes=options.processes[0])
+        print(json.dumps(work(options.worker)))
         return
-    table = Table("rows", "file", "seconds", "of CPU", "rows/s", "peak RSS", title="CSV import into SQLite")
+    table = Table(title="CSV import into SQLite")
+    for column in ("rows", "processes", "file", "seconds", "of CPU", "rows/s", "peak RSS"):
+        table.add_column(column, justify="right")
     for rows in options.rows or [100_000]:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "leads.csv"
             write_leads(path, rows)
-            run = _measured(path)
-            size, rate = f"{path.stat().st_size / 1e6:,.0f} MB", f"{rows / run.seconds:,.0f}"
-            table.add_row(
-                f"{rows:,}", size, f"{run.seconds:.2f}", f"{run.cpu:.2f}", rate, f"{run.rss:,.0f} MB"
-            )
-            parts = _measured(path, "--parts").output if options.parts else {}
-        for name, part in parts.items():
-            table.add_row(f"  {name}", "", "", f"{part:.2f}", f"{rows / part:,.0f}", "")
+            for processes in options.processes or [1, 2]:
+                _add_run(table, path, rows, processes)
+            if options.parts:
+                _add_parts(table, path, rows)
     Console().print(table)
+
+
+def _add_run(table: Table, path: Path, rows: int, processes: int) -> None:
+    run = _measured(path, "--processes", str(processes))
+    table.add_row(
+        f"{rows:,}",
+        str(processes),
+        f"{path.stat().st_size / 1e6:,.0f} MB",
+        f"{run.seconds:.2f}",
+        f"{run.cpu:.2f}",
+        f"{rows / run.seconds:,.0f}",
+        f"{run.output['rss_mb']:,.0f} MB",
+    )
+
+
+def _add_parts(table: Table, path: Path, rows: int) -> None:
+    for name, seconds in _measured(path, "--parts").output.items():
+        table.add_row(name, "", "", "", f"{seconds:.2f}", f"{rows / seconds:,.0f}", "")
 
 
 def write_leads(path: Path, rows: int) -> None:
@@ -94,6 +120,7 @@ def _word(number: int) -> str:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--rows", type=int, action="append", help="rows of the file; may be repeated")
+    parser.add_argument("--processes", type=int, action="append", help="processes that import batches")
     parser.add_argument("--parts", action="store_true", help="show where the time goes")
     parser.add_argument("--worker", type=Path, help=argparse.SUPPRESS)
     return parser.parse_args()
@@ -101,12 +128,11 @@ def _options() -> argparse.Namespace:
 
 @dataclass(frozen=True)
 class _Run:
-    """A finished process: wall and CPU seconds, peak RSS in MB, what it printed."""
+    """A finished process: wall and CPU seconds, what it printed."""
 
     seconds: float
     cpu: float
-    rss: float
-    output: dict[str, Any]
+    output: dict[str, float]
 
 
 def _measured(path: Path, *arguments: str) -> _Run:
@@ -118,17 +144,12 @@ def _measured(path: Path, *arguments: str) -> _Run:
     seconds = time.perf_counter() - started
     if status:
         raise SystemExit(f"The import failed with status {status}.")
-    rss = usage.ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
-    return _Run(seconds, usage.ru_utime + usage.ru_stime, rss, json.loads(output))
+    return _Run(seconds, usage.ru_utime + usage.ru_stime, json.loads(output))
 
 
-def _import(path: Path) -> dict[str, int]:
+def _import(path: Path, processes: int = 1) -> dict[str, float]:
     """Register and import the file into a new warehouse beside it."""
-    from sales_agent_dagster.domain.profile import load_profile
-    from sales_agent_dagster.inference.engine import ScorecardEngine
-    from sales_agent_dagster.settings import PROJECT_ROOT, load_settings
-    from sales_agent_dagster.stages.base import StageContext
-    from sales_agent_dagster.stages.imported import import_batch
+    from sales_agent_dagster.settings import load_settings
     from sales_agent_dagster.stages.intake.register import register_file
     from sales_agent_dagster.warehouse.database import Warehouse
 
@@ -136,19 +157,32 @@ def _import(path: Path) -> dict[str, int]:
     settings = load_settings(_env_file=None, home=home)
     warehouse = Warehouse(settings.warehouse_url.get_secret_value())
     warehouse.migrate()
-    registration = register_file(path, warehouse, settings, datetime.now(UTC))
-    profile = load_profile(PROJECT_ROOT / "data" / "profile.yaml")
-    rows = written = 0
-    for batch_id in registration.batch_ids:
-        context = StageContext(warehouse, settings, profile, ScorecardEngine(), batch_id, "benchmark")
-        summary = import_batch(context)
-        rows += summary.rows
-        written += summary.written
-    return {"rows": rows, "written": written}
+    batch_ids = register_file(path, warehouse, settings, datetime.now(UTC)).batch_ids
+    work = partial(_import_one, warehouse, settings)
+    if processes == 1:
+        rows = sum(map(work, batch_ids))
+    else:
+        with ProcessPoolExecutor(processes) as pool:
+            rows = sum(pool.map(work, batch_ids, chunksize=4))
+    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    each = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss if processes > 1 else 0
+    unit = 1e6 if sys.platform == "darwin" else 1e3
+    return {"rows": rows, "rss_mb": (own + processes * each) / unit}
+
+
+def _import_one(warehouse: Warehouse, settings: Settings, batch_id: str) -> int:
+    from sales_agent_dagster.domain.profile import load_profile
+    from sales_agent_dagster.inference.engine import ScorecardEngine
+    from sales_agent_dagster.stages.base import StageContext
+    from sales_agent_dagster.stages.imported import import_batch
+
+    profile = load_profile(settings.profile_path)
+    context = StageContext(warehouse, settings, profile, ScorecardEngine(), batch_id, "benchmark")
+    return import_batch(context).written
 
 
 def _parts(path: Path) -> dict[str, float]:
-    """CPU seconds of each part of the work by itself, over all rows."""
+    """CPU seconds of each part of the work by itself, over all rows, in one process."""
     from sales_agent_dagster.domain.headers import map_header
     from sales_agent_dagster.domain.rows import RowReader
     from sales_agent_dagster.stages.intake.reader import CsvTable
@@ -158,16 +192,14 @@ def _parts(path: Path) -> dict[str, float]:
         work()
         return time.process_time() - started
 
-    parts: dict[str, float] = {}
     table = CsvTable.detect(path)
     reader = RowReader(map_header(table.header))
-    records = list(table.rows())
-    parts["parse"] = timed(lambda: sum(1 for _ in table.rows()))
-    parts["normalise"] = timed(lambda: [reader.read(record.cells) for record in records])
+    parsing = timed(lambda: sum(1 for _ in table.rows()))
+    reading = timed(lambda: sum(len(reader.read(record.cells)) for record in table.rows()))
     everything = timed(lambda: _import(path))
     # Rows are parsed twice: when the file is registered, and when its batches are imported.
-    parts["store"] = everything - 2 * parts["parse"] - parts["normalise"]
-    return parts
+    normalising = reading - parsing
+    return {"parse": parsing, "normalise": normalising, "store": everything - 2 * parsing - normalising}
 
 
 if __name__ == "__main__":

@@ -109,9 +109,9 @@ def run_file(settings: Settings, warehouse: Warehouse, file: Path) -> FileRun:
     clock = time.perf_counter()
     registration = register_file(file, warehouse, settings, datetime.now(UTC))
     run = FileRun(registration, datetime.now(UTC))
-    say((str(file), "bold"))
+    say((str(_shown(file)), "bold"))
     if registration.outcome == "quarantined":
-        complain(f"quarantined, not imported. {registration.reason}")
+        complain(f"{_shown(file)} is quarantined. {registration.reason}")
         return run
     pending = unfinished(settings, warehouse, registration.batch_ids)
     if registration.outcome == "known":
@@ -124,6 +124,12 @@ def run_file(settings: Settings, warehouse: Warehouse, file: Path) -> FileRun:
     run.wall_seconds = time.perf_counter() - clock
     _print_outcome(warehouse, run)
     return run
+
+
+def _shown(file: Path) -> Path:
+    """The path as short as it can be said from here."""
+    here = Path.cwd()
+    return file.relative_to(here) if file.is_relative_to(here) else file
 
 
 def unfinished(settings: Settings, warehouse: Warehouse, batch_ids: Sequence[str]) -> list[str]:

@@ -92,8 +92,8 @@ def materialization(
         **_engine_metadata(table, report),
     }
     if agent:
-        metadata["latency_p50_ms"] = report.latency_p50_ms
-        metadata["latency_p95_ms"] = report.latency_p95_ms
+        metadata["latency_p50_ms"] = round(report.latency_p50_ms, 3)
+        metadata["latency_p95_ms"] = round(report.latency_p95_ms, 3)
     if plots:
         metadata["plots"] = dg.MetadataValue.md("\n\n".join(plots))
     metadata["preview"] = preview_table(table, rows)

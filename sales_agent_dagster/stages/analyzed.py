@@ -69,6 +69,12 @@ class AnalyzedLeads(Stage):
         market = self._market(context, connection, fresh=lead_ids is None)
         return [_input(row, market, context.profile.gates.growth) for row in rows]
 
+    def warm_up(self) -> None:
+        """Imports LangGraph and compiles the graph, once per process."""
+        from sales_agent_dagster.agents.growth.graph import compiled_graph
+
+        compiled_graph()
+
     async def process(self, context: StageContext, inputs: Sequence[LeadInput]) -> Sequence[LeadResult]:
         """Runs the growth agent over the chunk."""
         from sales_agent_dagster.agents.growth.graph import analyze

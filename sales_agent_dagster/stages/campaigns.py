@@ -56,6 +56,12 @@ class Campaigns(Stage):
         line = context.profile.gates.campaign
         return [_input(row, line) for row in connection.execute(query).mappings()]
 
+    def warm_up(self) -> None:
+        """Imports LangGraph and compiles the graph, once per process."""
+        from sales_agent_dagster.agents.marketing.graph import compiled_graph
+
+        compiled_graph()
+
     async def process(self, context: StageContext, inputs: Sequence[LeadInput]) -> Sequence[LeadResult]:
         """Runs the marketing agent over the chunk."""
         from sales_agent_dagster.agents.marketing.graph import draft_campaigns

@@ -89,6 +89,12 @@ class EnrichedLeads(Stage):
             for row in connection.execute(query).mappings()
         ]
 
+    def warm_up(self) -> None:
+        """Imports LangGraph and compiles the graph, once per process."""
+        from sales_agent_dagster.agents.enrichment.graph import compiled_graph
+
+        compiled_graph()
+
     async def process(self, context: StageContext, inputs: Sequence[LeadInput]) -> Sequence[LeadResult]:
         """Runs the enrichment agent over the chunk."""
         from sales_agent_dagster.agents.enrichment.graph import enrich

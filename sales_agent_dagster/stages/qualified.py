@@ -89,6 +89,12 @@ class QualifiedLeads(Stage):
             for row in rows
         ]
 
+    def warm_up(self) -> None:
+        """Imports LangGraph and compiles the graph, once per process."""
+        from sales_agent_dagster.agents.qualification.graph import compiled_graph
+
+        compiled_graph()
+
     async def process(self, context: StageContext, inputs: Sequence[LeadInput]) -> Sequence[LeadResult]:
         """Runs the qualification agent over the chunk."""
         from sales_agent_dagster.agents.qualification.graph import qualify

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from sales_agent_dagster.cli import terminal
-from sales_agent_dagster.cli.terminal import bar, complain, count, money, out, safe, say, table
+from sales_agent_dagster.cli.terminal import bar, complain, count, money, print_table, safe, say
 
 ESCAPE = "\x1b]0;owned\x07\x1b[31m"
 
@@ -47,7 +47,7 @@ def test_safe_keeps_line_breaks_when_told() -> None:
 
 def test_markup_in_data_is_shown_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
     say("[bold red]x[/] :smile:", ("[link=http://a]y[/link]", "bold"))
-    out().print(table(["[b]name[/b]"], [["[/]" + ESCAPE]]))
+    print_table(["[b]name[/b]"], [["[/]" + ESCAPE]])
     complain("[/nothing] open")
     captured = capsys.readouterr()
     assert "[bold red]x[/] :smile:[link=http://a]y[/link]" in captured.out
@@ -59,7 +59,7 @@ def test_markup_in_data_is_shown_as_it_is(capsys: pytest.CaptureFixture[str]) ->
 
 def test_nothing_is_wrapped_or_cut_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
     long = "word " * 300 + "end"
-    out().print(table(["name"], [[long]]))
+    print_table(["name"], [[long]])
     say(long)
     assert [line.rstrip() for line in capsys.readouterr().out.splitlines()] == ["name", long, long]
 
@@ -74,7 +74,7 @@ def screen(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
 
 
 def test_a_terminal_gets_rules_and_folded_cells(screen: io.StringIO) -> None:
-    terminal.out().print(table(["name", "n"], [["word " * 30, 1]], right=["n"]))
+    print_table(["name", "n"], [["word " * 30, 1]], right=["n"])
     lines = screen.getvalue().splitlines()
     assert "─" in lines[1]
     assert len(lines) > 4

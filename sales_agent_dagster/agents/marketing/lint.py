@@ -82,19 +82,17 @@ def faults(draft: Draft, sheet: FactSheet, house: House, own_domain: str | None 
     found += _length(draft, house.profile)
     if draft.channel == "email":
         found += _email(draft, house.profile)
-    numbers = set(_NUMBER.findall(" ".join(sheet.facts.get(cited, "") for cited in draft.fact_ids)))
     names = tuple(name for name in (sheet.company, sheet.short, sheet.first_name) if name)
     kept = sheet.brands
     if any(name in house.joined for name in names):
         kept = (*names, *kept)  # taken out line by line, after the seller's texts that hold them too
     else:
         for name in names:
-            text = text.replace(name, _NAME)
-    links = house.links | {own_domain}
+            text = _without(text, name)
     for line in text.split("\n"):
         content = _content(line, kept, house)
         if content is not None:
-            found += _of_line(content, numbers, links)
+            found += _of_line(content, draft, sheet, house.links | {own_domain})
     return found
 
 
@@ -131,7 +129,8 @@ class Content:
     faults: tuple[str, ...]
 
 
-def _of_line(content: Content, numbers: set[str], links: Set[str | None]) -> list[str]:
+def _of_line(content: Content, draft: Draft, sheet: FactSheet, links: Set[str | None]) -> list[str]:
+    numbers = _NUMBER.findall(" ".join(sheet.facts.get(cited, "") for cited in draft.fact_ids))
     found = [f"link: {link[:60]}" for link in content.links if link not in links]
     found += [f"number: {number}" for number in content.numbers if number not in numbers]
     return [*found, *content.faults]
@@ -146,11 +145,18 @@ def _content(line: str, names: tuple[str, ...], house: House) -> Content | None:
     # Brackets are looked for in all of it: the profile's texts may hold a placeholder too.
     brackets = ["placeholder: brackets"] if any(bracket in line for bracket in _BRACKETS) else []
     for part in (*house.texts, *names):
-        line = line.replace(part, _NAME)
+        line = _without(line, part)
     links = tuple(links_in(line))
     numbers = tuple(_NUMBER.findall(line))
     found = (*brackets, *_words(line))
     return Content(links, numbers, found) if links or numbers or found else None
+
+
+def _without(text: str, name: str) -> str:
+    if len(name) >= _MIN_SHOUT:
+        return text.replace(name, _NAME)
+    # A short name may be part of a word that is not the name: "AI" of "VOICEMAIL".
+    return re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", lambda _: _NAME, text) if name in text else text
 
 
 def _words(text: str) -> list[str]:

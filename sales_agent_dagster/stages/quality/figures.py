@@ -30,7 +30,7 @@ def latency_sla(subject: Subject) -> CheckOutcome:
     agent = str(subject.agent)
     limits: Sla = getattr(subject.settings.sla, agent)
     report = stage_report(subject.connection, subject.table, subject.batch_id)
-    measured = {"p50_ms": report.latency_p50_ms, "p95_ms": report.latency_p95_ms}
+    measured = {"p50_ms": round(report.latency_p50_ms, 3), "p95_ms": round(report.latency_p95_ms, 3)}
     expected = {name: limit for name in measured if (limit := getattr(limits, name)) is not None}
     late = [name for name, limit in expected.items() if measured[name] > limit]
     told = f"p50 {report.latency_p50_ms:.1f} ms, p95 {report.latency_p95_ms:.1f} ms"
@@ -56,7 +56,7 @@ def cost_budget(subject: Subject) -> CheckOutcome:
     return CheckOutcome(
         total <= limit,
         f"${total:.4f} spent of ${limit:.2f} (SALES_AGENT_BATCH_BUDGET_USD).",
-        {"expected": f"<= {limit:g}", "actual": total, "by_stage": {k: v for k, v in spent.items() if v}},
+        {"expected": f"<= {limit:g}", "actual": round(total, 6), "by_stage": {k: v for k, v in spent.items() if v}},
     )
 
 
@@ -95,5 +95,5 @@ def icp_agreement(subject: Subject) -> CheckOutcome:
     return CheckOutcome(
         share >= MIN_ICP_AGREEMENT,
         f"{agreeing} of {len(deltas)} stated scores agree within {ICP_TOLERANCE}; mean delta {mean:.2f}.",
-        {"expected": f">= {MIN_ICP_AGREEMENT}", "actual": share, "mean_delta": mean, "stated": len(deltas)},
+        {"expected": f">= {MIN_ICP_AGREEMENT}", "actual": round(share, 4), "mean_delta": round(mean, 4), "stated": len(deltas)},
     )

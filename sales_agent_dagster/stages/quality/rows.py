@@ -10,8 +10,11 @@ from sales_agent_dagster.domain.status import DONE, Status
 from sales_agent_dagster.stages.quality.base import LISTED, CheckOutcome, Subject
 from sales_agent_dagster.warehouse.schema import imported_leads, lead_batches, rejected_rows
 
-MISSING_TEXTS = ("", "nan", "nat", "null", "<na>")
-"""Ways in which programs write "no value"; a stored value must not be one. Compared in lower case."""
+MISSING_TEXTS = ("", "nan", "NaN", "NaT", "<NA>", "None", "null")
+"""What programs write for "no value", letter for letter; a stored value must not be one.
+
+People are called Null and Nan, and ``none`` is a word of some vocabularies, so case matters.
+"""
 
 NOT_NUMBERS = ("nan", "inf", "-inf", "infinity", "-infinity")
 
@@ -107,9 +110,7 @@ def _column_rules(table: sa.Table) -> dict[str, sa.ColumnElement[bool]]:
         if not column.nullable:
             rules[f"{column.name} is NULL"] = column.is_(None)
         if isinstance(column.type, sa.Text):
-            # "None" is Python's; a lower-case none is a legitimate word of some vocabularies.
-            missing = sa.func.lower(sa.func.trim(column)).in_(MISSING_TEXTS) | (column == "None")
-            rules[f"{column.name} says nothing"] = missing
+            rules[f"{column.name} says nothing"] = sa.func.trim(column).in_(MISSING_TEXTS)
         if isinstance(column.type, sa.Double):
             # PostgreSQL holds NaN equal to itself, so it is recognised by its text.
             text = sa.func.lower(sa.cast(column, sa.Text))

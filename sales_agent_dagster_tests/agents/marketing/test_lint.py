@@ -112,7 +112,7 @@ def test_the_sellers_own_texts_are_theirs_but_for_placeholders(profile: Profile)
 
 
 @pytest.mark.parametrize(
-    "name", ["FREE POWER ELECTRIC", "Springfield", "None Better Plumbing", "A1 Cash 4 Solar"]
+    "name", ["FREE POWER ELECTRIC", "Springfield", "None Better Plumbing", "A1 Cash 4 Solar", "AI", "Cash"]
 )
 def test_a_companys_name_is_its_own(profile: Profile, name: str) -> None:
     this = desk(bare(company_name=name, email_kind="role"), profile)

@@ -53,7 +53,8 @@ def test_only_the_profiles_channels_are_planned_in_its_order(profile: Profile) -
     [
         (
             ["email", "linkedin", "call"],
-            "no way to reach it: no e-mail address, no LinkedIn page and no name to search for, no phone number",
+            "no way to reach it: no e-mail address, no LinkedIn page and no name to search for, "
+            "no phone number",
         ),
         (["email"], "no way to reach it: no e-mail address"),
     ],

@@ -114,7 +114,7 @@ def test_sound_rows_of_every_table_pass(warehouse: Warehouse, judge: Judge) -> N
         assert judge(table, "schema_and_ranges").passed
 
 
-@pytest.mark.parametrize("text", ["", "  ", "nan", "NaN", "NULL", "<NA>", "NaT", "None"])
+@pytest.mark.parametrize("text", ["", "  ", "nan", "NaN", "null", "<NA>", "NaT", "None"])
 def test_texts_that_mean_missing_are_found(warehouse: Warehouse, judge: Judge, text: str) -> None:
     seed_batch(warehouse, leads=[{"city": text}, {"city": "Orlando"}])
     outcome = judge("imported_leads", "schema_and_ranges")
@@ -122,7 +122,7 @@ def test_texts_that_mean_missing_are_found(warehouse: Warehouse, judge: Judge, t
     assert outcome.metadata["faults"] == {"city says nothing": 1}
 
 
-@pytest.mark.parametrize("text", ["none", "Nancy", "Nannup", "null island"])
+@pytest.mark.parametrize("text", ["none", "Nancy", "Nan", "Null", "null island"])
 def test_words_that_only_look_like_missing_pass(warehouse: Warehouse, judge: Judge, text: str) -> None:
     seed_batch(warehouse, leads=[{"city": text}])
     assert judge("imported_leads", "schema_and_ranges").passed
