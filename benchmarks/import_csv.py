@@ -33,6 +33,7 @@ from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
+    from sales_agent_dagster.domain.profile import Profile
     from sales_agent_dagster.settings import Settings
     from sales_agent_dagster.warehouse.database import Warehouse
 
@@ -149,6 +150,7 @@ def _measured(path: Path, *arguments: str) -> _Run:
 
 def _import(path: Path, processes: int = 1) -> dict[str, float]:
     """Register and import the file into a new warehouse beside it."""
+    from sales_agent_dagster.domain.profile import load_profile
     from sales_agent_dagster.settings import load_settings
     from sales_agent_dagster.stages.intake.register import register_file
     from sales_agent_dagster.warehouse.database import Warehouse
@@ -158,7 +160,7 @@ def _import(path: Path, processes: int = 1) -> dict[str, float]:
     warehouse = Warehouse(settings.warehouse_url.get_secret_value())
     warehouse.migrate()
     batch_ids = register_file(path, warehouse, settings, datetime.now(UTC)).batch_ids
-    work = partial(_import_one, warehouse, settings)
+    work = partial(_import_one, warehouse, settings, load_profile(settings.profile_path))
     if processes == 1:
         rows = sum(map(work, batch_ids))
     else:
@@ -170,13 +172,11 @@ def _import(path: Path, processes: int = 1) -> dict[str, float]:
     return {"rows": rows, "rss_mb": (own + processes * each) / unit}
 
 
-def _import_one(warehouse: Warehouse, settings: Settings, batch_id: str) -> int:
-    from sales_agent_dagster.domain.profile import load_profile
+def _import_one(warehouse: Warehouse, settings: Settings, profile: Profile, batch_id: str) -> int:
     from sales_agent_dagster.inference.engine import ScorecardEngine
     from sales_agent_dagster.stages.base import StageContext
     from sales_agent_dagster.stages.imported import import_batch
 
-    profile = load_profile(settings.profile_path)
     context = StageContext(warehouse, settings, profile, ScorecardEngine(), batch_id, "benchmark")
     return import_batch(context).written
 

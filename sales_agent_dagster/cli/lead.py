@@ -104,7 +104,7 @@ def _print_stages(history: Mapping[str, Mapping[str, Any]]) -> None:
         (
             stage,
             row["status"],
-            row["reason"] or row.get("summary") or row.get("next_step") or "",
+            _why(stage, row),
             " ".join(filter(None, (row.get("engine"), row.get("engine_version")))),
             f"{row['latency_ms']:.1f} ms" if "latency_ms" in row else "",
             money(row["cost_usd"]) if "cost_usd" in row else "",
@@ -113,6 +113,12 @@ def _print_stages(history: Mapping[str, Mapping[str, Any]]) -> None:
     ]
     columns = ["Stage", "Status", "Why", "Engine", "Time", "Cost"]
     print_table(columns, rows, right=["Time", "Cost"])
+
+
+def _why(stage: str, row: Mapping[str, Any]) -> str:
+    """The reason, or what the stage came to; the score's summary is shown with the score."""
+    summary = None if stage == "qualified_leads" else row.get("summary")
+    return row["reason"] or summary or row.get("next_step") or ""
 
 
 def _print_messages(messages: Sequence[Mapping[str, Any]]) -> None:

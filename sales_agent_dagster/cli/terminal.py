@@ -71,7 +71,7 @@ def interactive(console: Console) -> bool:
 
 def complain(message: str) -> None:
     """An expected error: its own lines on standard error, no traceback."""
-    err().print(Text.assemble(("Error: ", "bold red"), safe(message, lines=True)), soft_wrap=True)
+    err().print(Text.assemble(("Error: ", "bold red"), safe(message, lines=True)))
 
 
 def say(*parts: str | tuple[str, str], indent: int = 0) -> None:

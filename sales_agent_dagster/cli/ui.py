@@ -44,13 +44,14 @@ def open_ui(settings: Settings, port: int) -> None:
         "SALES_AGENT_HOME": str(settings.home.resolve()),
         "SALES_AGENT_INCOMING_DIR": str(incoming),
         "SALES_AGENT_PROFILE_PATH": str(settings.profile_path.resolve()),
+        "PYTHONWARNINGS": "ignore:Function `dev_command` is superseded",
     }
     os.execve(sys.executable, _command(port), environment)  # noqa: S606 - our own interpreter
 
 
 def _command(port: int) -> list[str]:
     module = ["-m", "dagster", "dev", "-w", str(WORKSPACE), "-h", HOST, "-p", str(port)]
-    return [sys.executable, *module, "--log-level", "warning"]
+    return [sys.executable, *module, "--log-level", "error"]
 
 
 def _is_free(port: int) -> bool:

@@ -27,23 +27,9 @@ SCORE_COLUMNS = {"qualified_leads": "score", "analyzed_leads": "expansion_score"
 PREVIEW_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "imported_leads": ("company_name", "city", "state", "phone", "email", "website_host", "oems", "repairs"),
     "resolved_leads": ("entity_id", "is_duplicate", "match_rule", "cluster_size", "oem_count", "suppressed"),
-    "qualified_leads": (
-        "score",
-        "tier",
-        "confidence",
-        "icp_score",
-        "source_icp_score",
-        "icp_delta",
-        "trades",
-    ),
+    "qualified_leads": ("score", "tier", "confidence", "icp_score", "icp_delta", "trades"),
     "enriched_leads": ("region_state", "timezone", "domain_kind", "email_kind", "trades", "completeness"),
-    "analyzed_leads": (
-        "territory",
-        "territory_leads",
-        "market_position",
-        "capability_gaps",
-        "expansion_score",
-    ),
+    "analyzed_leads": ("territory", "market_position", "capability_gaps", "expansion_score"),
     "campaigns": ("contactable", "channels", "send_day", "send_hour", "timezone", "message_count"),
     "crm_synced_leads": ("crm", "operation", "changed_fields"),
 }

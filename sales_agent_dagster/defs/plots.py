@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 INCHES = (4.5, 2.4)
 DPI = 80
-FRAME = (0.12, 0.2, 0.86, 0.66)
+FRAME = (0.12, 0.2, 0.83, 0.66)
 """Left, bottom, width, height of the plot in the picture. Fixed: fitting it draws everything twice."""
 
 BAR_COLOR = "#4f43dd"

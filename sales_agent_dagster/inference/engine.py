@@ -27,16 +27,21 @@ class Task(Generic[OutputT]):
     """One question about one lead.
 
     Attributes:
-        payload: the facts the answer may use, as JSON-ready values; no e-mail addresses, no phones.
+        describe: makes ``payload``; called only by engines that read it.
         rules: the deterministic answer, computed when called; every task has one, so every engine
             has something to fall back on.
     """
 
     prompt: Prompt
     lead_id: str
-    payload: dict[str, object]
+    describe: Callable[[], dict[str, object]]
     output_type: type[OutputT]
     rules: Callable[[], OutputT]
+
+    @property
+    def payload(self) -> dict[str, object]:
+        """The facts the answer may use, as JSON-ready values; no e-mail addresses, no phones."""
+        return self.describe()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,22 +88,29 @@ async def answer_all(
     An engine's error on a task becomes the rules' answer with ``degraded_reason``; an error in the
     rules too becomes ``NoAnswer``. Reasons carry the error's type and text, cut to 200 characters.
     """
-    gate = asyncio.Semaphore(concurrency)
+    answers: list[Answer[OutputT] | NoAnswer | None] = [None] * len(tasks)
+    waiting = iter(enumerate(tasks))
 
-    async def one(task: Task[OutputT]) -> Answer[OutputT] | NoAnswer:
-        async with gate:
-            started = time.perf_counter()
-            try:
-                return await engine.answer(task)
-            except Exception as error:  # noqa: BLE001 - one lead's failure is data, whatever it is
-                reason = _describe(error)
-            try:
-                value = task.rules()
-            except Exception as error:  # noqa: BLE001
-                return NoAnswer(f"{reason}; rules: {_describe(error)}", _since(started))
-            return Answer(value, "scorecard", SCORECARD_VERSION, _since(started), 0.0, reason)
+    async def worker() -> None:
+        # Few long-lived workers, not a coroutine a task: an engine that never waits is done by the first.
+        for position, task in waiting:
+            answers[position] = await _answer(engine, task)
 
-    return list(await asyncio.gather(*(one(task) for task in tasks)))
+    await asyncio.gather(*(worker() for _ in range(min(concurrency, len(tasks)))))
+    return [answer for answer in answers if answer is not None]
+
+
+async def _answer(engine: Engine, task: Task[OutputT]) -> Answer[OutputT] | NoAnswer:
+    started = time.perf_counter()
+    try:
+        return await engine.answer(task)
+    except Exception as error:  # noqa: BLE001 - one lead's failure is data, whatever it is
+        reason = _describe(error)
+    try:
+        value = task.rules()
+    except Exception as error:  # noqa: BLE001
+        return NoAnswer(f"{reason}; rules: {_describe(error)}", _since(started))
+    return Answer(value, "scorecard", SCORECARD_VERSION, _since(started), 0.0, reason)
 
 
 def _describe(error: Exception) -> str:

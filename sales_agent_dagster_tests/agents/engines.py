@@ -37,6 +37,7 @@ class RecordingEngine:
 
     async def answer(self, task: Task[OutputT]) -> Answer[OutputT]:
         self.tasks.append(task)
+        assert task.payload is not None
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
         await asyncio.sleep(0)

@@ -46,7 +46,7 @@ async def collect(state: EnrichmentState) -> EnrichmentState:
 async def extract(state: EnrichmentState, runtime: Runtime[AgentContext]) -> EnrichmentState:
     """Asks the engine what the words of each lead add, bounded; the rules add nothing."""
     tasks = [
-        facts if isinstance(facts, NoAnswer) else attempt(partial(_task, lead, facts))
+        facts if isinstance(facts, NoAnswer) else _task(lead, facts)
         for lead, facts in zip(state["leads"], state["collected"], strict=True)
     ]
     return {"answers": await ask(tasks, runtime.context)}
@@ -72,7 +72,7 @@ def _task(lead: Mapping[str, Any], facts: list[Fact]) -> Task[Enrichment]:
     return Task(
         prompt=PROMPT,
         lead_id=lead["lead_id"],
-        payload=rules.payload_of(lead, facts),
+        describe=partial(rules.payload_of, lead, facts),
         output_type=Enrichment,
         rules=partial(Enrichment, facts=facts),
     )

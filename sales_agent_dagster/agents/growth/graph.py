@@ -73,7 +73,7 @@ async def verify(state: GrowthState) -> GrowthState:
 
 def _task(lead: GrowthLead, measures: Measures) -> Task[GrowthNarrative]:
     rule = partial(rules.narrate, lead, measures)
-    return Task(PROMPT, lead.lead_id, _payload(lead, measures), GrowthNarrative, rule)
+    return Task(PROMPT, lead.lead_id, partial(_payload, lead, measures), GrowthNarrative, rule)
 
 
 def _analysis(

@@ -113,4 +113,4 @@ async def _ask(channel: Channel, desks: Sequence[Desk | NoAnswer], context: Agen
 
 def _task(channel: Channel, desk: Desk, writer: Writer) -> Task[Drafts]:
     rule = partial(writer.write, desk, channel)
-    return Task(PROMPT, desk.lead.lead_id, writer.payload(desk, channel), Drafts, rule)
+    return Task(PROMPT, desk.lead.lead_id, partial(writer.payload, desk, channel), Drafts, rule)

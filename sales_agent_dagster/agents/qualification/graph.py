@@ -51,10 +51,8 @@ async def score(state: QualificationState, runtime: Runtime[AgentContext]) -> Qu
 async def judge(state: QualificationState, runtime: Runtime[AgentContext]) -> QualificationState:
     """Asks the engine about every scored lead, bounded; the rules answer where the engine cannot."""
     context = runtime.context
-    ask_about = partial(_task, prompt=prompt_for(context.profile), icp=context.profile.icp)
-    tasks = [
-        lead if isinstance(lead, NoAnswer) else attempt(partial(ask_about, lead)) for lead in state["scored"]
-    ]
+    prompt, icp = prompt_for(context.profile), context.profile.icp
+    tasks = [lead if isinstance(lead, NoAnswer) else _task(lead, prompt, icp) for lead in state["scored"]]
     return {"answers": await ask(tasks, context)}
 
 
@@ -83,7 +81,7 @@ def _task(lead: ScoredLead, prompt: Prompt, icp: Icp) -> Task[Qualification]:
     return Task(
         prompt=prompt,
         lead_id=lead.lead_id,
-        payload=rules.payload_of(lead, icp),
+        describe=partial(rules.payload_of, lead, icp),
         output_type=Qualification,
         rules=partial(rules.qualify_by_rules, lead, icp),
     )

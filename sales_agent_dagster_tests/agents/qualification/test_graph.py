@@ -83,11 +83,12 @@ def test_rules_that_raise_fail_that_lead_only(profile: Profile) -> None:
     assert isinstance(good, Verdict)
 
 
-def test_a_lead_no_question_can_be_asked_about_fails_alone(profile: Profile) -> None:
-    bad, good = run([lead("lead-1", industry=5), lead("lead-2")], profile)
-    assert isinstance(bad, NoAnswer)
-    assert bad.reason.startswith("rules: TypeError")
+def test_a_lead_no_question_can_be_asked_about_is_scored_by_the_rules(profile: Profile) -> None:
+    bad, good = run([lead("lead-1", industry=5), lead("lead-2")], profile, RecordingEngine())
+    assert isinstance(bad, Verdict)
+    assert (bad.answer.engine, str(bad.answer.degraded_reason)[:9]) == ("scorecard", "TypeError")
     assert isinstance(good, Verdict)
+    assert (good.answer.engine, good.answer.degraded_reason) == ("recording", None)
 
 
 def test_the_tier_follows_the_score_whoever_gave_it(profile: Profile) -> None:
