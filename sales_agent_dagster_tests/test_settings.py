@@ -1,0 +1,47 @@
+"""Settings come from the environment, are typed, and say what is wrong with them."""
+
+from pathlib import Path
+
+import pytest
+
+from sales_agent_dagster.domain.errors import ConfigurationError
+from sales_agent_dagster.settings import Enforcement, load_settings
+
+
+def test_the_defaults_need_no_server_and_lie_under_one_home(tmp_path: Path) -> None:
+    settings = load_settings(home=tmp_path / "state")
+    assert settings.database_url is None
+    assert settings.warehouse_url.get_secret_value() == f"sqlite:///{tmp_path / 'state' / 'warehouse.db'}"
+    assert settings.archive_dir.parent == settings.dagster_home.parent == tmp_path / "state"
+
+
+def test_limits_are_the_published_ones() -> None:
+    sla = load_settings().sla
+    assert (sla.qualification.p50_ms, sla.qualification.p95_ms) == (633, 1000)
+    limits = [getattr(sla, name).p95_ms for name in ("enrichment", "growth", "marketing", "bdr", "conversation")]
+    assert limits == [3000, 5000, 4000, 2000, 1000]
+
+
+def test_nested_variables_and_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SALES_AGENT_SLA__GROWTH__P95_MS", "12")
+    monkeypatch.setenv("SALES_AGENT_CHECKS__LATENCY_SLA", "warn")
+    monkeypatch.setenv("SALES_AGENT_DATABASE_URL", "postgresql://user:hunter2@db/sales")
+    settings = load_settings()
+    assert settings.sla.growth.p95_ms == 12
+    assert settings.checks.latency_sla is Enforcement.WARN
+    assert settings.warehouse_url.get_secret_value().endswith("@db/sales")
+    assert "hunter2" not in repr(settings)
+
+
+def test_an_empty_variable_is_not_a_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SALES_AGENT_DATABASE_URL", "")
+    assert load_settings().database_url is None
+
+
+def test_all_faults_are_listed_at_once_by_variable_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SALES_AGENT_BATCH_SIZE", "many")
+    monkeypatch.setenv("SALES_AGENT_SLA__QUALIFICATION__P50_MS", "-1")
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings()
+    assert "SALES_AGENT_BATCH_SIZE" in str(caught.value)
+    assert "SALES_AGENT_SLA__QUALIFICATION__P50_MS" in str(caught.value)
