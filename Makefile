@@ -24,7 +24,7 @@ demo: setup ## Run the whole pipeline on made-up leads: no keys, no servers
 	@$(BIN)/sales-agent demo
 
 test: setup ## Run all tests, on SQLite and on a PostgreSQL that they start themselves
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --cov --cov-report=term
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --cov --cov-report=term
 
 ui: setup ## Open the Dagster UI with sensors running
 	@$(BIN)/sales-agent ui

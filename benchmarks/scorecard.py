@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import random
 import statistics
 import time
@@ -26,6 +27,7 @@ from sales_agent_dagster.agents.marketing.graph import draft_campaigns
 from sales_agent_dagster.agents.marketing.state import CampaignLead
 from sales_agent_dagster.agents.qualification.graph import qualify
 from sales_agent_dagster.agents.runtime import AgentContext
+from sales_agent_dagster.cli.main import GC_THRESHOLDS
 from sales_agent_dagster.domain.oems import categories_of, parse_brands
 from sales_agent_dagster.domain.profile import load_profile
 from sales_agent_dagster.domain.trades import trades_in
@@ -112,10 +114,10 @@ AGENTS = (
 )
 
 
-def made_up_leads(count: int) -> list[dict[str, Any]]:
-    """Seeded leads with the columns that the agents read."""
-    rng = random.Random(7)
-    return [_made_up_lead(number, rng) for number in range(count)]
+def made_up_leads(count: int, first: int = 0) -> list[dict[str, Any]]:
+    """Seeded leads with the columns that the agents read, numbered from ``first``."""
+    rng = random.Random(first)
+    return [_made_up_lead(number, rng) for number in range(first, first + count)]
 
 
 def _made_up_lead(number: int, rng: random.Random) -> dict[str, Any]:
@@ -158,13 +160,14 @@ async def measure(count: int, chunk: int, repeat: int) -> dict[str, tuple[float,
     """CPU seconds per agent: the first pass, and the passes after it."""
     profile = load_profile(PROJECT_ROOT / "data" / "profile.yaml")
     context = AgentContext(ScorecardEngine(), profile, concurrency=32)
-    leads = made_up_leads(count)
-    figures = {}
-    for agent in AGENTS:
-        inputs = agent.inputs(leads)
-        first = await _pass(agent, inputs, chunk, context)
-        figures[agent.name] = first, [await _pass(agent, inputs, chunk, context) for _ in range(repeat)]
-    return figures
+    passes: dict[str, list[float]] = {agent.name: [] for agent in AGENTS}
+    for number in range(repeat + 1):
+        leads = made_up_leads(count, number * count)
+        for agent in AGENTS:
+            inputs = agent.inputs(leads)
+            gc.collect()
+            passes[agent.name].append(await _pass(agent, inputs, chunk, context))
+    return {name: (times[0], times[1:]) for name, times in passes.items()}
 
 
 def main() -> None:
@@ -173,6 +176,7 @@ def main() -> None:
     parser.add_argument("--chunk", type=int, default=100)
     parser.add_argument("--repeat", type=int, default=5)
     arguments = parser.parse_args()
+    gc.set_threshold(*GC_THRESHOLDS)
     figures = asyncio.run(measure(arguments.leads, arguments.chunk, arguments.repeat))
     table = Table(title=f"{arguments.leads:,} leads in chunks of {arguments.chunk}, one core")
     table.add_column("agent")

@@ -22,6 +22,8 @@ Exit codes: 0 all good; 1 a batch failed, or nothing was found; 2 wrong usage or
 3 a file was quarantined, everything else is done; 130 interrupted.
 """
 
+GC_THRESHOLDS = (50_000, 25, 25)
+
 app = typer.Typer(
     name="sales-agent",
     help="CSV lead lists in; scored, deduplicated, researched, written-to and CRM-ready tables out.",
@@ -163,5 +165,5 @@ def _spare_the_garbage_collector() -> None:
 
     By default they are scanned for cycles after every 700 new ones, and once more while the process ends.
     """
-    gc.set_threshold(50_000, 25, 25)
+    gc.set_threshold(*GC_THRESHOLDS)
     atexit.register(gc.freeze)

@@ -22,7 +22,7 @@ from sales_agent_dagster.stages.qualified import QualifiedLeads
 from sales_agent_dagster.stages.resolved import ResolvedLeads
 
 imported_leads = import_asset(
-    """The batch's rows of the source file, **repaired beside raw**.
+    """The file's rows, **repaired beside raw**.
 
     Phones become E.164, ZIPs get their zeros back, names lose their legal form; each repair is named in
     `repairs`. A row that cannot be used is in `rejected_rows` with line, field, reason and remedy.
@@ -31,10 +31,11 @@ imported_leads = import_asset(
 
 resolved_leads = stage_asset(
     ResolvedLeads(),
-    """Which leads are **the same company**: by phone, own domain, e-mail, or name and place.
+    """Which leads are **the same company**.
 
-    The first lead of a company stands for it; later ones are duplicates and go no further. Companies that
-    must not be contacted (opted out, customers, the profile's suppression list) are marked here.
+    By phone, own domain, e-mail, or name and place. The first lead of a company stands for it; later ones
+    are duplicates and go no further. Companies that must not be contacted (opted out, customers, the
+    profile's suppression list) are marked here.
     """,
 )
 
@@ -51,10 +52,11 @@ qualified_leads = agent_asset(
 enriched_leads = agent_asset(
     EnrichedLeads(),
     enrichment.PROMPT,
-    """**Facts beyond the file**, each with source and confidence, in `facts`.
+    """**Facts beyond the file**, with sources.
 
-    Region and time zone from ZIP and phone, kind of website and e-mail, equipment categories and trades
-    from the brands carried. Offline: nothing is looked up on the network.
+    Each fact in `facts` has its source and a confidence: region and time zone from ZIP and phone, kind of
+    website and e-mail, equipment categories and trades from the brands carried. Offline: nothing is looked
+    up on the network.
     """,
 )
 
@@ -71,18 +73,19 @@ analyzed_leads = agent_asset(
 campaigns = agent_asset(
     Campaigns(),
     marketing.PROMPT,
-    """**How to reach each lead**: channels in order, weekday and hour, first thing to do.
+    """**How to reach each lead**, and when.
 
-    The drafts (e-mail, LinkedIn, call script, two variants each) are in `campaign_messages` and claim only
-    stored facts. Nothing is sent from here.
+    Channels in order, weekday and hour, first thing to do. The drafts (e-mail, LinkedIn, call script, two
+    variants each) are in `campaign_messages` and claim only stored facts. Nothing is sent from here.
     """,
 )
 
 crm_synced_leads = stage_asset(
     CrmSyncedLeads(),
-    """**What the CRM would be told**: create, update, unchanged or skip, with a diff per field.
+    """**What the CRM would be told**.
 
-    A dry run against the local `preview` CRM; operations wait in `crm_outbox`.
+    Create, update, unchanged or skip, with a diff per field. A dry run against the local `preview` CRM;
+    operations wait in `crm_outbox`.
     """,
     freshness_policy=dg.FreshnessPolicy.time_window(
         fail_window=timedelta(days=30), warn_window=timedelta(days=7)

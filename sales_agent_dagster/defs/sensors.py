@@ -4,6 +4,7 @@ Belongs here: turning what happened into Dagster requests. Does not belong here:
 (``stages.intake``) or how a failure is told (``alerts.py``).
 """
 
+import stat
 import time
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
@@ -128,13 +129,14 @@ def _resting_files(context: dg.SensorEvaluationContext, settings: Settings) -> l
         except FileNotFoundError:
             continue  # moved away since it was listed
         # A time ahead of this machine's clock says nothing about when the file was written.
-        if abs(now - status.st_mtime) >= settings.stable_seconds:
+        at_rest = abs(now - status.st_mtime) >= settings.stable_seconds
+        if at_rest and stat.S_ISREG(status.st_mode):
             found.append((status.st_mtime_ns, path, f"{status.st_mtime_ns}:{status.st_size}"))
     return [(path, signature) for _, path, signature in sorted(found)]
 
 
 def _is_candidate(path: Path) -> bool:
-    return path.suffix.lower() in SUFFIXES and not path.name.startswith(TEMPORARY_PREFIXES) and path.is_file()
+    return path.suffix.lower() in SUFFIXES and not path.name.startswith(TEMPORARY_PREFIXES)
 
 
 def _register(

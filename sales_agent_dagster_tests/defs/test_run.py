@@ -173,3 +173,21 @@ def test_an_engine_that_fails_degrades_rows_not_the_run(
         ).all()
     assert {row.status for row in found} == {"degraded"}
     assert all("rate limit" in row.reason for row in found)
+
+
+def test_the_production_instance_records_runs_on_postgres(
+    batch_id: str,
+    generous: Settings,
+    empty_postgres_url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    home = tmp_path / "production"
+    home.mkdir()
+    shutil.copy(PROJECT_ROOT / "deploy" / "dagster.yaml", home)
+    monkeypatch.setenv("DAGSTER_HOME", str(home))
+    url = empty_postgres_url.replace("postgresql://", "postgresql+psycopg2://")
+    monkeypatch.setenv("DAGSTER_PG_URL", url)
+    result = materialize_batch(batch_id, generous)
+    assert result.failures == ()
+    assert events(home, result.run_id, dg.DagsterEventType.RUN_SUCCESS)

@@ -171,8 +171,17 @@ def test_all_suffixes_of_lead_files_count(tick: Tick, name: str) -> None:
 
 
 def test_folders_are_not_files(tick: Tick) -> None:
-    (tick.settings.incoming_dir / "folder.csv").mkdir()
+    folder = tick.settings.incoming_dir / "folder.csv"
+    folder.mkdir()
+    os.utime(folder, (0, 0))
     assert tick() == []
+    assert tick.files() == {}
+
+
+def test_a_file_that_is_gone_keeps_no_other_file_out(tick: Tick) -> None:
+    (tick.settings.incoming_dir / "gone.csv").symlink_to(tick.settings.incoming_dir / "nowhere")
+    tick.drop("dealers.csv")
+    assert len(tick()) == 1
 
 
 def test_a_missing_folder_is_made(tick: Tick) -> None:

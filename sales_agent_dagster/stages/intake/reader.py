@@ -82,7 +82,7 @@ class CsvTable:
         rows = Rows(path, encoding, delimiter, start)
         header = next(iter(rows), None)
         if header is None:
-            raise no_rows("It has no header and no rows.")
+            raise no_rows("The file has only empty cells.")
         return cls(path, encoding, delimiter, tuple(header.cells), rows.position)
 
     def rows(self, start: Position | None = None, first_record: int = 1) -> Rows:
@@ -159,7 +159,7 @@ class Rows:
 
 def no_rows(message: str) -> QuarantinedFile:
     """The refusal of a file without data rows."""
-    return QuarantinedFile("no_rows", f"The file is empty. {message}", "Put rows under a header row.")
+    return QuarantinedFile("no_rows", message, "Put rows under a header row.")
 
 
 def unsound_quote_line(lines: Sequence[str], delimiter: str, first_line: int) -> int | None:
@@ -211,7 +211,7 @@ def _sample(path: Path, encoding: Encoding, max_lines: int) -> _Sample:
         except csv.Error:
             lines.append(source.pending[-1])
     if not lines:
-        raise no_rows("It has no text in it.")
+        raise no_rows("The file is empty.")
     return _Sample(lines, start, hint, source.exhausted)
 
 

@@ -149,7 +149,7 @@ def _examine(path: Path, batch_size: int) -> _Contents:
         count += 1
         starts[-1]["row_count"] += 1
     if not count:
-        raise no_rows("It has a header, but no rows.")
+        raise no_rows("The file has a header, but no rows.")
     return _Contents(table, header, starts, count, rows.blank)
 
 

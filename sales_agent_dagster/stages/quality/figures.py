@@ -47,17 +47,23 @@ def latency_sla(subject: Subject) -> CheckOutcome:
 def cost_budget(subject: Subject) -> CheckOutcome:
     """All stages together have spent at most ``settings.batch_budget_usd`` on the batch so far."""
     limit = subject.settings.batch_budget_usd
-    spent = {
-        table.name: stage_report(subject.connection, table, subject.batch_id).cost_usd
-        for table in STAGE_TABLES
-        if "cost_usd" in table.c
-    }
+    tables = [table for table in STAGE_TABLES if "cost_usd" in table.c]
+    spent = {table.name: cost for table in tables if (cost := _spent(subject, table))}
     total = sum(spent.values())
     return CheckOutcome(
         total <= limit,
         f"${total:.4f} spent of ${limit:.2f} (SALES_AGENT_BATCH_BUDGET_USD).",
-        {"expected": f"<= {limit:g}", "actual": round(total, 6), "by_stage": {k: v for k, v in spent.items() if v}},
+        {
+            "expected": f"<= {limit:g}",
+            "actual": round(total, 6),
+            "by_stage": {k: v for k, v in spent.items() if v},
+        },
     )
+
+
+def _spent(subject: Subject, table: sa.Table) -> float:
+    query = sa.select(sa.func.sum(table.c.cost_usd)).where(table.c.batch_id == subject.batch_id)
+    return float(subject.connection.scalar(query) or 0.0)
 
 
 def score_distribution(subject: Subject) -> CheckOutcome:
@@ -92,8 +98,15 @@ def icp_agreement(subject: Subject) -> CheckOutcome:
     agreeing = sum(delta <= ICP_TOLERANCE + 1e-9 for delta in deltas)
     share = agreeing / len(deltas) if deltas else 1.0
     mean = sum(deltas) / len(deltas) if deltas else 0.0
-    return CheckOutcome(
-        share >= MIN_ICP_AGREEMENT,
-        f"{agreeing} of {len(deltas)} stated scores agree within {ICP_TOLERANCE}; mean delta {mean:.2f}.",
-        {"expected": f">= {MIN_ICP_AGREEMENT}", "actual": round(share, 4), "mean_delta": round(mean, 4), "stated": len(deltas)},
+    agrees = share >= MIN_ICP_AGREEMENT
+    description = (
+        f"{agreeing} of {len(deltas)} stated scores agree within {ICP_TOLERANCE}; mean delta {mean:.2f}."
     )
+    if not agrees:
+        description += (
+            " The list may leave out what its scores were computed from; for one such value, the OEM dealer "
+            "tier, the profile can say what to assume (icp.assumed_dealer_tier)."
+        )
+    figures = {"mean_delta": round(mean, 4), "stated": len(deltas)}
+    expected = f">= {MIN_ICP_AGREEMENT}"
+    return CheckOutcome(agrees, description, {"expected": expected, "actual": round(share, 4), **figures})

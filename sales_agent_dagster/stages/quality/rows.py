@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import sqlalchemy as sa
 
-from sales_agent_dagster.domain.status import DONE, Status
+from sales_agent_dagster.domain.status import DONE
 from sales_agent_dagster.stages.quality.base import LISTED, CheckOutcome, Subject
 from sales_agent_dagster.warehouse.schema import imported_leads, lead_batches, rejected_rows
 
@@ -94,52 +94,50 @@ def schema_and_ranges(subject: Subject) -> CheckOutcome:
 
 def _violations(subject: Subject) -> dict[str, int]:
     """Rows per broken rule, found in one pass over the batch."""
-    rules = {
-        **_column_rules(subject.table),
-        **_constraint_rules(subject.table),
-        **_outcome_rules(subject.table),
-    }
-    counts = [sa.func.sum(sa.case((condition, 1), else_=0)) for condition in rules.values()]
-    row = subject.connection.execute(sa.select(*counts).select_from(subject.table).where(subject.rows)).one()
+    table = subject.table
+    rules = {**_column_rules(table), **_constraint_rules(table), **_outcome_rules(table)}
+    counts = ", ".join(f"SUM(CASE WHEN {condition} THEN 1 ELSE 0 END)" for condition in rules.values())
+    query = sa.text(f"SELECT {counts} FROM {table.name} WHERE batch_id = :batch_id")
+    row = subject.connection.execute(query, {"batch_id": subject.batch_id}).one()
     return {name: int(count) for name, count in zip(rules, row, strict=True) if count}
 
 
-def _column_rules(table: sa.Table) -> dict[str, sa.ColumnElement[bool]]:
-    rules: dict[str, sa.ColumnElement[bool]] = {}
+def _column_rules(table: sa.Table) -> dict[str, str]:
+    """SQL conditions that no row may meet, by what they mean; so for the other rules."""
+    rules: dict[str, str] = {}
     for column in table.columns:
+        name = column.name
         if not column.nullable:
-            rules[f"{column.name} is NULL"] = column.is_(None)
+            rules[f"{name} is NULL"] = f"{name} IS NULL"
         if isinstance(column.type, sa.Text):
-            rules[f"{column.name} says nothing"] = sa.func.trim(column).in_(MISSING_TEXTS)
+            rules[f"{name} says nothing"] = f"TRIM({name}) IN ({_quoted(MISSING_TEXTS)})"
         if isinstance(column.type, sa.Double):
             # PostgreSQL holds NaN equal to itself, so it is recognised by its text.
-            text = sa.func.lower(sa.cast(column, sa.Text))
-            rules[f"{column.name} is not a number"] = text.in_(
-                ("nan", "inf", "-inf", "infinity", "-infinity")
-            )
+            rules[f"{name} is not a number"] = f"LOWER(CAST({name} AS TEXT)) IN ({_quoted(NOT_NUMBERS)})"
     return rules
 
 
-def _constraint_rules(table: sa.Table) -> dict[str, sa.ColumnElement[bool]]:
+def _constraint_rules(table: sa.Table) -> dict[str, str]:
     return {
-        f"not {constraint.sqltext}": sa.literal_column(f"NOT ({constraint.sqltext})", sa.Boolean)
+        f"not {constraint.sqltext}": f"NOT ({constraint.sqltext})"
         for constraint in table.constraints
         if isinstance(constraint, sa.CheckConstraint)
     }
 
 
-def _outcome_rules(table: sa.Table) -> dict[str, sa.ColumnElement[bool]]:
-    column = table.c
-    rules: dict[str, sa.ColumnElement[bool]] = {
-        "reason is NULL though not ok": (column.status != Status.OK.value) & column.reason.is_(None)
-    }
-    done = column.status.in_([status.value for status in DONE])
+def _outcome_rules(table: sa.Table) -> dict[str, str]:
+    rules = {"reason is NULL though not ok": "status <> 'ok' AND reason IS NULL"}
+    done = f"status IN ({_quoted(sorted(DONE))})"
     for name in REQUIRED_WHEN_DONE.get(table.name, ()):
-        rules[f"{name} is NULL though done"] = done & column[name].is_(None)
+        rules[f"{name} is NULL though done"] = f"{done} AND {name} IS NULL"
     for name in ("latency_ms", "cost_usd"):
-        if name in column:
-            rules[f"{name} is negative"] = column[name] < 0
+        if name in table.c:
+            rules[f"{name} is negative"] = f"{name} < 0"
     return rules
+
+
+def _quoted(words: Iterable[str]) -> str:
+    return ", ".join(f"'{word}'" for word in words)
 
 
 def rejected_ratio(subject: Subject) -> CheckOutcome:

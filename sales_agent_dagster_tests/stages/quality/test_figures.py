@@ -124,6 +124,7 @@ def test_icp_agreement(
     outcome = judge("qualified_leads", "icp_agreement")
     assert outcome.passed is passed
     assert outcome.metadata["actual"] == pytest.approx(share)
+    assert ("icp.assumed_dealer_tier" in outcome.description) is not passed
     assert outcome.metadata["stated"] == sum(delta is not None for delta in deltas)
 
 
