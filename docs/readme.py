@@ -1,7 +1,7 @@
 """Write the README's output blocks from real runs: ``python -m docs.readme``; ``--check`` only compares.
 
 A block stands between ``<!-- output: COMMAND -->`` and ``<!-- end -->``. The commands run in order in one
-new SALES_AGENT_HOME. Times and paths differ from machine to machine: comparing ignores them.
+new SALES_AGENT_HOME. Times, dates and paths differ from run to run: comparing ignores them.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ README = ROOT / "README.md"
 _BLOCK = re.compile(r"(<!-- output: (?P<command>.+?) -->\n)(?P<body>.*?)(<!-- end -->)", re.DOTALL)
 _VOLATILE = (
     (re.compile(r"\b\d+(\.\d+)? ?(s|ms)\b"), "#"),
+    (re.compile(r"\b\d{4}-\d{2}-\d{2}\b"), "#"),
     (re.compile(r"/\S+/home\b"), ".sales_agent"),
 )
 

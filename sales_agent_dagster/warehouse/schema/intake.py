@@ -121,7 +121,6 @@ imported_leads = sa.Table(
     within("source_icp_score", 0, 100),
     sa.ForeignKeyConstraint(["batch_id"], ["lead_batches.batch_id"]),
     sa.Index("ix_imported_leads_lead_id", "lead_id"),
-    sa.Index("ix_imported_leads_file_id", "file_id"),
     comment="One row per usable row of the source file: repaired fields beside the raw row.",
 )
 

@@ -116,7 +116,6 @@ def upgrade() -> None:
     comment='One row per usable row of the source file: repaired fields beside the raw row.'
     )
     with op.batch_alter_table('imported_leads', schema=None) as batch_op:
-        batch_op.create_index('ix_imported_leads_file_id', ['file_id'], unique=False)
         batch_op.create_index('ix_imported_leads_lead_id', ['lead_id'], unique=False)
 
     op.create_table('rejected_rows',
