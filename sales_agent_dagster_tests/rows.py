@@ -14,7 +14,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from sales_agent_dagster.warehouse.database import Warehouse
-from sales_agent_dagster.warehouse.schema import METADATA, STAGE_TABLES, lead_batches, lead_files
+from sales_agent_dagster.warehouse.schema import (
+    METADATA,
+    STAGE_TABLES,
+    lead_batches,
+    lead_files,
+    resolution_order,
+)
 
 CREATED = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 STAGES = tuple(table.name for table in STAGE_TABLES)
@@ -120,6 +126,9 @@ def seed_batch(
                 for number, (lead_id, lead) in enumerate(zip(ids, leads, strict=True), 1)
             ]
             warehouse.upsert(connection, METADATA.tables[stage], rows)
+            if stage == "resolved_leads":
+                place = {"batch_id": batch_id, "resolve_seq": seq, **PROVENANCE}
+                warehouse.upsert(connection, resolution_order, [place])
     return ids
 
 

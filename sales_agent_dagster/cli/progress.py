@@ -20,7 +20,7 @@ from sales_agent_dagster.domain.errors import SalesAgentError
 from sales_agent_dagster.warehouse.database import Warehouse
 from sales_agent_dagster.warehouse.schema import STAGE_TABLES
 
-POLL_SECONDS = 0.7
+POLL_SECONDS = 0.3
 NAME_WIDTH = max(len(table.name) for table in STAGE_TABLES)
 
 

@@ -119,7 +119,9 @@ def run_file(settings: Settings, warehouse: Warehouse, file: Path) -> FileRun:
         if pending:
             batches = count(len(pending), "batch", "batches")
             say(f"{batches} unfinished or outdated: computing what is missing.", indent=2)
-    for batch_id in pending:
+    for number, batch_id in enumerate(pending):
+        if number and not unfinished(settings, warehouse, [batch_id]):
+            continue  # somebody else, such as the sensor, has done it meanwhile
         _run_batch(settings, warehouse, run, batch_id)
     run.wall_seconds = time.perf_counter() - clock
     _print_outcome(warehouse, run)

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import dagster as dg
+import sqlalchemy as sa
 from dagster_shared.error import SerializableErrorInfo
 
 from sales_agent_dagster.domain.errors import TransientError
@@ -39,6 +40,10 @@ def only_transient_retried() -> Iterator[None]:
         yield
     except TransientError:
         raise
+    except sa.exc.DBAPIError as error:
+        # What follows the first line may quote the row, and a row has people's data in it.
+        first = str(error.orig).partition("\n")[0]
+        raise dg.Failure(f"{type(error).__name__}: {first}", allow_retries=False) from None
     except Exception as error:
         raise dg.Failure(f"{type(error).__name__}: {error}", allow_retries=False) from error
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,9 @@ from sales_agent_dagster.settings import Settings
 
 LOCATION_TAG = {".dagster/repository": "__repository__@sales_agent_dagster"}
 """Makes the UI list the run under this project's job; the location's name is in ``workspace.yaml``."""
+
+PROCESS_TAG = "sales_agent/process"
+"""Host and process id of a run that is executed here: how a later one finds out that it was killed."""
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 """Nothing on standard error: the caller tells what came of the run. The event log keeps everything."""
@@ -40,14 +44,36 @@ def materialize_batch(batch_id: str, settings: Settings, *, engine: Engine | Non
     home = Path(os.environ.get("DAGSTER_HOME") or settings.dagster_home)
     home.mkdir(parents=True, exist_ok=True)
     with dg.DagsterInstance.from_config(str(home)) as instance:
+        _close_abandoned_runs(instance)
         instance.add_dynamic_partitions(str(LEAD_BATCHES.name), [batch_id])
         job = definitions.resolve_job_def(LEAD_PIPELINE.name)
         result = job.execute_in_process(
             instance=instance,
             partition_key=batch_id,
             run_config=QUIET,
-            tags=LOCATION_TAG,
+            tags={**LOCATION_TAG, PROCESS_TAG: _this_process()},
             raise_on_error=False,
         )
         failures = () if result.success else run_failures(instance, result.run_id)
         return BatchResult(result.run_id, failures)
+
+
+def _this_process() -> str:
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def _close_abandoned_runs(instance: dg.DagsterInstance) -> None:
+    """Mark as failed what a killed process left running: it would hold a place in the run queue for ever."""
+    running = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING])
+    for run in instance.get_runs(filters=running):
+        host, _, process = run.tags.get(PROCESS_TAG, "").rpartition(":")
+        if host == socket.gethostname() and not _is_alive(int(process)):
+            instance.report_run_failed(run, "The process that executed the run is gone.")
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True

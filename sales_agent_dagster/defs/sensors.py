@@ -18,7 +18,7 @@ from sales_agent_dagster.defs.alerts import report_failure
 from sales_agent_dagster.defs.failures import run_failures
 from sales_agent_dagster.defs.jobs import LEAD_PIPELINE
 from sales_agent_dagster.defs.partitions import LEAD_BATCHES, PARTITION_TAG
-from sales_agent_dagster.domain.errors import TransientError
+from sales_agent_dagster.domain.errors import SalesAgentError
 from sales_agent_dagster.settings import Settings
 from sales_agent_dagster.stages.intake.register import register_file
 from sales_agent_dagster.warehouse.database import Warehouse
@@ -145,7 +145,7 @@ def _register(
     """Batches of a new file, none for one that is known or refused; None when to try again next tick."""
     try:
         registration = register_file(path, warehouse, settings, datetime.now(UTC))
-    except (OSError, TransientError) as error:
+    except (OSError, SalesAgentError) as error:
         context.log.warning(f"{path.name} is tried again: {error}")
         return None
     except Exception:  # one file must not keep the others from being read

@@ -25,8 +25,8 @@ from sales_agent_dagster.warehouse.schema import (
     analyzed_leads,
     enriched_leads,
     imported_leads,
-    lead_batches,
     qualified_leads,
+    resolution_order,
     resolved_leads,
 )
 
@@ -36,7 +36,7 @@ _MARKETS_KEPT = 4
 class AnalyzedLeads(Stage):
     """Analyses every enriched lead whose tier reaches the profile's line for growth.
 
-    The market is the companies (leads that are no duplicates) of this batch and of those registered
+    The market is the companies (leads that are no duplicates) of this batch and of those resolved
     before it. So a later batch never changes an earlier one's rows. It is computed once per run, when the
     run is planned; all chunks of the run then see the same market.
     """
@@ -137,12 +137,13 @@ def _leads_query(batch_id: str) -> sa.Select[Any]:
 
 
 def _population(connection: sa.Connection, batch_id: str) -> list[tuple[Company, int]]:
-    batches = lead_batches.alias("batches")
-    own_seq = sa.select(lead_batches.c.batch_seq).where(lead_batches.c.batch_id == batch_id)
+    # In the order of resolution, which a batch keeps: one that was held up and comes later changes nothing.
+    order = resolution_order.alias("others")
+    own_place = sa.select(resolution_order.c.resolve_seq).where(resolution_order.c.batch_id == batch_id)
     companies = (
         sa.select(*_COMPANY)
-        .select_from(_JOINED.join(batches, batches.c.batch_id == imported_leads.c.batch_id))
-        .where(batches.c.batch_seq <= own_seq.scalar_subquery(), resolved_leads.c.is_duplicate.is_(False))
+        .select_from(_JOINED.join(order, order.c.batch_id == imported_leads.c.batch_id))
+        .where(order.c.resolve_seq <= own_place.scalar_subquery(), resolved_leads.c.is_duplicate.is_(False))
         .subquery("companies")
     )
     query = sa.select(*companies.c, sa.func.count().label("companies")).group_by(*companies.c)

@@ -95,6 +95,7 @@ class Stage(ABC):
         name: the asset's and the table's name.
         version: raise it when the rules change; rows computed by an older version are recomputed.
         agent: key of the SLA table, or None for stages without an agent.
+        profile_sections: sections of the profile that the rows depend on; gates count by what they stop.
         child_tables: tables whose rows belong to this stage's rows.
     """
 
@@ -103,6 +104,7 @@ class Stage(ABC):
     upstream: str
     version: str
     agent: str | None = None
+    profile_sections: tuple[str, ...] = ()
     child_tables: tuple[sa.Table, ...] = ()
 
     @abstractmethod
@@ -124,9 +126,8 @@ class Stage(ABC):
 
     def fingerprint(self, context: StageContext) -> str:
         """Version of everything but the lead itself that the rows depend on."""
-        return content_hash(
-            self.version, context.profile.version, context.engine.name, context.engine.version
-        )
+        sections = context.profile.model_dump(mode="json", include=set(self.profile_sections))
+        return content_hash(self.version, sections, context.engine.name, context.engine.version)
 
     def plan(self, context: StageContext) -> Plan:
         """Find the leads whose row is missing or out of date."""

@@ -40,6 +40,7 @@ class Campaigns(Stage):
     upstream = "analyzed_leads"
     version = "1"
     agent = "marketing"
+    profile_sections = ("seller", "outreach")
     child_tables = (campaign_messages,)
 
     def fingerprint(self, context: StageContext) -> str:

@@ -47,6 +47,7 @@ class QualifiedLeads(Stage):
     upstream = "resolved_leads"
     version = "1"
     agent = "qualification"
+    profile_sections = ("icp",)
 
     def fingerprint(self, context: StageContext) -> str:
         """Also the prompt and the brand dictionary: an edit of either recomputes the rows."""

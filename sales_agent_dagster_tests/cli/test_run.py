@@ -196,7 +196,7 @@ def test_ctrl_c_is_130_without_traceback_and_the_next_run_finishes(
     )
     assert process.stdout is not None
     for line in process.stdout:
-        if "resolved_leads" in line:
+        if "imported_leads" in line:
             break
     process.send_signal(signal.SIGINT)
     out, errors = process.communicate(timeout=60)

@@ -19,11 +19,10 @@ from sales_agent_dagster.warehouse.schema import (
     crm_synced_leads,
     imported_leads,
     qualified_leads,
-    resolution_order,
     resolved_leads,
 )
 from sales_agent_dagster_tests.conftest import MakeContext
-from sales_agent_dagster_tests.rows import PROVENANCE, seed_batch
+from sales_agent_dagster_tests.rows import seed_batch
 
 ACME: dict[str, Any] = {"company_name": "Acme", "resolved_leads": {"entity_id": "E1", "oems": "Generac"}}
 AGAIN: dict[str, Any] = {
@@ -39,12 +38,7 @@ AGAIN: dict[str, Any] = {
 
 
 def seed(warehouse: Warehouse, batch_id: str, leads: Sequence[Mapping[str, Any]]) -> list[str]:
-    ids = seed_batch(warehouse, batch_id, leads, through="campaigns")
-    with warehouse.transaction() as connection:
-        place = (connection.scalar(sa.select(sa.func.max(resolution_order.c.resolve_seq))) or 0) + 1
-        row = {"batch_id": batch_id, "resolve_seq": place, **PROVENANCE}
-        warehouse.upsert(connection, resolution_order, [row])
-    return ids
+    return seed_batch(warehouse, batch_id, leads, through="campaigns")
 
 
 def sync(context: StageContext) -> Plan:
