@@ -48,10 +48,10 @@ docs: setup ## Rewrite docs/tables.md and the README's output blocks
 	$(BIN)/python -m sales_agent_dagster.warehouse.docs
 	$(BIN)/python -m docs.readme
 
-lock: setup ## Resolve the dependencies again into requirements.lock
+lock: setup ## Bring requirements.lock in step with pyproject.toml
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes \
-		--no-emit-index-url --no-header --no-annotate --upgrade --quiet -o requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --extra dev --extra valkey --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-header --no-annotate --quiet -o requirements.lock
 
 migration: setup ## Write a schema migration: make migration m="what changed"
 	$(BIN)/python -m sales_agent_dagster.warehouse.migrations "$(m)"
