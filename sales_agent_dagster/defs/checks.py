@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import dagster as dg
 import sqlalchemy as sa
 
-from sales_agent_dagster.defs.failures import RETRY_TRANSIENT, only_transient_retried
+from sales_agent_dagster.defs.failures import only_transient_retried
 from sales_agent_dagster.defs.partitions import LEAD_BATCHES
 from sales_agent_dagster.defs.resources import RESOURCE_KEYS, stage_context
 from sales_agent_dagster.settings import CheckSettings, Enforcement
@@ -39,10 +39,9 @@ def asset_checks(table: sa.Table, agent: str | None, enforcement: CheckSettings)
             for rule, function in rules.items()
         ],
         required_resource_keys=RESOURCE_KEYS,
-        retry_policy=RETRY_TRANSIENT,
     )
     def check(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
-        with only_transient_retried():
+        with only_transient_retried(context):
             outcomes = _judge(stage_context(context.op_execution_context), table, agent)
         for rule, outcome in outcomes.items():
             yield dg.AssetCheckResult(

@@ -1,6 +1,6 @@
 """How a stage's exceptions reach Dagster: transient ones are retried, everything else fails at once.
 
-Dagster has two retry mechanisms here. ``RETRY_TRANSIENT`` repeats a step; the daemon's run retries repeat
+Dagster has two retry mechanisms here. A step asks for its own repetition; the daemon's run retries repeat
 a run whose process died (``dagster.yaml`` keeps them from repeating failed steps).
 """
 
@@ -16,9 +16,13 @@ from dagster_shared.error import SerializableErrorInfo
 
 from sales_agent_dagster.domain.errors import TransientError
 
-RETRY_TRANSIENT = dg.RetryPolicy(
+RETRIES = dg.RetryPolicy(
     max_retries=3, delay=0.5, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS
 )
+"""How often and after what wait. Never a step's ``retry_policy``: that would also repeat a step that
+Ctrl-C has stopped, and the run would go on."""
+
+_StepContext = dg.OpExecutionContext | dg.AssetExecutionContext | dg.AssetCheckExecutionContext
 MESSAGE_CHARACTERS = 500
 
 _FAILURE_EVENTS = {
@@ -29,17 +33,18 @@ _FAILURE_EVENTS = {
 
 
 @contextmanager
-def only_transient_retried() -> Iterator[None]:
-    """Let ``TransientError`` through to the step's retry policy; forbid retries of anything else.
+def only_transient_retried(context: _StepContext) -> Iterator[None]:
+    """Have the step repeated after a ``TransientError`` and after nothing else.
 
     Raises:
-        TransientError: as it came.
+        dagster.RetryRequested: for a ``TransientError``, which is its cause.
         dagster.Failure: with ``allow_retries=False``, for every other exception, which is its cause.
     """
     try:
         yield
-    except TransientError:
-        raise
+    except TransientError as error:
+        wait = RETRIES.calculate_delay(context.retry_number + 1)
+        raise dg.RetryRequested(RETRIES.max_retries, wait) from error
     except sa.exc.DBAPIError as error:
         # What follows the first line may quote the row, and a row has people's data in it.
         first = str(error.orig).partition("\n")[0]

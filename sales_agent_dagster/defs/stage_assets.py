@@ -9,7 +9,7 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-from sales_agent_dagster.defs.failures import RETRY_TRANSIENT, only_transient_retried
+from sales_agent_dagster.defs.failures import only_transient_retried
 from sales_agent_dagster.defs.materialization import materialization
 from sales_agent_dagster.defs.metadata import presentation
 from sales_agent_dagster.defs.partitions import LEAD_BATCHES
@@ -35,7 +35,7 @@ def import_asset(description: str) -> dg.AssetsDefinition:
 
     def run_import(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
         work = stage_context(context)
-        with only_transient_retried():
+        with only_transient_retried(context):
             summary = import_batch(work)
             figures = {"rows_in_file": summary.rows, "rejected": summary.rejected}
             return materialization(work, imported_leads, figures=figures)
@@ -43,7 +43,6 @@ def import_asset(description: str) -> dg.AssetsDefinition:
     make: _MakeAsset = dg.asset(
         name=imported_leads.name,
         partitions_def=LEAD_BATCHES,
-        retry_policy=RETRY_TRANSIENT,
         required_resource_keys=RESOURCE_KEYS,
         **presentation(imported_leads, import_batch, IMPORT_VERSION, description),
     )
@@ -57,7 +56,7 @@ def stage_asset(
 
     async def run_stage(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
         work = stage_context(context)
-        with only_transient_retried():
+        with only_transient_retried(context):
             await stage.run(work)
             return materialization(work, stage.table)
 
@@ -65,7 +64,6 @@ def stage_asset(
         name=stage.name,
         deps=[stage.upstream],
         partitions_def=LEAD_BATCHES,
-        retry_policy=RETRY_TRANSIENT,
         required_resource_keys=RESOURCE_KEYS,
         freshness_policy=freshness_policy,
         **presentation(stage.table, type(stage), stage.version, description),
@@ -104,11 +102,10 @@ def _plan_op(stage: Stage) -> dg.OpDefinition:
         ins={"upstream": dg.In(dg.Nothing)},
         out=dg.DynamicOut(list, description="Lead ids of one chunk."),
         required_resource_keys=RESOURCE_KEYS,
-        retry_policy=RETRY_TRANSIENT,
     )
     def plan(context: dg.OpExecutionContext, config: ChunkConfig) -> Iterator[dg.DynamicOutput[list[str]]]:
         work = stage_context(context)
-        with only_transient_retried():
+        with only_transient_retried(context):
             found = stage.plan(work)
         context.log.info(f"{len(found.todo)} of {found.total} leads to compute")
         for number, lead_ids in enumerate(found.chunks(config.chunk_size or work.settings.chunk_size), 1):
@@ -123,10 +120,9 @@ def _run_chunk_op(stage: Stage) -> dg.OpDefinition:
         description="Invoke the agent over the chunk and store its rows in one transaction.",
         out=dg.Out(dg.Nothing),
         required_resource_keys=RESOURCE_KEYS,
-        retry_policy=RETRY_TRANSIENT,
     )
     async def run_chunk(context: dg.OpExecutionContext, lead_ids: list[str]) -> None:
-        with only_transient_retried():
+        with only_transient_retried(context):
             await stage.run_chunk(stage_context(context), lead_ids)
 
     return run_chunk
@@ -138,10 +134,9 @@ def _report_op(stage: Stage) -> dg.OpDefinition:
         description="Describe what the table now holds for the batch.",
         ins={"chunks": dg.In(dg.Nothing)},
         required_resource_keys=RESOURCE_KEYS,
-        retry_policy=RETRY_TRANSIENT,
     )
     def report(context: dg.OpExecutionContext) -> dg.MaterializeResult[Any]:
-        with only_transient_retried():
+        with only_transient_retried(context):
             return materialization(stage_context(context), stage.table, agent=stage.agent)
 
     return report

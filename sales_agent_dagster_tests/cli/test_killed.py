@@ -5,6 +5,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import dagster as dg
@@ -17,7 +18,7 @@ SAMPLE = PROJECT_ROOT / "data" / "samples" / "dealer_leads_sample.csv"
 
 def rows(home: Path, table: str) -> int:
     try:
-        with sqlite3.connect(f"file:{home / 'warehouse.db'}?mode=ro", uri=True) as connection:
+        with closing(sqlite3.connect(f"file:{home / 'warehouse.db'}?mode=ro", uri=True)) as connection:
             return int(connection.execute(f"select count(*) from {table}").fetchone()[0])
     except sqlite3.OperationalError:
         return 0

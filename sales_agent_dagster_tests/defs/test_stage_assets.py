@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+from collections.abc import Sequence
 from typing import Any
 
 import dagster as dg
@@ -12,7 +15,7 @@ from sales_agent_dagster.defs.failures import run_failures
 from sales_agent_dagster.defs.stage_assets import agent_asset, stage_asset
 from sales_agent_dagster.domain.errors import PermanentError, TransientError
 from sales_agent_dagster.inference.engine import Prompt
-from sales_agent_dagster.stages.base import Stage
+from sales_agent_dagster.stages.base import Stage, StageContext
 from sales_agent_dagster.warehouse.database import Warehouse
 from sales_agent_dagster.warehouse.schema import qualified_leads
 from sales_agent_dagster_tests.defs.conftest import BATCH, TinyStage
@@ -151,6 +154,26 @@ def test_any_other_error_fails_its_chunk_at_once(
 
     after = run(TinyStage(), instance, resources)
     assert metadata(after)["work"] == "2 computed, 3 current"
+
+
+@pytest.mark.parametrize("make", [agent_asset, stage_asset])
+def test_an_interrupt_stops_the_run_and_is_never_retried(
+    five_leads: list[str], instance: dg.DagsterInstance, resources: dict[str, Any], make: Any
+) -> None:
+    class Interrupted(TinyStage):
+        async def run_chunk(self, context: StageContext, lead_ids: Sequence[str]) -> int:
+            self.chunks.append(tuple(lead_ids))
+            os.kill(os.getpid(), signal.SIGINT)
+            return await super().run_chunk(context, lead_ids)
+
+    stage = Interrupted()
+    asset = make(stage, PROMPT, "Tiny.") if make is agent_asset else make(stage, "Tiny.")
+    result = dg.materialize(
+        [asset], partition_key=BATCH, instance=instance, resources=resources, raise_on_error=False
+    )
+    assert not result.success
+    assert len(stage.chunks) == 1
+    assert steps(result, dg.DagsterEventType.STEP_UP_FOR_RETRY) == []
 
 
 def test_retries_are_bounded(

@@ -38,7 +38,7 @@ def run_pipeline(csv: Path, home: Path, url: str, kill_at: int | None) -> None:
 
     for event in ("before_cursor_execute", "commit"):
         sa.event.listen(warehouse.engine, event, count)
-    settings = load_settings(home=home, chunk_size=15, batch_size=40)
+    settings = load_settings(home=home, chunk_size=8, batch_size=20)
     profile = load_profile(PROJECT_ROOT / "data" / "profile.yaml")
     registration = register_file(csv, warehouse, settings, FIXED)
     for batch_id in registration.batch_ids:
