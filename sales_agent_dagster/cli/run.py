@@ -24,8 +24,10 @@ from sales_agent_dagster.domain.profile import load_profile
 from sales_agent_dagster.inference.engine import ScorecardEngine
 from sales_agent_dagster.settings import Settings
 from sales_agent_dagster.stages.base import StageContext
+from sales_agent_dagster.stages.imported import import_is_current
 from sales_agent_dagster.stages.intake.register import Registration, register_file
 from sales_agent_dagster.stages.pipeline import STAGES
+from sales_agent_dagster.stages.quality import RULES, open_checks
 from sales_agent_dagster.warehouse.database import Warehouse
 
 if TYPE_CHECKING:
@@ -135,15 +137,17 @@ def _shown(file: Path) -> Path:
 
 
 def unfinished(settings: Settings, warehouse: Warehouse, batch_ids: Sequence[str]) -> list[str]:
-    """Those batches that lack rows, or whose rows an edit of the profile or a newer version outdated."""
+    """Those batches that lack rows, that a check stopped, or that an edit or a newer version outdated."""
     profile = load_profile(settings.profile_path)
 
     def is_current(batch_id: str) -> bool:
         with warehouse.reading() as connection:
             if not batch_progress(connection, batch_id).complete:
                 return False
+            if open_checks(connection, batch_id, RULES, settings.checks):
+                return False
         context = StageContext(warehouse, settings, profile, ScorecardEngine(), batch_id, run_id="")
-        return not any(stage().plan(context).todo for stage in STAGES)
+        return import_is_current(context) and not any(stage().plan(context).todo for stage in STAGES)
 
     return [batch_id for batch_id in batch_ids if not is_current(batch_id)]
 

@@ -12,9 +12,9 @@ import sqlalchemy as sa
 from sales_agent_dagster.defs.failures import only_transient_retried
 from sales_agent_dagster.defs.partitions import LEAD_BATCHES
 from sales_agent_dagster.defs.resources import RESOURCE_KEYS, stage_context
-from sales_agent_dagster.settings import CheckSettings, Enforcement
+from sales_agent_dagster.settings import CheckSettings
 from sales_agent_dagster.stages.base import StageContext
-from sales_agent_dagster.stages.quality import RULES, CheckOutcome, Subject
+from sales_agent_dagster.stages.quality import RULES, CheckOutcome, Subject, is_blocking, keep_results
 
 
 def asset_checks(table: sa.Table, agent: str | None, enforcement: CheckSettings) -> dg.AssetChecksDefinition:
@@ -24,7 +24,7 @@ def asset_checks(table: sa.Table, agent: str | None, enforcement: CheckSettings)
     ``warn`` is shown as a WARN and stops nothing.
     """
     name, rules = table.name, RULES[table.name]
-    blocking = {rule: getattr(enforcement, rule) is Enforcement.BLOCK for rule in rules}
+    blocking = {rule: is_blocking(rule, enforcement) for rule in rules}
 
     @dg.multi_asset_check(
         name=f"check_{name}",
@@ -42,7 +42,9 @@ def asset_checks(table: sa.Table, agent: str | None, enforcement: CheckSettings)
     )
     def check(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
         with only_transient_retried(context):
-            outcomes = _judge(stage_context(context.op_execution_context), table, agent)
+            work = stage_context(context.op_execution_context)
+            outcomes = _judge(work, table, agent)
+            keep_results(work, name, outcomes)
         for rule, outcome in outcomes.items():
             yield dg.AssetCheckResult(
                 check_name=rule,

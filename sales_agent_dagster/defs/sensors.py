@@ -40,7 +40,8 @@ class Cursor(BaseModel):
     """What the sensor knows from its last tick.
 
     Attributes:
-        files: name to modification time and size of every file dealt with; an unchanged one is not read.
+        files: name to modification time, change time and size of every file dealt with; an unchanged one
+            is not read. Being given permissions changes a file too.
         batch_seq: batches up to this one are settled: requested here, or run by somebody else.
         batch_id: which batch that is. When the warehouse has another one at ``batch_seq``, or none, it is
             not the same warehouse any more and counting starts afresh.
@@ -131,7 +132,9 @@ def _resting_files(context: dg.SensorEvaluationContext, settings: Settings) -> l
         # A time ahead of this machine's clock says nothing about when the file was written.
         at_rest = abs(now - status.st_mtime) >= settings.stable_seconds
         if at_rest and stat.S_ISREG(status.st_mode):
-            found.append((status.st_mtime_ns, path, f"{status.st_mtime_ns}:{status.st_size}"))
+            found.append(
+                (status.st_mtime_ns, path, f"{status.st_mtime_ns}:{status.st_ctime_ns}:{status.st_size}")
+            )
     return [(path, signature) for _, path, signature in sorted(found)]
 
 

@@ -109,9 +109,6 @@ _FIELDS = {
         """,
 }
 
-COLLECTING = frozenset({"oems", "do_not_contact", "existing_customer", "status"})
-"""Fields that read all their columns, so that several columns of one rank are no contradiction."""
-
 OPT_OUT_PREFIX = "optedoutofemail"
 """HubSpot writes one column per subscription: ``Opted out of email: Marketing Information``."""
 

@@ -13,7 +13,6 @@ from sales_agent_dagster.domain.errors import QuarantinedFile
 from sales_agent_dagster.domain.header_aliases import (
     ALIASES,
     CAPABILITIES,
-    COLLECTING,
     KNOWN_NAMES,
     NOT_MEANT,
     OPT_OUT_PREFIX,
@@ -70,12 +69,13 @@ class HeaderMap:
 def map_header(cells: Sequence[str]) -> HeaderMap:
     """Find the field of every column.
 
-    Case, spaces, underscores, hyphens, quotes and a byte order mark do not matter.
+    Case, spaces, underscores, hyphens, quotes and a byte order mark do not matter. Of several columns for one
+    field, such as Phone and Telephone, each row's first filled one is read; ``raw`` keeps them all.
 
     Raises:
         QuarantinedFile: ``header_missing`` (the first row is data), ``header_unknown`` (nothing a company
-            name could come from; the nearest known names are suggested), ``header_ambiguous`` (two columns
-            for one field; both are named), ``header_too_wide``.
+            name could come from; the nearest known names are suggested), ``header_ambiguous`` (one name
+            on two columns that are read), ``header_too_wide``.
     """
     names = [one_line(clean_cell(cell)).strip("\"'\ufeff")[:MAX_HEADER] for cell in cells]
     _refuse_data(names)
@@ -121,37 +121,36 @@ class _Columns:
             self.ranks["contact_name" if personal else "company_name"][0].extend(columns)
 
     def fields(self) -> dict[str, tuple[int, ...]]:
-        """Field to columns in order of rank. Raises QuarantinedFile on two columns of one rank."""
+        """Field to columns, by rank and place in the file. Raises QuarantinedFile on a repeated header."""
         for name, ranks in self.ranks.items():
             for columns in ranks.values():
-                self._refuse_several(name, columns, same_header_only=name in COLLECTING)
+                self._refuse_repeated(name, columns)
         return {
             name: tuple(column for rank in sorted(ranks) for column in ranks[rank])
             for name, ranks in self.ranks.items()
         }
 
     def addresses(self) -> tuple[dict[str, tuple[int, ...]], ...]:
-        """Address columns in order of preference. Raises QuarantinedFile on two columns of one part."""
+        """Address columns in order of preference. Raises QuarantinedFile on a repeated header."""
         for parts in self.places.values():
             for part, columns in parts.items():
-                self._refuse_several(part, columns, same_header_only=False)
+                self._refuse_repeated(part, columns)
         return tuple(
             {part: tuple(columns) for part, columns in self.places[prefix].items()}
             for prefix in PLACES
             if prefix in self.places
         )
 
-    def _refuse_several(self, name: str, columns: list[int], *, same_header_only: bool) -> None:
-        if same_header_only:
-            by_key: dict[str, list[int]] = defaultdict(list)
-            for column in columns:
-                by_key[compact(self.names[column])].append(column)
-            columns = max(by_key.values(), key=len)
-        if len(columns) > 1:
-            listed = " and ".join(f"'{self.names[column]}' (column {column + 1})" for column in columns)
+    def _refuse_repeated(self, name: str, columns: list[int]) -> None:
+        by_header: dict[str, list[int]] = defaultdict(list)
+        for column in columns:
+            by_header[compact(self.names[column])].append(column)
+        repeated = max(by_header.values(), key=len)
+        if len(repeated) > 1:
+            listed = " and ".join(f"'{self.names[column]}' (column {column + 1})" for column in repeated)
             raise QuarantinedFile(
                 "header_ambiguous",
-                f"Columns {listed} all mean {name}.",
+                f"Columns {listed} have one name, and it means {name}.",
                 "Rename or remove all but one of them.",
             )
 

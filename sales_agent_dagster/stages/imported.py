@@ -55,6 +55,22 @@ class _Outcome:
     faults: dict[int, dict[str, Any]] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class _Difference:
+    """What the tables shall hold for a batch, and what of it they do not hold yet."""
+
+    outcome: _Outcome
+    leads: list[dict[str, Any]]
+    faults: list[dict[str, Any]]
+    gone_leads: set[str]
+    gone_faults: set[int]
+
+    @property
+    def size(self) -> int:
+        """Rows to insert, replace or delete."""
+        return len(self.leads) + len(self.faults) + len(self.gone_leads) + len(self.gone_faults)
+
+
 def import_batch(context: StageContext) -> ImportSummary:
     """Bring ``imported_leads`` and ``rejected_rows`` of the batch in line with its source rows.
 
@@ -67,19 +83,16 @@ def import_batch(context: StageContext) -> ImportSummary:
         PermanentError: the archived file is missing, damaged, or has other rows than were registered.
         TransientError: the warehouse is busy or not reachable.
     """
-    with context.warehouse.reading() as connection:
-        batch = _load_batch(connection, context.batch_id)
-        stored_leads = _stored_leads(connection, context.batch_id)
-        stored_faults = _stored_faults(connection, context.batch_id)
-    outcome = _read_rows(context, batch, stored_leads)
+    difference = _difference(context)
+    _store(context, difference)
+    outcome = difference.outcome
     found = len(outcome.leads) + len(outcome.faults)
-    if found != batch.row_count:
-        raise PermanentError(
-            f"Batch {context.batch_id} was registered with {batch.row_count} rows, "
-            f"but the archived copy of {batch.file_name} has {found} there."
-        )
-    written = _store(context, outcome, stored_leads, stored_faults)
-    return ImportSummary(found, len(outcome.leads), len(outcome.faults), written)
+    return ImportSummary(found, len(outcome.leads), len(outcome.faults), difference.size)
+
+
+def import_is_current(context: StageContext) -> bool:
+    """Whether ``import_batch`` would write nothing. Raises what it raises."""
+    return _difference(context).size == 0
 
 
 def lead_id_of(file_id: str, record_no: int) -> str:
@@ -173,29 +186,38 @@ class _Reading:
         }
 
 
-def _store(
-    context: StageContext,
-    outcome: _Outcome,
-    stored_leads: Mapping[str, str],
-    stored_faults: Mapping[int, Mapping[str, Any]],
-) -> int:
-    """Write what differs from what is stored, in one transaction; returns the number of rows."""
-    leads = [row for row in outcome.leads.values() if row is not None]
-    faults = [
-        row for number, row in outcome.faults.items() if not _same_fault(row, stored_faults.get(number))
-    ]
-    gone_leads = stored_leads.keys() - outcome.leads.keys()
-    gone_faults = stored_faults.keys() - outcome.faults.keys()
-    written = len(leads) + len(faults) + len(gone_leads) + len(gone_faults)
-    if written:
-        with context.warehouse.transaction() as connection:
-            _delete_leads(connection, context.batch_id, gone_leads)
-            for number in gone_faults:
-                key = (rejected_rows.c.batch_id == context.batch_id, rejected_rows.c.record_no == number)
-                connection.execute(sa.delete(rejected_rows).where(*key))
-            context.warehouse.upsert(connection, imported_leads, leads)
-            context.warehouse.upsert(connection, rejected_rows, faults)
-    return written
+def _difference(context: StageContext) -> _Difference:
+    with context.warehouse.reading() as connection:
+        batch = _load_batch(connection, context.batch_id)
+        stored_leads = _stored_leads(connection, context.batch_id)
+        stored_faults = _stored_faults(connection, context.batch_id)
+    outcome = _read_rows(context, batch, stored_leads)
+    found = len(outcome.leads) + len(outcome.faults)
+    if found != batch.row_count:
+        raise PermanentError(
+            f"Batch {context.batch_id} was registered with {batch.row_count} rows, "
+            f"but the archived copy of {batch.file_name} has {found} there."
+        )
+    return _Difference(
+        outcome,
+        [row for row in outcome.leads.values() if row is not None],
+        [row for number, row in outcome.faults.items() if not _same_fault(row, stored_faults.get(number))],
+        stored_leads.keys() - outcome.leads.keys(),
+        stored_faults.keys() - outcome.faults.keys(),
+    )
+
+
+def _store(context: StageContext, difference: _Difference) -> None:
+    """Write what differs from what is stored, in one transaction."""
+    if not difference.size:
+        return
+    with context.warehouse.transaction() as connection:
+        _delete_leads(connection, context.batch_id, difference.gone_leads)
+        for number in difference.gone_faults:
+            key = (rejected_rows.c.batch_id == context.batch_id, rejected_rows.c.record_no == number)
+            connection.execute(sa.delete(rejected_rows).where(*key))
+        context.warehouse.upsert(connection, imported_leads, difference.leads)
+        context.warehouse.upsert(connection, rejected_rows, difference.faults)
 
 
 def _same_fault(row: Mapping[str, Any], stored: Mapping[str, Any] | None) -> bool:

@@ -9,6 +9,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ import yaml
 
 from sales_agent_dagster.cli.run import expand
 from sales_agent_dagster.settings import PROJECT_ROOT
+from sales_agent_dagster.stages import imported
 from sales_agent_dagster.warehouse.database import Warehouse
 from sales_agent_dagster.warehouse.schema import METADATA
 from sales_agent_dagster_tests.cli.conftest import Cli, clean_environment
@@ -41,8 +43,8 @@ def small(tmp_path: Path) -> Path:
     return path
 
 
-UNLIKE = {"run_id", "created_at", "updated_at", "registered_at", "latency_ms"}
-"""Columns that name the run or its time: they differ between two runs that say the same."""
+UNLIKE = {"run_id", "created_at", "updated_at", "registered_at", "latency_ms", "description"}
+"""Columns that name the run, its time or how long it took: they differ between two runs that say the same."""
 
 
 def content(home: Path) -> dict[str, list[str]]:
@@ -105,6 +107,29 @@ def test_a_batch_cut_short_goes_on_where_it_stopped(cli: Cli, demo_home: Path, l
     assert (outcome.code, outcome.err) == (0, "")
     assert "1 batch unfinished or outdated: computing what is missing." in outcome.out
     assert content(demo_home) == before
+
+
+def test_a_batch_whose_last_check_failed_is_not_done(cli: Cli, demo_home: Path) -> None:
+    with closing(sqlite3.connect(demo_home / "warehouse.db")) as connection, connection:
+        connection.execute(
+            "update check_results set passed = 0 where asset = 'crm_synced_leads' "
+            "and check_name = 'row_conservation'"
+        )
+    outcome = cli("run", str(SAMPLE))
+    assert outcome.code == 0
+    assert "1 batch unfinished or outdated" in outcome.out
+    assert "0 new rows, 0 agent calls." in outcome.out
+    assert "unfinished" not in cli("run", str(SAMPLE)).out
+
+
+def test_newer_rules_of_the_import_are_noticed(
+    cli: Cli, demo_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(imported, "IMPORT_VERSION", "newer")
+    outcome = cli("run", str(SAMPLE))
+    assert outcome.code == 0
+    assert "1 batch unfinished or outdated" in outcome.out
+    assert "198 new rows" in outcome.out
 
 
 def test_an_edited_profile_computes_again_what_it_touches(

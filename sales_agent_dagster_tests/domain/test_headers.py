@@ -235,16 +235,34 @@ def test_plain_name(names, field):
 @pytest.mark.parametrize(
     ("names", "both"),
     [
-        (("Company", "Company Name"), ("'Company' (column 1)", "'Company Name' (column 2)")),
+        (("Company Name", "company_name"), ("'Company Name' (column 1)", "'company_name' (column 2)")),
         (("company", "phone", "phone"), ("'phone' (column 2)", "'phone' (column 3)")),
-        (("company", "city", "town"), ("'city' (column 2)", "'town' (column 3)")),
+        (("company", "city", "City"), ("'city' (column 2)", "'City' (column 3)")),
         (("company", "Status", "status"), ("'Status' (column 2)", "'status' (column 3)")),
     ],
 )
-def test_two_columns_for_one_field_are_refused(names, both):
+def test_one_name_on_two_columns_is_refused(names, both):
     error = refused(*names)
     assert error.code == "header_ambiguous"
     assert all(name in error.message for name in both)
+
+
+@pytest.mark.parametrize(
+    ("names", "field"),
+    [
+        (("Company", "Company Name"), "company_name"),
+        (("Company", "Phone", "Telephone", "Mobile", "Cell"), "phone"),
+        (("Company", "Mail", "E-mail"), "email"),
+    ],
+)
+def test_several_names_of_one_field_are_tried_in_order_of_the_file(names, field):
+    columns = tuple(index for index, name in enumerate(names) if map_header(names).columns[name] == field)
+    assert map_header(names).fields[field] == columns
+    assert len(columns) >= 2
+
+
+def test_several_columns_of_one_part_of_the_address_are_tried_in_order():
+    assert map_header(["Company", "City", "Town"]).places == ({"city": (1, 2)},)
 
 
 def test_unknown_columns_may_repeat_or_have_no_name():

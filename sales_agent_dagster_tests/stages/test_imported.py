@@ -21,7 +21,7 @@ from sales_agent_dagster.domain.errors import PermanentError, TransientError, Un
 from sales_agent_dagster.settings import Settings
 from sales_agent_dagster.stages import imported
 from sales_agent_dagster.stages.base import StageContext
-from sales_agent_dagster.stages.imported import ImportSummary, import_batch, lead_id_of
+from sales_agent_dagster.stages.imported import ImportSummary, import_batch, import_is_current, lead_id_of
 from sales_agent_dagster.stages.intake.register import register_file
 from sales_agent_dagster.warehouse.database import Warehouse
 from sales_agent_dagster.warehouse.schema import (
@@ -114,7 +114,9 @@ def test_lead_ids_depend_on_content_and_record_number_only() -> None:
 
 def test_a_second_run_writes_nothing(warehouse: Warehouse, contexts: Any) -> None:
     (context,) = contexts()
+    assert not import_is_current(context)
     import_batch(context)
+    assert import_is_current(context)
     before = everything(warehouse)
     again = replace(context, run_id="run-2", now=lambda: NOW + timedelta(days=1))
     assert import_batch(again) == ImportSummary(rows=5, imported=3, rejected=2, written=0)

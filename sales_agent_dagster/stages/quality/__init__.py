@@ -2,7 +2,7 @@
 
 Belongs here: judging stored rows. Every rule takes a ``Subject`` and returns a ``CheckOutcome`` with what was
 expected and what is there. The names are those of ``settings.CheckSettings``, which says whether a failed
-rule stops the pipeline. Does not belong here: Dagster, changing rows.
+rule stops the pipeline. Does not belong here: Dagster, changing what is judged.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from sales_agent_dagster.stages.quality.figures import (
     latency_sla,
     score_distribution,
 )
+from sales_agent_dagster.stages.quality.results import is_blocking, keep_results, open_checks
 from sales_agent_dagster.stages.quality.rows import rejected_ratio, row_conservation, schema_and_ranges
 
-__all__ = ["RULES", "CheckOutcome", "Rule", "Subject"]
+__all__ = ["RULES", "CheckOutcome", "Rule", "Subject", "is_blocking", "keep_results", "open_checks"]
 
 _EVERYWHERE: Mapping[str, Rule] = {
     "row_conservation": row_conservation,

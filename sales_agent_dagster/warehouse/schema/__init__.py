@@ -15,6 +15,7 @@ from sales_agent_dagster.warehouse.schema.outreach import (
     crm_preview_records,
     crm_synced_leads,
 )
+from sales_agent_dagster.warehouse.schema.quality import check_results
 from sales_agent_dagster.warehouse.schema.stages import (
     analyzed_leads,
     enriched_leads,
@@ -39,6 +40,7 @@ __all__ = [
     "analyzed_leads",
     "campaign_messages",
     "campaigns",
+    "check_results",
     "crm_outbox",
     "crm_preview_records",
     "crm_synced_leads",
