@@ -96,6 +96,8 @@ class Dealer:
     contact: str = ""
     title: str = ""
     email: str = ""
+    remark: str = ""
+    """Notes of a lead that comes from somewhere else than the list, and so has none of its scores."""
 
     @property
     def icp_score(self) -> float:
@@ -117,14 +119,14 @@ class Dealer:
     def row(self) -> tuple[str, ...]:
         """Cells in the order of ``HEADER``."""
         domain = f" | Domain: {self.domain}" if self.website else ""
-        notes = (
+        notes = self.remark or (
             f"ICP Score: {self.icp_score} | Tier: {self.icp_tier}{domain} | OEMs: {', '.join(self.brands)}"
         )
         return (
             self.name,
             self.website,
             "",
-            INDUSTRY,
+            "" if self.remark else INDUSTRY,
             self.contact,
             self.email,
             self.phone,
@@ -290,7 +292,24 @@ def _special_cases(rng: random.Random) -> list[Dealer]:
         Dealer("Manage Cookie Preferences", "(303) 555-0199", generac),
         Dealer("OFFERING", "(480) 555-0199", generac),
     ]
-    return [*cases, *_franchise(rng)]
+    return [*cases, *_franchise(rng), *_weak_leads()]
+
+
+def _weak_leads() -> list[Dealer]:
+    """Firms that a list bought elsewhere brings along: no brand, and most of them in no trade that counts."""
+    return [
+        Dealer(name, phone, (), (0, 0, 0, 0), remark=remark)
+        for name, phone, remark in (
+            ("Thornwick Hardware & Feed", "(217) 555-0181", "From a trade fair list."),
+            ("MELLOWGATE BAKERY", "(319) 555-0182", "From a trade fair list."),
+            ("Harrowfen Roofing", "(316) 555-0183", "Asked for a brochure."),
+            ("Quillmoor Insurance Agency", "(515) 555-0184", "From a trade fair list."),
+            ("BRACKENHURST LANDSCAPING", "(605) 555-0185", "Visited the booth."),
+            ("Dunvelow Office Supply", "(701) 555-0186", "From a trade fair list."),
+            ("Larkmede Home Staging", "(406) 555-0187", "From a trade fair list."),
+            ("FENWARREN AUTO GLASS", "(307) 555-0188", "From a trade fair list."),
+        )
+    ]
 
 
 def _franchise(rng: random.Random) -> list[Dealer]:
