@@ -4,6 +4,7 @@ import csv
 import re
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from sales_agent_dagster.domain.icp import LeadFeatures, one_decimal, score_lead
 from sales_agent_dagster.domain.oems import parse_brands
 from sales_agent_dagster.domain.profile import Profile
 from sales_agent_dagster.domain.rows import RowReader
+from sales_agent_dagster.domain.tiers import Tier
 from sales_agent_dagster.settings import PROJECT_ROOT, Settings
 from sales_agent_dagster.stages.imported import import_batch
 from sales_agent_dagster.stages.intake.reader import CsvTable
@@ -111,11 +113,12 @@ def test_the_dealer_list_has_the_quirks_of_dealer_lists() -> None:
     with (SAMPLES / "dealer_leads_sample.csv").open(encoding="utf-8") as stream:
         raw = list(csv.DictReader(stream))
     assert len(raw) == 200
-    assert {row["industry"] for row in raw} == {"Generator/Electrical Services"}
+    assert Counter(row["industry"] for row in raw) == {"Generator/Electrical Services": 192, "": 8}
     rows = read("dealer_leads_sample.csv")
     missing = sum(row["website"] is None for row in rows)
     assert 0.2 < missing / len(rows) < 0.4
     assert all((row["website"] is None) == ("Domain:" not in row["raw"]["notes"]) for row in rows)
+    assert all((row["source_icp_score"] is None) == (row["oem_count"] == 0) for row in rows), "from elsewhere"
     assert sum(row["domain"] in PLATFORMS for row in rows) == 4
     assert sum(row["phone_kind"] == "toll_free" for row in rows) == 4
     assert 5 <= sum(row["email"] is not None for row in rows) <= 30
@@ -123,7 +126,7 @@ def test_the_dealer_list_has_the_quirks_of_dealer_lists() -> None:
     assert sum(row["phone_2"] is not None for row in rows) == 1
     assert sum(row["phone_ext"] is not None for row in rows) == 1
     assert sum(row["company_name"].startswith("Voltmarsh") for row in rows) == 7
-    assert {row["oem_count"] for row in rows} == {1, 2, 3}
+    assert {row["oem_count"] for row in rows} == {0, 1, 2, 3}
     assert len({row["source_icp_tier"] for row in rows}) >= 3
 
 
@@ -140,6 +143,7 @@ def test_duplicates_in_the_dealer_list_are_the_intended_ones() -> None:
 
 
 def test_the_dealer_lists_scores_are_those_of_the_rules(profile: Profile) -> None:
+    tiers = Counter()
     for row in read("dealer_leads_sample.csv"):
         lead = LeadFeatures(
             company_name=row["company_name"],
@@ -147,7 +151,12 @@ def test_the_dealer_lists_scores_are_those_of_the_rules(profile: Profile) -> Non
             industry=row["industry"],
             notes=row["notes"],
         )
-        assert score_lead(lead, profile.icp).icp_score == row["source_icp_score"], row["company_name"]
+        card = score_lead(lead, profile.icp)
+        if row["source_icp_score"] is None:
+            tiers[profile.icp.tiers.tier_of(card.score)] += 1
+        else:
+            assert card.icp_score == row["source_icp_score"], row["company_name"]
+    assert set(tiers) == {Tier.BRONZE, Tier.UNQUALIFIED}, "the gates have something to stop"
 
 
 def test_the_wide_exports_scores_follow_from_its_dimensions() -> None:
