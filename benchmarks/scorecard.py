@@ -1,6 +1,6 @@
 """The agents with the scorecard engine, graph and engine without tables: leads per second on one core.
 
-``python -m benchmarks.scorecard [--leads 10000] [--chunk 100] [--repeat 5]``. The leads are made up, every
+``python -m benchmarks.scorecard [--leads 10000] [--chunk 500] [--repeat 5]``. The leads are made up, every
 one with its own name and number. Caches are warm: the first pass over them is printed apart.
 """
 
@@ -28,6 +28,7 @@ from sales_agent_dagster.agents.marketing.state import CampaignLead
 from sales_agent_dagster.agents.qualification.graph import qualify
 from sales_agent_dagster.agents.runtime import AgentContext
 from sales_agent_dagster.cli.main import GC_THRESHOLDS
+from sales_agent_dagster.domain.calls import CallScope
 from sales_agent_dagster.domain.oems import categories_of, parse_brands
 from sales_agent_dagster.domain.profile import load_profile
 from sales_agent_dagster.domain.trades import trades_in
@@ -159,7 +160,7 @@ async def _pass(agent: Agent, inputs: Sequence[Any], chunk: int, context: AgentC
 async def measure(count: int, chunk: int, repeat: int) -> dict[str, tuple[float, list[float]]]:
     """CPU seconds per agent: the first pass, and the passes after it."""
     profile = load_profile(PROJECT_ROOT / "data" / "profile.yaml")
-    context = AgentContext(ScorecardEngine(), profile, concurrency=32)
+    context = AgentContext(ScorecardEngine(), profile, CallScope("benchmark", "benchmark"))
     passes: dict[str, list[float]] = {agent.name: [] for agent in AGENTS}
     for number in range(repeat + 1):
         leads = made_up_leads(count, number * count)
@@ -173,7 +174,7 @@ async def measure(count: int, chunk: int, repeat: int) -> dict[str, tuple[float,
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--leads", type=int, default=10_000)
-    parser.add_argument("--chunk", type=int, default=100)
+    parser.add_argument("--chunk", type=int, default=500)
     parser.add_argument("--repeat", type=int, default=5)
     arguments = parser.parse_args()
     gc.set_threshold(*GC_THRESHOLDS)

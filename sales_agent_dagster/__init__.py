@@ -3,5 +3,5 @@
 Layers, lowest first; imports point down only (``sales_agent_dagster_tests/test_layers.py``)::
 
     domain, settings < matching | inference | enrichment | crm | warehouse
-                     < agents < stages < defs | service < definitions, cli
+                     < agents < stages | evaluation < defs | service < definitions, cli
 """

@@ -9,7 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, PositiveFloat, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from sales_agent_dagster.domain.errors import ConfigurationError
@@ -52,10 +52,57 @@ class CheckSettings(BaseModel):
     schema_and_ranges: Enforcement = Enforcement.BLOCK
     rejected_ratio: Enforcement = Enforcement.BLOCK
     latency_sla: Enforcement = Enforcement.BLOCK
+    fallback_share: Enforcement = Enforcement.WARN
     cost_budget: Enforcement = Enforcement.BLOCK
     score_distribution: Enforcement = Enforcement.WARN
     icp_agreement: Enforcement = Enforcement.WARN
+    answer_quality: Enforcement = Enforcement.WARN
     campaign_lint: Enforcement = Enforcement.BLOCK
+
+
+class BudgetSettings(BaseModel):
+    """Most that may be spent on model calls, US dollars; None is no limit. Checked before each call."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    lead_usd: float | None = Field(default=0.02, ge=0)
+    batch_usd: float | None = Field(default=5.0, ge=0)
+    run_usd: float | None = Field(default=5.0, ge=0)
+    day_usd: float | None = Field(default=50.0, ge=0)
+    warn_at: float = Field(
+        default=0.8, gt=0, le=1, description="Share of a budget at which a warning is logged."
+    )
+
+
+class CerebrasSettings(BaseModel):
+    """How models are called.
+
+    Attributes:
+        fallback_models: tried in order when ``model`` is unavailable.
+        requests_per_minute, tokens_per_minute: limits of the organisation; None learns the tokens from the
+            provider's headers and leaves requests unlimited.
+        share: part of those limits this process may use when no Redis shares them out.
+        concurrency: most calls in flight per process.
+        timeout_s: longest that one request may take.
+        deadline_s: longest that one lead waits for one model once its turn has come, retries included.
+        hedge_after_ms: a call slower than this is asked a second time and the first answer counts; "p95" is
+            the 95th percentile of the last calls, None hedges never.
+        hedge_share: most hedged calls, as a share of all.
+        retention_days: responses are deleted after this many days; their cost stays. None keeps them.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    model: str = "gpt-oss-120b"
+    fallback_models: tuple[str, ...] = ()
+    reasoning_effort: Literal["none", "low", "medium", "high"] = "low"
+    requests_per_minute: int | None = Field(default=None, ge=1)
+    tokens_per_minute: int | None = Field(default=None, ge=1)
+    share: float = Field(default=1.0, gt=0, le=1)
+    concurrency: int = Field(default=64, ge=1, le=512)
+    timeout_s: float = Field(default=10.0, gt=0)
+    deadline_s: float = Field(default=30.0, gt=0)
+    hedge_after_ms: PositiveFloat | Literal["p95"] | None = None
+    hedge_share: float = Field(default=0.1, ge=0, le=1)
+    retention_days: int | None = Field(default=None, ge=0)
 
 
 class Settings(BaseSettings):
@@ -76,16 +123,44 @@ class Settings(BaseSettings):
     )
     incoming_dir: Path = Field(PROJECT_ROOT / "data" / "incoming", description="The sensor watches it.")
     profile_path: Path = Field(PROJECT_ROOT / "data" / "profile.yaml", description="Whom to sell what.")
-    engine: Literal["scorecard"] = Field("scorecard", description="What the agents think with.")
+    engine: Literal["auto", "cerebras", "scorecard"] = Field(
+        "auto", description="What the agents think with; auto is Cerebras when a key or base URL is set."
+    )
+    cerebras_api_key: SecretStr | None = Field(
+        None,
+        validation_alias=AliasChoices("CEREBRAS_API_KEY", "cerebras_api_key"),
+        description="Key of the model provider.",
+    )
+    cerebras_base_url: str | None = Field(
+        None,
+        validation_alias=AliasChoices("CEREBRAS_BASE_URL", "cerebras_base_url"),
+        description="Any server that speaks the Cerebras API; unset is Cerebras itself.",
+    )
+    cerebras: CerebrasSettings = CerebrasSettings()
+    model_policy: Literal["all", "uncertain", "none"] = Field(
+        "all", description="Which leads the model judges: all, those near a tier line, or none."
+    )
+    budgets: BudgetSettings = BudgetSettings()
+    prices_path: Path | None = Field(
+        None, description="Your own model prices, in the form of sales_agent_dagster/inference/prices.yaml."
+    )
+    redis_url: SecretStr | None = Field(
+        None, description="Redis or Valkey that shares limits and breakers between processes."
+    )
+    checkpoints: Literal["auto", "sqlite", "postgres", "valkey", "none"] = Field(
+        "auto",
+        description="Where graphs of several model steps keep their progress; auto is beside the warehouse.",
+    )
     batch_size: int = Field(1000, ge=1, le=100_000, description="Leads per batch (= partition).")
-    chunk_size: int = Field(100, ge=1, le=10_000, description="Leads per op of an agent stage.")
-    concurrency: int = Field(32, ge=1, le=512, description="Engine calls in flight per op.")
+    chunk_size: int = Field(500, ge=1, le=10_000, description="Leads per op of an agent stage.")
     max_file_mb: float = Field(512, gt=0, description="Larger files are quarantined.")
     stable_seconds: float = Field(
         2, ge=0, description="A dropped file must be untouched for this long before the sensor takes it."
     )
     max_rejected_ratio: float = Field(0.2, ge=0, le=1, description="More than this fails the batch.")
-    batch_budget_usd: float = Field(1.0, ge=0, description="Spend per batch over all its stages.")
+    max_fallback_share: float = Field(
+        0.1, ge=0, le=1, description="A check tells when a lesser engine answered more of the leads."
+    )
     failure_webhook_url: SecretStr | None = Field(None, description="Receives run failures as JSON.")
     sla: SlaTable = SlaTable()
     checks: CheckSettings = CheckSettings()
@@ -106,6 +181,24 @@ class Settings(BaseSettings):
         return self.home / "dagster"
 
 
+def variable_of(name: str, *inner: str) -> str:
+    """The environment variable of a setting, or of a value inside one."""
+    field = Settings.model_fields.get(name)
+    if field is not None and isinstance(field.validation_alias, AliasChoices):
+        return str(field.validation_alias.choices[0])
+    section = field.annotation if field is not None else None
+    path = [name]
+    for part in inner:
+        # What follows a value's name says which of its types did not fit: no part of the variable.
+        if not (
+            isinstance(section, type) and issubclass(section, BaseModel) and part in section.model_fields
+        ):
+            break
+        path.append(part)
+        section = section.model_fields[part].annotation
+    return f"SALES_AGENT_{'__'.join(path)}".upper()
+
+
 def load_settings(**overrides: object) -> Settings:
     """Settings from the environment and ``.env``; keyword arguments win.
 
@@ -115,8 +208,8 @@ def load_settings(**overrides: object) -> Settings:
     try:
         return Settings(**overrides)  # type: ignore[arg-type]
     except ValidationError as error:
-        faults = [
-            f"SALES_AGENT_{'__'.join(str(part).upper() for part in fault['loc'])}: {fault['msg']}"
-            for fault in error.errors()
-        ]
+        faults = dict.fromkeys(
+            f"{variable_of(*(str(part) for part in fault['loc']))}: {fault['msg']}"
+            for fault in error.errors(include_input=False)
+        )
         raise ConfigurationError("Settings are wrong:\n  " + "\n  ".join(faults)) from None

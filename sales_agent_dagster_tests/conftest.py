@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,7 +18,9 @@ from sales_agent_dagster.inference.engine import Engine, ScorecardEngine
 from sales_agent_dagster.settings import PROJECT_ROOT, Settings, load_settings
 from sales_agent_dagster.stages.base import StageContext
 from sales_agent_dagster.warehouse.database import Warehouse
+from sales_agent_dagster_tests.cerebras_server.running import RunningServer, running_server
 from sales_agent_dagster_tests.postgres_server import running_postgres
+from sales_agent_dagster_tests.redis_server import RedisServer, redis_server
 
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 """What the clock says in tests: a Monday."""
@@ -25,6 +28,39 @@ NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 MakeContext = Callable[..., StageContext]
 
 _numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_provider() -> None:
+    """A key or address in the environment would make every test call a model."""
+    for name in ("CEREBRAS_API_KEY", "CEREBRAS_BASE_URL"):
+        os.environ.pop(name, None)
+
+
+@pytest.fixture(scope="session")
+def _cerebras_server() -> Iterator[RunningServer]:
+    with running_server() as server:
+        yield server
+
+
+@pytest.fixture
+def cerebras(_cerebras_server: RunningServer) -> RunningServer:
+    """The model provider's stand-in, as started; ``cerebras.url`` is its base URL."""
+    _cerebras_server.reset()
+    return _cerebras_server
+
+
+@pytest.fixture(scope="session")
+def _redis_server() -> Iterator[RedisServer]:
+    with redis_server() as server:
+        yield server
+
+
+@pytest.fixture
+def redis_url(_redis_server: RedisServer) -> str:
+    """URL of an empty Redis-protocol server. A test that kills one starts its own (``redis_server``)."""
+    _redis_server.flush()
+    return _redis_server.url
 
 
 @pytest.fixture(scope="session")

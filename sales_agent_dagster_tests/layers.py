@@ -18,6 +18,7 @@ RANKS = {
     "warehouse": 2,
     "agents": 3,
     "stages": 4,
+    "evaluation": 4,
     "defs": 5,
     "definitions": 6,
     "cli": 6,

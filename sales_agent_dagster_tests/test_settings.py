@@ -45,3 +45,36 @@ def test_all_faults_are_listed_at_once_by_variable_name(monkeypatch: pytest.Monk
         load_settings()
     assert "SALES_AGENT_BATCH_SIZE" in str(caught.value)
     assert "SALES_AGENT_SLA__QUALIFICATION__P50_MS" in str(caught.value)
+
+
+def test_the_provider_s_own_variables_and_their_keywords(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CEREBRAS_API_KEY", "from-environment")
+    monkeypatch.setenv("CEREBRAS_BASE_URL", "http://environment.example.com")
+    settings = load_settings(_env_file=None)
+    assert settings.cerebras_api_key is not None
+    assert settings.cerebras_api_key.get_secret_value() == "from-environment"
+    assert settings.cerebras_base_url == "http://environment.example.com"
+    assert "from-environment" not in repr(settings)
+    given = load_settings(_env_file=None, cerebras_base_url="http://given.example.com", cerebras_api_key=None)
+    assert (given.cerebras_base_url, given.cerebras_api_key) == ("http://given.example.com", None)
+
+
+def test_faults_name_the_variable_not_the_type_that_did_not_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SALES_AGENT_CEREBRAS__HEDGE_AFTER_MS", "-3")
+    monkeypatch.setenv("SALES_AGENT_CEREBRAS__CONCURRENCY", "0")
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings(_env_file=None, cerebras_base_url=5)
+    lines = [line.strip().split(":")[0] for line in str(caught.value).splitlines()[1:]]
+    assert lines == [
+        "CEREBRAS_BASE_URL",
+        "SALES_AGENT_CEREBRAS__CONCURRENCY",
+        "SALES_AGENT_CEREBRAS__HEDGE_AFTER_MS",
+        "SALES_AGENT_CEREBRAS__HEDGE_AFTER_MS",
+    ]
+    assert "-3" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("text", "value"), [("250", 250.0), ("p95", "p95")])
+def test_hedging_by_time_or_percentile(monkeypatch: pytest.MonkeyPatch, text: str, value: object) -> None:
+    monkeypatch.setenv("SALES_AGENT_CEREBRAS__HEDGE_AFTER_MS", text)
+    assert load_settings(_env_file=None).cerebras.hedge_after_ms == value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import platform
 import shutil
@@ -12,15 +13,15 @@ from enum import Enum
 from pathlib import Path
 
 import sqlalchemy as sa
-from dotenv import dotenv_values
 from rich.text import Text
 
 from sales_agent_dagster.cli.dagster_home import INSTANCE_FILE
 from sales_agent_dagster.cli.exits import ExitCode
 from sales_agent_dagster.cli.terminal import complain, count, gap, interactive, out, print_table, safe, say
-from sales_agent_dagster.domain.errors import ConfigurationError, SalesAgentError
+from sales_agent_dagster.domain.errors import ConfigurationError, SalesAgentError, TransientError
 from sales_agent_dagster.domain.profile import load_profile
-from sales_agent_dagster.settings import PROJECT_ROOT, Settings, load_settings
+from sales_agent_dagster.inference.build import engine_name
+from sales_agent_dagster.settings import PROJECT_ROOT, Settings, load_settings, variable_of
 from sales_agent_dagster.warehouse.database import Warehouse
 from sales_agent_dagster.warehouse.migrating import revisions, stored_revision
 
@@ -115,7 +116,7 @@ def _settings(settings: Settings) -> Finding:
     source = f"environment and {env_file}" if env_file.exists() else "environment; no .env file"
     if not changed:
         return Finding("Settings", State.OK, f"all defaults ({source})", "See .env.example.")
-    names = ", ".join(f"SALES_AGENT_{name.upper()}" for name in changed)
+    names = ", ".join(variable_of(name) for name in changed)
     return Finding("Settings", State.OK, f"set: {names} ({source})")
 
 
@@ -200,28 +201,53 @@ def _incoming(settings: Settings) -> Finding:
     return Finding("Incoming folder", State.OK, str(folder), "Created by `sales-agent ui`.")
 
 
-def _outside(name: str) -> str | None:
-    """A variable that is not ours, from the environment or ``.env``."""
-    return os.environ.get(name) or dotenv_values(PROJECT_ROOT / ".env").get(name)
-
-
 def _cerebras(settings: Settings) -> Finding:
-    if _outside("CEREBRAS_API_KEY"):
-        return Finding("Cerebras key", State.OK, f"set; unused by the {settings.engine} engine")
-    return Finding("Cerebras key", State.OPTIONAL, f"the {settings.engine} engine needs no key")
+    chosen = engine_name(settings) == "cerebras"
+    if not (settings.cerebras_api_key or settings.cerebras_base_url):
+        if chosen:
+            return Finding("Cerebras", State.BROKEN, "no key", "Set CEREBRAS_API_KEY or CEREBRAS_BASE_URL.")
+        return Finding(
+            "Cerebras", State.OPTIONAL, "the scorecard engine answers", "Set CEREBRAS_API_KEY to ask a model."
+        )
+    if not chosen:
+        return Finding("Cerebras", State.OK, f"set; unused by the {settings.engine} engine")
+    from sales_agent_dagster.inference.cerebras.endpoint import endpoint_of
+
+    try:
+        host = endpoint_of(settings).host
+        asyncio.run(_ask_for_models(settings))
+    except TransientError as error:
+        advice = "Leads get the scorecard's answers while it is away; --retry-degraded asks again."
+        return Finding("Cerebras", State.WARNING, str(error), advice)
+    except SalesAgentError as error:
+        return Finding("Cerebras", State.BROKEN, str(error), "Runs with --engine scorecard need no model.")
+    models = ", then ".join((settings.cerebras.model, *settings.cerebras.fallback_models))
+    return Finding("Cerebras", State.OK, f"{host} answers and offers {models}")
+
+
+async def _ask_for_models(settings: Settings) -> None:
+    from sales_agent_dagster.inference.cerebras.client import CerebrasClient, check_models
+    from sales_agent_dagster.inference.cerebras.endpoint import endpoint_of
+
+    client = CerebrasClient(endpoint_of(settings), connections=1)
+    try:
+        await check_models(client, settings)
+    finally:
+        await client.close()
 
 
 def _redis(settings: Settings) -> Finding:
-    url = _outside("REDIS_URL")
-    if not url:
-        return Finding("Redis", State.OPTIONAL, f"the {settings.engine} engine needs no cache")
+    if settings.redis_url is None:
+        return Finding("Redis", State.OPTIONAL, "each process has its share of the provider's limits")
     import redis  # only who sets a URL pays for the import
 
     try:
+        url = settings.redis_url.get_secret_value()
         redis.Redis.from_url(url, socket_connect_timeout=2, socket_timeout=2).ping()
     except (redis.RedisError, ValueError) as error:
-        return Finding("Redis", State.WARNING, f"REDIS_URL: {type(error).__name__}", "Runs work without it.")
-    return Finding("Redis", State.OK, f"answers; unused by the {settings.engine} engine")
+        detail = f"SALES_AGENT_REDIS_URL: {type(error).__name__}"
+        return Finding("Redis", State.WARNING, detail, "Runs work without it.")
+    return Finding("Redis", State.OK, "answers; processes share limits, breakers and calls in flight")
 
 
 def _webhook(settings: Settings) -> Finding:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import textwrap
 from collections.abc import Iterator
 from enum import Enum
@@ -10,7 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from sales_agent_dagster.settings import PROJECT_ROOT, Settings
+from sales_agent_dagster.settings import PROJECT_ROOT, Settings, variable_of
 
 TARGET = PROJECT_ROOT / ".env.example"
 HEADER = """\
@@ -46,7 +47,7 @@ def _nested(section: BaseModel, path: list[str]) -> Iterator[str]:
 
 
 def _line(path: list[str], value: Any) -> str:
-    return f"# SALES_AGENT_{'__'.join(path).upper()}={_shown(value)}"
+    return f"# {variable_of(*path)}={_shown(value)}"
 
 
 def _shown(value: Any) -> str:
@@ -54,6 +55,8 @@ def _shown(value: Any) -> str:
         return ""
     if isinstance(value, Path):
         return str(value.relative_to(PROJECT_ROOT))
+    if isinstance(value, tuple):
+        return json.dumps(value)
     if isinstance(value, Enum):
         return str(value.value)
     return f"{value:g}" if isinstance(value, float) else str(value)

@@ -71,7 +71,7 @@ def demo() -> None:
     from sales_agent_dagster.cli.demo import run_demo
     from sales_agent_dagster.settings import load_settings
 
-    raise typer.Exit(run_demo(load_settings()))
+    raise typer.Exit(run_demo(load_settings(engine="scorecard")))
 
 
 @app.command()
@@ -81,15 +81,27 @@ def run(
         typer.Argument(metavar="FILE...", help="CSV files, folders of them, or patterns like 'x/*.csv'."),
     ],
     engine: Annotated[
-        str | None, typer.Option(help="What the agents think with; default: SALES_AGENT_ENGINE.")
+        str | None,
+        typer.Option(
+            metavar="auto|cerebras|scorecard",
+            help="What the agents think with; default: SALES_AGENT_ENGINE. auto is cerebras when "
+            "CEREBRAS_API_KEY or CEREBRAS_BASE_URL is set.",
+        ),
     ] = None,
+    retry_degraded: Annotated[
+        bool,
+        typer.Option(
+            "--retry-degraded",
+            help="Also compute the rows again that a lesser engine answered, such as while a provider was away.",
+        ),
+    ] = False,
 ) -> None:
     """Run CSV files through the pipeline. What is done already is not done again."""
     from sales_agent_dagster.cli.run import run_files
     from sales_agent_dagster.settings import load_settings
 
     settings = load_settings(engine=engine) if engine else load_settings()
-    raise typer.Exit(run_files(settings, files))
+    raise typer.Exit(run_files(settings, files, retry_degraded=retry_degraded))
 
 
 @app.command()
@@ -116,6 +128,23 @@ def lead(
 
 
 @app.command()
+def cost(
+    batch: Annotated[
+        str | None, typer.Argument(metavar="[BATCH]", help="Batch id or its start; unset is everything.")
+    ] = None,
+    as_json: Json = False,
+    prune: Annotated[
+        bool, typer.Option("--prune", help="First delete model responses that are past retention.")
+    ] = False,
+) -> None:
+    """Show what model calls cost, what replays saved, and what unfinished batches will cost."""
+    from sales_agent_dagster.cli.cost import show_cost
+    from sales_agent_dagster.settings import load_settings
+
+    raise typer.Exit(show_cost(load_settings(), batch, as_json=as_json, prune=prune))
+
+
+@app.command()
 def query(
     sql: Annotated[str, typer.Argument(metavar="SQL", help="One SELECT; see docs/tables.md.")],
     output: Annotated[Format, typer.Option("--format", help="How to print the rows.")] = Format.TABLE,
@@ -126,6 +155,28 @@ def query(
     from sales_agent_dagster.settings import load_settings
 
     raise typer.Exit(print_query(load_settings(), sql, output.value, limit))
+
+
+@app.command("eval")
+def evaluate(
+    engine: Annotated[
+        str | None, typer.Option(help="What is evaluated; default: SALES_AGENT_ENGINE.")
+    ] = None,
+    replay: Annotated[
+        Path | None, typer.Option(help="Answers from this recording; nobody is asked, no key needed.")
+    ] = None,
+    record: Annotated[Path | None, typer.Option(help="Write the model's answers to this file.")] = None,
+    accept: Annotated[
+        bool, typer.Option("--accept", help="Compare later evaluations with these figures.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Measure an engine's answers on leads whose right answers are known."""
+    from sales_agent_dagster.cli.eval import Request, run_evaluation
+    from sales_agent_dagster.settings import load_settings
+
+    settings = load_settings(engine=engine) if engine else load_settings()
+    raise typer.Exit(run_evaluation(settings, Request(replay, record, accept, as_json)))
 
 
 @app.command()

@@ -13,22 +13,25 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from sales_agent_dagster.cli.cost import foresee, print_forecast
 from sales_agent_dagster.cli.dagster_home import prepare_dagster_home
 from sales_agent_dagster.cli.exits import ExitCode
 from sales_agent_dagster.cli.figures import batch_progress, count_figures, count_work
 from sales_agent_dagster.cli.opening import open_warehouse
 from sales_agent_dagster.cli.progress import showing_progress
 from sales_agent_dagster.cli.summary import print_summary
-from sales_agent_dagster.cli.terminal import complain, count, err, gap, interactive, say
+from sales_agent_dagster.cli.terminal import complain, count, err, gap, interactive, money, say
 from sales_agent_dagster.domain.profile import load_profile
-from sales_agent_dagster.inference.engine import ScorecardEngine
+from sales_agent_dagster.inference.build import build_engine, engine_name
 from sales_agent_dagster.settings import Settings
 from sales_agent_dagster.stages.base import StageContext
 from sales_agent_dagster.stages.imported import import_is_current
 from sales_agent_dagster.stages.intake.register import Registration, register_file
 from sales_agent_dagster.stages.pipeline import STAGES
 from sales_agent_dagster.stages.quality import RULES, open_checks
+from sales_agent_dagster.warehouse.calls import WarehouseCalls
 from sales_agent_dagster.warehouse.database import Warehouse
+from sales_agent_dagster.warehouse.spending import spent_since
 
 if TYPE_CHECKING:
     from sales_agent_dagster.defs.failures import StepFailure
@@ -63,8 +66,10 @@ class FileRun:
         return ExitCode.FAILED if self.failed else ExitCode.OK
 
 
-def run_files(settings: Settings, patterns: Sequence[Path]) -> ExitCode:
+def run_files(settings: Settings, patterns: Sequence[Path], *, retry_degraded: bool = False) -> ExitCode:
     """Run every file; one that fails or is refused does not stop the others.
+
+    ``retry_degraded`` computes the rows again that a lesser engine had to answer, and what follows of them.
 
     Raises:
         typer.BadParameter: a file does not exist or a folder holds no CSV; nothing was run.
@@ -73,7 +78,7 @@ def run_files(settings: Settings, patterns: Sequence[Path]) -> ExitCode:
     files = expand(patterns)
     load_profile(settings.profile_path)
     with open_warehouse(settings) as warehouse:
-        runs = [run_file(settings, warehouse, file) for file in files]
+        runs = [run_file(settings, warehouse, file, retry_degraded=retry_degraded) for file in files]
     codes = {run.exit_code for run in runs}
     if len(runs) > 1:
         _print_total(runs)
@@ -106,7 +111,9 @@ def expand(patterns: Iterable[Path]) -> list[Path]:
     return list(found)
 
 
-def run_file(settings: Settings, warehouse: Warehouse, file: Path) -> FileRun:
+def run_file(
+    settings: Settings, warehouse: Warehouse, file: Path, *, retry_degraded: bool = False
+) -> FileRun:
     """Register one file, run those of its batches that are not complete, print what came of it."""
     clock = time.perf_counter()
     registration = register_file(file, warehouse, settings, datetime.now(UTC))
@@ -115,18 +122,23 @@ def run_file(settings: Settings, warehouse: Warehouse, file: Path) -> FileRun:
     if registration.outcome == "quarantined":
         complain(f"{_shown(file)} is quarantined. {registration.reason}")
         return run
-    pending = unfinished(settings, warehouse, registration.batch_ids)
+    pending = unfinished(settings, warehouse, registration.batch_ids, retry_degraded=retry_degraded)
     if registration.outcome == "known":
         say(registration.reason or "", indent=2)
         if pending:
+            why = "unfinished, outdated or degraded" if retry_degraded else "unfinished or outdated"
             batches = count(len(pending), "batch", "batches")
-            say(f"{batches} unfinished or outdated: computing what is missing.", indent=2)
+            say(f"{batches} {why}: computing what is missing.", indent=2)
+    if pending:
+        with warehouse.reading() as connection:
+            leads, expected = foresee(connection, settings, pending, datetime.now(UTC))
+        print_forecast(settings, leads, expected)
     for number, batch_id in enumerate(pending):
-        if number and not unfinished(settings, warehouse, [batch_id]):
+        if number and not unfinished(settings, warehouse, [batch_id], retry_degraded=retry_degraded):
             continue  # somebody else, such as the sensor, has done it meanwhile
-        _run_batch(settings, warehouse, run, batch_id)
+        _run_batch(settings, warehouse, run, batch_id, retry_degraded)
     run.wall_seconds = time.perf_counter() - clock
-    _print_outcome(warehouse, run)
+    _print_outcome(settings, warehouse, run)
     return run
 
 
@@ -136,9 +148,15 @@ def _shown(file: Path) -> Path:
     return file.relative_to(here) if file.is_relative_to(here) else file
 
 
-def unfinished(settings: Settings, warehouse: Warehouse, batch_ids: Sequence[str]) -> list[str]:
-    """Those batches that lack rows, that a check stopped, or that an edit or a newer version outdated."""
+def unfinished(
+    settings: Settings, warehouse: Warehouse, batch_ids: Sequence[str], *, retry_degraded: bool = False
+) -> list[str]:
+    """Those batches that lack rows, that a check stopped, or that an edit or a newer version outdated.
+
+    With ``retry_degraded`` also those that have degraded rows.
+    """
     profile = load_profile(settings.profile_path)
+    engine = build_engine(settings, WarehouseCalls(warehouse))
 
     def is_current(batch_id: str) -> bool:
         with warehouse.reading() as connection:
@@ -146,13 +164,17 @@ def unfinished(settings: Settings, warehouse: Warehouse, batch_ids: Sequence[str
                 return False
             if open_checks(connection, batch_id, RULES, settings.checks):
                 return False
-        context = StageContext(warehouse, settings, profile, ScorecardEngine(), batch_id, run_id="")
+        context = StageContext(
+            warehouse, settings, profile, engine, batch_id, run_id="", retry_degraded=retry_degraded
+        )
         return import_is_current(context) and not any(stage().plan(context).todo for stage in STAGES)
 
     return [batch_id for batch_id in batch_ids if not is_current(batch_id)]
 
 
-def _run_batch(settings: Settings, warehouse: Warehouse, run: FileRun, batch_id: str) -> None:
+def _run_batch(
+    settings: Settings, warehouse: Warehouse, run: FileRun, batch_id: str, retry_degraded: bool
+) -> None:
     """Materialize one batch in Dagster; a failure is told and kept, not raised."""
     prepare_dagster_home(settings)
     with showing_progress(warehouse, batch_id), warnings.catch_warnings():
@@ -160,7 +182,7 @@ def _run_batch(settings: Settings, warehouse: Warehouse, run: FileRun, batch_id:
         # Two seconds to import: only who has work to do pays for it.
         from sales_agent_dagster.defs.run import materialize_batch
 
-        result = materialize_batch(batch_id, settings)
+        result = materialize_batch(batch_id, settings, retry_degraded=retry_degraded)
     if any(INTERRUPTED in failure.message for failure in result.failures):
         say("Interrupted. What is done is stored; run the same file again and it goes on there.")
         raise KeyboardInterrupt
@@ -180,16 +202,20 @@ def _print_failures(batch_id: str, failures: Iterable[StepFailure]) -> None:
     say("What is done is stored. Remove the cause, then run the same file again: it goes on there.", indent=2)
 
 
-def _print_outcome(warehouse: Warehouse, run: FileRun) -> None:
+def _print_outcome(settings: Settings, warehouse: Warehouse, run: FileRun) -> None:
     with warehouse.reading() as connection:
         work = count_work(connection, run.registration.batch_ids, run.started)
+        calls, usd = spent_since(connection, run.registration.batch_ids, run.started)
         figures = count_figures(connection, run.registration.batch_ids)
     if work.rows and not run.failed:
         if not interactive(err()):
             gap()  # after the progress lines; bars are gone by now
         print_summary(figures, run.wall_seconds)
         gap()
-    say(f"{count(work.rows, 'new row')}, {count(work.agent_calls, 'agent call')}.", indent=2)
+    models = (
+        f", {count(calls, 'model call')} for {money(usd)}" if engine_name(settings) != "scorecard" else ""
+    )
+    say(f"{count(work.rows, 'new row')}, {count(work.agent_calls, 'agent call')}{models}.", indent=2)
 
 
 def _print_total(runs: Sequence[FileRun]) -> None:

@@ -12,9 +12,12 @@ import sqlalchemy as sa
 
 from sales_agent_dagster.defs.plots import latency_histogram, score_histogram
 from sales_agent_dagster.domain.hashing import content_hash
+from sales_agent_dagster.inference.prices import load_prices
 from sales_agent_dagster.settings import Sla
 from sales_agent_dagster.stages.base import StageContext
+from sales_agent_dagster.stages.forecast import forecast
 from sales_agent_dagster.warehouse.reports import StageReport, column_values, preview, stage_report
+from sales_agent_dagster.warehouse.spending import spending
 
 PREVIEW_ROWS = 10
 CELL_CHARACTERS = 60
@@ -68,6 +71,7 @@ def materialization(
         hashes = column_values(connection, table, work.batch_id, "input_hash")
         rows = preview(connection, table, work.batch_id, PREVIEW_ROWS)
         plots = _plots(work, connection, table, agent, report)
+        spend = _spend_metadata(work, connection, agent, report.rows) if agent else {}
     computed = run_ids.count(work.run_id)
     metadata: dict[str, Any] = {
         "dagster/partition_row_count": report.rows,
@@ -77,6 +81,7 @@ def materialization(
         **{f"status/{status}": count for status, count in sorted(report.statuses.items())},
         **_engine_metadata(table, report),
     }
+    metadata |= spend
     if agent:
         metadata["latency_p50_ms"] = round(report.latency_p50_ms, 3)
         metadata["latency_p95_ms"] = round(report.latency_p95_ms, 3)
@@ -111,6 +116,30 @@ def _engine_metadata(table: sa.Table, report: StageReport) -> dict[str, Any]:
     if "engine" not in table.columns:
         return {}
     return {"engine": ", ".join(sorted(report.engines)), "cost_usd": report.cost_usd}
+
+
+def _spend_metadata(
+    work: StageContext, connection: sa.Connection, agent: str, leads: int
+) -> dict[str, int | float]:
+    """What the agent's calls for the batch came to in the ledger; nothing when there were none."""
+    spent = spending(connection, batch_id=work.batch_id, agent=agent)
+    if not spent.calls and not spent.replays:
+        return {}
+    prices = load_prices(work.settings.prices_path)
+    expected = forecast(connection, work.settings, prices, {agent: leads}, work.now().date())
+    return {
+        "calls": spent.calls,
+        "calls/invalid": spent.invalid,
+        "calls/failed": spent.failed,
+        "calls/replayed": spent.replays,
+        "spent_usd": round(spent.cost_usd, 6),
+        "saved_usd": round(spent.saved_usd, 6),
+        "tokens/input": spent.prompt_tokens,
+        "tokens/input_cached": spent.cached_tokens,
+        "tokens/output": spent.completion_tokens,
+        "tokens/reasoning": spent.reasoning_tokens,
+        "forecast_next_batch_usd": round(expected.usd, 6),
+    }
 
 
 def _plots(

@@ -11,9 +11,11 @@ from typing import Any
 import dagster as dg
 
 from sales_agent_dagster.domain.profile import Profile, load_profile
-from sales_agent_dagster.inference.engine import Engine, ScorecardEngine
+from sales_agent_dagster.inference.build import build_engine
+from sales_agent_dagster.inference.engine import Engine
 from sales_agent_dagster.settings import Settings
 from sales_agent_dagster.stages.base import StageContext
+from sales_agent_dagster.warehouse.calls import WarehouseCalls
 from sales_agent_dagster.warehouse.database import Warehouse
 
 RESOURCE_KEYS = {"settings", "warehouse", "profile", "engine"}
@@ -53,11 +55,20 @@ class ProfileResource(dg.ConfigurableResource[Profile]):
 
 
 class EngineResource(dg.ConfigurableResource[Engine]):
-    """What the agents think with."""
+    """What the agents think with, for as long as the run lasts: its connections and limits outlast steps."""
 
-    def create_resource(self, context: dg.InitResourceContext) -> Engine:
-        """The engine that ``settings.engine`` names."""
-        return ScorecardEngine()
+    settings: dg.ResourceDependency[Settings]
+
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Engine]:
+        """The engine that the settings name, its calls recorded in the warehouse."""
+        warehouse = Warehouse(self.settings.warehouse_url.get_secret_value())
+        engine = build_engine(self.settings, WarehouseCalls(warehouse), warm_up=True)
+        try:
+            yield engine
+        finally:
+            engine.close()
+            warehouse.dispose()
 
 
 def build_resources(
@@ -73,7 +84,7 @@ def build_resources(
         "settings": as_settings,
         "warehouse": fixed(warehouse) if warehouse else WarehouseResource(settings=as_settings),
         "profile": fixed(profile) if profile else ProfileResource(settings=as_settings),
-        "engine": fixed(engine) if engine else EngineResource(),
+        "engine": fixed(engine) if engine else EngineResource(settings=as_settings),
     }
 
 

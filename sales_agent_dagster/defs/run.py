@@ -9,6 +9,7 @@ from pathlib import Path
 
 import dagster as dg
 
+from sales_agent_dagster.defs.assets import AGENTS
 from sales_agent_dagster.defs.build import build_defs
 from sales_agent_dagster.defs.failures import StepFailure, run_failures
 from sales_agent_dagster.defs.jobs import LEAD_PIPELINE
@@ -26,6 +27,9 @@ QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 """Nothing on standard error: the caller tells what came of the run. The event log keeps everything."""
 
 
+_RETRY_DEGRADED = {"ops": {name: {"ops": {"plan": {"config": {"retry_degraded": True}}}} for name in AGENTS}}
+
+
 @dataclass(frozen=True, slots=True)
 class BatchResult:
     """What came of a run; no failures means it succeeded."""
@@ -34,11 +38,14 @@ class BatchResult:
     failures: tuple[StepFailure, ...]
 
 
-def materialize_batch(batch_id: str, settings: Settings, *, engine: Engine | None = None) -> BatchResult:
+def materialize_batch(
+    batch_id: str, settings: Settings, *, engine: Engine | None = None, retry_degraded: bool = False
+) -> BatchResult:
     """Materialize all seven assets for a registered batch, in this process.
 
     The run goes to the Dagster instance at DAGSTER_HOME, or ``settings.dagster_home`` when that is not
-    set. Nothing is raised for a failed step: it is in the result. ``engine`` replaces the one in settings.
+    set. Nothing is raised for a failed step: it is in the result. ``engine`` replaces the one in settings;
+    ``retry_degraded`` is as in ``StageContext``.
     """
     definitions = build_defs(settings=settings, engine=engine)
     home = Path(os.environ.get("DAGSTER_HOME") or settings.dagster_home)
@@ -50,7 +57,7 @@ def materialize_batch(batch_id: str, settings: Settings, *, engine: Engine | Non
         result = job.execute_in_process(
             instance=instance,
             partition_key=batch_id,
-            run_config=QUIET,
+            run_config={**QUIET, **(_RETRY_DEGRADED if retry_degraded else {})},
             tags={**LOCATION_TAG, PROCESS_TAG: _this_process()},
             raise_on_error=False,
         )

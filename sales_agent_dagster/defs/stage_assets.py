@@ -4,6 +4,7 @@ Belongs here: the shape of an asset's steps. Does not belong here: which assets 
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import dagster as dg
@@ -22,11 +23,14 @@ from sales_agent_dagster.warehouse.schema import imported_leads
 _MakeAsset = Callable[[Callable[..., Any]], dg.AssetsDefinition]
 
 
-class ChunkConfig(dg.Config):
+class PlanConfig(dg.Config):
     """Launch-time settings of an agent stage."""
 
     chunk_size: int | None = Field(
         default=None, ge=1, le=10_000, description="Leads per op; unset is SALES_AGENT_CHUNK_SIZE."
+    )
+    retry_degraded: bool = Field(
+        default=False, description="Also compute the rows again that a lesser engine had to answer."
     )
 
 
@@ -103,8 +107,8 @@ def _plan_op(stage: Stage) -> dg.OpDefinition:
         out=dg.DynamicOut(list, description="Lead ids of one chunk."),
         required_resource_keys=RESOURCE_KEYS,
     )
-    def plan(context: dg.OpExecutionContext, config: ChunkConfig) -> Iterator[dg.DynamicOutput[list[str]]]:
-        work = stage_context(context)
+    def plan(context: dg.OpExecutionContext, config: PlanConfig) -> Iterator[dg.DynamicOutput[list[str]]]:
+        work = replace(stage_context(context), retry_degraded=config.retry_degraded)
         with only_transient_retried(context):
             found = stage.plan(work)
         context.log.info(f"{len(found.todo)} of {found.total} leads to compute")

@@ -14,7 +14,7 @@ from sales_agent_dagster.domain.hashing import content_hash
 from sales_agent_dagster.domain.tiers import Tier
 from sales_agent_dagster.domain.trades import TRADES
 
-Channel = Literal["email", "linkedin", "call"]
+Channel = Literal["email", "linkedin", "call", "social", "blog"]
 
 
 class _Section(BaseModel):
@@ -84,6 +84,13 @@ class TierLines(_Section):
         return Tier.UNQUALIFIED
 
 
+class Uncertain(_Section):
+    """Which scores a second opinion may change what is done with the lead."""
+
+    tier_margin: float = Field(default=3, ge=0, le=50, description="Points from a tier line, either side.")
+    confidence_below: float = Field(default=0.2, ge=0, le=1)
+
+
 class Icp(_Section):
     """Ideal customer profile: the scoring scheme."""
 
@@ -96,6 +103,7 @@ class Icp(_Section):
         default=None, description="OEM dealer tier of lists that do not say, such as Elite."
     )
     rubric: str = Field(min_length=20, max_length=4000, description="What a model is told to judge by.")
+    uncertain: Uncertain = Uncertain()
 
     @field_validator("target_trades")
     @classmethod
@@ -129,9 +137,12 @@ class Outreach(_Section):
 
     channels: list[Channel] = Field(min_length=1)
     tone: Literal["professional", "friendly", "direct"]
+    brief: str = Field(default="", max_length=600, description="What a model is told to write towards.")
     email_max_words: int = Field(ge=40, le=400)
     linkedin_max_chars: int = Field(ge=100, le=1900)
     call_max_words: int = Field(ge=40, le=400)
+    social_max_chars: int = Field(default=280, ge=100, le=3000)
+    blog_max_words: int = Field(default=160, ge=40, le=400, description="Of an outline.")
     preferred_days: list[Literal["Monday", "Tuesday", "Wednesday", "Thursday", "Friday"]] = Field(
         min_length=1
     )

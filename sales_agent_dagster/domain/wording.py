@@ -12,7 +12,7 @@ _COMMERCIAL = r"commercial|industrial|business(?:es)?|institutional|municipal"
 _RESIDENTIAL = r"residential|homes?|homeowners?|household"
 _SERVICE_LIKE = r"solutions?|care|specialists?|technicians?"
 _FULL_SCOPE = r"total|complete|full[- ]service|all[- ]trades?|multi[- ]trade"
-_OPERATIONS = {
+OPERATIONS = {
     "service": r"services?|servicing|serv",
     "repair": r"repairs?|repairing",
     "maintenance": r"maintenance|maint",
@@ -20,6 +20,7 @@ _OPERATIONS = {
     "24/7": r"24[/x]7|24[- ]?hours?|24[- ]?hrs?",
     "support": r"support",
 }
+"""Kinds of service work, and the words that name them."""
 
 
 def _matcher(words: str) -> re.Pattern[str]:
@@ -27,7 +28,7 @@ def _matcher(words: str) -> re.Pattern[str]:
 
 
 _MATCHERS = [_matcher(words) for words in (_COMMERCIAL, _RESIDENTIAL, _SERVICE_LIKE, _FULL_SCOPE)]
-_OPERATION_MATCHERS = {keyword: _matcher(words) for keyword, words in _OPERATIONS.items()}
+_OPERATION_MATCHERS = {keyword: _matcher(words) for keyword, words in OPERATIONS.items()}
 _CLAUSE = re.compile(r"[.;,!?|\n]+")
 _NEGATION = re.compile(r"(?<![a-z])(?:not?|never|without|[a-z]+n't)(?![a-z])")
 

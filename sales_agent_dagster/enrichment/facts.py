@@ -16,10 +16,12 @@ class Fact(BaseModel):
     """One fact about a lead.
 
     Attributes:
-        id: ``field.source``, unique within the lead; what drafts cite.
+        id: ``field.source``, numbered where one source says several things; unique within the lead; what
+            drafts cite.
         value: as text; lists are comma-separated.
         confidence: 0-1.
         note: what speaks against it, such as a source that disagrees.
+        quote, read_in: for a fact read by a model, the words that say it and the name of the text they are in.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -29,6 +31,8 @@ class Fact(BaseModel):
     source: Source
     confidence: float = Field(ge=0, le=1)
     note: str | None = Field(default=None, max_length=200)
+    quote: str | None = Field(default=None, max_length=300)
+    read_in: str | None = Field(default=None, max_length=60)
 
 
 def fact(field: str, value: str, source: Source, confidence: float) -> Fact:

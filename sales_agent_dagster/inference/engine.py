@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,7 +9,12 @@ from typing import Generic, Protocol, TypeVar
 
 from pydantic import BaseModel
 
+from sales_agent_dagster.domain.calls import CallScope
+
 OutputT = TypeVar("OutputT", bound=BaseModel)
+
+MAX_REASON = 200
+"""Characters of a reason that a row keeps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,9 @@ class Task(Generic[OutputT]):
         describe: makes ``payload``; called only by engines that read it.
         rules: the deterministic answer, computed when called; every task has one, so every engine
             has something to fall back on.
+        max_completion_tokens: longest answer, with the thoughts of a reasoning model at low effort.
+            Providers count it against their tokens per minute before the call, so it is as small as the
+            output type allows.
     """
 
     prompt: Prompt
@@ -37,6 +44,7 @@ class Task(Generic[OutputT]):
     describe: Callable[[], dict[str, object]]
     output_type: type[OutputT]
     rules: Callable[[], OutputT]
+    max_completion_tokens: int = 1024
 
     @property
     def payload(self) -> dict[str, object]:
@@ -49,8 +57,11 @@ class Answer(Generic[OutputT]):
     """What came back for one task.
 
     Attributes:
-        latency_ms: wall time of the call as the lead saw it.
+        engine_version: the model that answered, or the version of the rules.
+        latency_ms: wall time of the call as the lead saw it, also when replayed.
+        cost_usd: what the call cost; 0 when it was bought for another lead or batch.
         degraded_reason: why a lesser engine answered; None when the asked one did.
+        replayed: the answer was bought earlier and comes from the ledger.
     """
 
     value: OutputT
@@ -59,6 +70,7 @@ class Answer(Generic[OutputT]):
     latency_ms: float
     cost_usd: float = 0.0
     degraded_reason: str | None = None
+    replayed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,68 +82,65 @@ class NoAnswer:
 
 
 class Engine(Protocol):
-    """Answers tasks. Implementations bound their own retries; callers never retry."""
+    """Answers tasks. How many at once, what is tried again and when to give up is its own matter.
+
+    Attributes:
+        name, version: rows answered under another name or version are recomputed.
+    """
 
     name: str
     version: str
 
-    async def answer(self, task: Task[OutputT]) -> Answer[OutputT]:
-        """Answer one task, or raise; the caller falls back to the task's rules."""
+    async def answer_all(
+        self, tasks: Sequence[Task[OutputT]], scope: CallScope
+    ) -> list[Answer[OutputT] | NoAnswer]:
+        """Answers in the order of the tasks; one lead's failure is its answer, never an exception.
+
+        Raises:
+            TransientError: what was paid for could not be stored; nothing is paid twice after a retry.
+        """
+        ...
+
+    def close(self) -> None:
+        """Release what the engine holds, such as connections; it is not used any more."""
         ...
 
 
-async def answer_all(
-    engine: Engine, tasks: Sequence[Task[OutputT]], concurrency: int
-) -> list[Answer[OutputT] | NoAnswer]:
-    """Answer every task, in order, at most ``concurrency`` at a time; never raises for one lead.
-
-    An engine's error on a task becomes the rules' answer with ``degraded_reason``; an error in the
-    rules too becomes ``NoAnswer``. Reasons carry the error's type and text, cut to 200 characters.
-    """
-    answers: list[Answer[OutputT] | NoAnswer | None] = [None] * len(tasks)
-    waiting = iter(enumerate(tasks))
-
-    async def worker() -> None:
-        # Few long-lived workers, not a coroutine a task: an engine that never waits is done by the first.
-        for position, task in waiting:
-            answers[position] = await _answer(engine, task)
-
-    await asyncio.gather(*(worker() for _ in range(min(concurrency, len(tasks)))))
-    return [answer for answer in answers if answer is not None]
+SCORECARD = "scorecard"
+SCORECARD_VERSION = "1"
 
 
-async def _answer(engine: Engine, task: Task[OutputT]) -> Answer[OutputT] | NoAnswer:
+def answer_by_rules(task: Task[OutputT], degraded_reason: str | None = None) -> Answer[OutputT] | NoAnswer:
+    """The rules' answer, or why there is none, as a row's ``reason``."""
     started = time.perf_counter()
     try:
-        return await engine.answer(task)
-    except Exception as error:  # noqa: BLE001 - one lead's failure is data, whatever it is
-        reason = _describe(error)
-    try:
         value = task.rules()
-    except Exception as error:  # noqa: BLE001
-        return NoAnswer(f"{reason}; rules: {_describe(error)}", _since(started))
-    return Answer(value, "scorecard", SCORECARD_VERSION, _since(started), 0.0, reason)
+    except Exception as error:  # noqa: BLE001 - one lead's failure is data, whatever it is
+        reasons = [degraded_reason] if degraded_reason else []
+        return NoAnswer("; ".join([*reasons, f"rules: {describe_error(error)}"]), _since(started))
+    return Answer(value, SCORECARD, SCORECARD_VERSION, _since(started), 0.0, degraded_reason)
 
 
-def _describe(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"[:200]
+def describe_error(error: Exception) -> str:
+    """An error's type and text, as a row's ``reason``."""
+    return f"{type(error).__name__}: {error}"[:MAX_REASON]
 
 
 def _since(started: float) -> float:
     return (time.perf_counter() - started) * 1000
 
 
-SCORECARD_VERSION = "1"
-
-
 class ScorecardEngine:
     """Answers with the task's own rules: deterministic, explained, free. The no-key default."""
 
-    name = "scorecard"
+    name = SCORECARD
     version = SCORECARD_VERSION
 
-    async def answer(self, task: Task[OutputT]) -> Answer[OutputT]:
-        """The rules' answer. Raises whatever the rules raise."""
-        started = time.perf_counter()
-        value = task.rules()
-        return Answer(value, self.name, self.version, _since(started))
+    async def answer_all(
+        self, tasks: Sequence[Task[OutputT]], scope: CallScope
+    ) -> list[Answer[OutputT] | NoAnswer]:
+        """The rules' answers, one after the other."""
+        return [answer_by_rules(task) for task in tasks]
+
+    def close(self) -> None:
+        """Nothing to release."""

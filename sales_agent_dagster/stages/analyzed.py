@@ -13,14 +13,14 @@ import sqlalchemy as sa
 from sales_agent_dagster.agents.growth import PROMPT
 from sales_agent_dagster.agents.growth.market import UNKNOWN, Company, Market
 from sales_agent_dagster.agents.growth.state import GrowthAnalysis, GrowthLead
-from sales_agent_dagster.agents.runtime import AgentContext
+from sales_agent_dagster.agents.untrusted import is_nameable
 from sales_agent_dagster.domain.hashing import content_hash
 from sales_agent_dagster.domain.oems import brand_dictionary, categories_of, parse_brands
 from sales_agent_dagster.domain.status import DONE, Status
 from sales_agent_dagster.domain.tiers import Tier
 from sales_agent_dagster.enrichment.phone_places import place_of_phone
 from sales_agent_dagster.inference.engine import NoAnswer
-from sales_agent_dagster.stages.base import LeadInput, LeadResult, Stage, StageContext
+from sales_agent_dagster.stages.base import LeadInput, LeadResult, Stage, StageContext, describe_dropped
 from sales_agent_dagster.warehouse.schema import (
     analyzed_leads,
     enriched_leads,
@@ -80,8 +80,7 @@ class AnalyzedLeads(Stage):
         from sales_agent_dagster.agents.growth.graph import analyze
 
         leads = [GrowthLead(lead_id=item.lead_id, **item.values) for item in inputs]
-        agent = AgentContext(context.engine, context.profile, context.settings.concurrency)
-        analyses = await analyze(leads, agent)
+        analyses = await analyze(leads, context.agent)
         return [_result(item.lead_id, analysis) for item, analysis in zip(inputs, analyses, strict=True)]
 
     def _market(self, context: StageContext, connection: sa.Connection, *, fresh: bool) -> Market:
@@ -151,7 +150,7 @@ def _population(connection: sa.Connection, batch_id: str) -> list[tuple[Company,
 
 
 def _company(row: sa.RowMapping) -> Company:
-    brands = tuple(sorted(parse_brands(row["brands"])))
+    brands = tuple(sorted(filter(is_nameable, parse_brands(row["brands"]))))
     trades = tuple(row["trades"].split(", ")) if row["trades"] else ()
     categories = (category for brand in brands for category in categories_of(brand))
     return Company(_territory(row), row["score"], brands, trades, frozenset((*trades, *categories)))
@@ -196,7 +195,7 @@ def _result(lead_id: str, analysis: GrowthAnalysis | NoAnswer) -> LeadResult:
     return LeadResult(
         lead_id,
         Status.DEGRADED if answer.degraded_reason else Status.OK,
-        answer.degraded_reason,
+        answer.degraded_reason or describe_dropped(analysis.words.dropped),
         _columns(analysis),
         engine=answer.engine,
         engine_version=answer.engine_version,
@@ -206,7 +205,7 @@ def _result(lead_id: str, analysis: GrowthAnalysis | NoAnswer) -> LeadResult:
 
 
 def _columns(analysis: GrowthAnalysis) -> dict[str, Any]:
-    figures, measures, narrative = analysis.lead.figures, analysis.measures, analysis.answer.value
+    figures, measures, words = analysis.lead.figures, analysis.measures, analysis.words
     return {
         "territory": figures.territory,
         "compared_with": figures.scope,
@@ -220,7 +219,8 @@ def _columns(analysis: GrowthAnalysis) -> dict[str, Any]:
         "capability_gaps": ", ".join(gap.capability for gap in figures.gaps) or None,
         "gaps": [asdict(gap) for gap in figures.gaps],
         "expansion_score": measures.expansion_score,
-        "summary": narrative.summary,
+        "summary": words.summary,
         "reasons": [asdict(part) for part in measures.components],
-        "plays": [asdict(play) for play in narrative.plays],
+        "plays": [asdict(play) for play in words.plays],
+        "dropped_claims": len(words.dropped),
     }

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,17 +17,24 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from sales_agent_dagster.agents.checkpoints import checkpoint_store
+from sales_agent_dagster.agents.runtime import AgentContext
+from sales_agent_dagster.domain.calls import CallScope
 from sales_agent_dagster.domain.hashing import content_hash
 from sales_agent_dagster.domain.profile import Profile
 from sales_agent_dagster.domain.status import Status
-from sales_agent_dagster.inference.engine import Engine
+from sales_agent_dagster.inference.engine import MAX_REASON, Engine
 from sales_agent_dagster.settings import Settings
 from sales_agent_dagster.warehouse.database import Warehouse
 
 
 @dataclass(frozen=True)
 class StageContext:
-    """Everything a stage works with, for one batch in one run."""
+    """Everything a stage works with, for one batch in one run.
+
+    Attributes:
+        retry_degraded: agents compute the rows again that a lesser engine had to answer.
+    """
 
     warehouse: Warehouse
     settings: Settings
@@ -35,6 +43,18 @@ class StageContext:
     batch_id: str
     run_id: str
     now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
+    retry_degraded: bool = False
+
+    @property
+    def scope(self) -> CallScope:
+        """For whom the engine is asked."""
+        return CallScope(self.run_id, self.batch_id)
+
+    @property
+    def agent(self) -> AgentContext:
+        """What the stage's agent works with."""
+        store = checkpoint_store(self.settings)
+        return AgentContext(self.engine, self.profile, self.scope, store, self.settings.model_policy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,21 +147,20 @@ class Stage(ABC):
     def fingerprint(self, context: StageContext) -> str:
         """Version of everything but the lead itself that the rows depend on."""
         sections = context.profile.model_dump(mode="json", include=set(self.profile_sections))
-        return content_hash(self.version, sections, context.engine.name, context.engine.version)
+        policy = context.settings.model_policy if self.agent else None
+        return content_hash(self.version, sections, context.engine.name, context.engine.version, policy)
 
     def plan(self, context: StageContext) -> Plan:
-        """Find the leads whose row is missing or out of date."""
+        """Find the leads whose row is missing or out of date, or to be retried."""
         with context.warehouse.reading() as connection:
             inputs = self.load(context, connection, None)
-            stored = dict(
-                connection.execute(
-                    sa.select(self.table.c.lead_id, self.table.c.input_hash).where(
-                        self.table.c.batch_id == context.batch_id
-                    )
-                )
-                .tuples()
-                .all()
+            columns = self.table.c
+            current = sa.select(columns.lead_id, columns.input_hash).where(
+                columns.batch_id == context.batch_id
             )
+            if context.retry_degraded and self.agent is not None:
+                current = current.where(columns.status != Status.DEGRADED.value)
+            stored = dict(connection.execute(current).tuples().all())
         hashes = self.hashes(context, inputs)
         todo = tuple(lead_id for lead_id, value in hashes.items() if stored.get(lead_id) != value)
         return Plan(len(inputs), todo)
@@ -225,3 +244,11 @@ class Stage(ABC):
                 for child in result.children.get(table, ())
             ]
             context.warehouse.upsert(connection, table, children)
+
+
+def describe_dropped(dropped: Sequence[str]) -> str | None:
+    """What was left out of an engine's answer, each kind with its count; None for nothing."""
+    if not dropped:
+        return None
+    kinds = ", ".join(f"{kind} ({count})" for kind, count in Counter(dropped).most_common())
+    return f"left out of the answer: {kinds}"[:MAX_REASON]

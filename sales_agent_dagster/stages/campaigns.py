@@ -9,15 +9,14 @@ from typing import Any
 import sqlalchemy as sa
 
 from sales_agent_dagster.agents.marketing import PROMPT
-from sales_agent_dagster.agents.marketing.drafts import templates_version
 from sales_agent_dagster.agents.marketing.schedule import next_step
 from sales_agent_dagster.agents.marketing.state import Campaign, CampaignLead, Draft
-from sales_agent_dagster.agents.runtime import AgentContext
+from sales_agent_dagster.agents.marketing.templating import templates_version
 from sales_agent_dagster.domain.hashing import content_hash
 from sales_agent_dagster.domain.status import DONE, Status
 from sales_agent_dagster.domain.tiers import Tier
 from sales_agent_dagster.inference.engine import NoAnswer
-from sales_agent_dagster.stages.base import LeadInput, LeadResult, Stage, StageContext
+from sales_agent_dagster.stages.base import LeadInput, LeadResult, Stage, StageContext, describe_dropped
 from sales_agent_dagster.warehouse.schema import (
     analyzed_leads,
     campaign_messages,
@@ -68,8 +67,7 @@ class Campaigns(Stage):
         from sales_agent_dagster.agents.marketing.graph import draft_campaigns
 
         leads = [CampaignLead(lead_id=item.lead_id, **item.values) for item in inputs]
-        agent = AgentContext(context.engine, context.profile, context.settings.concurrency)
-        drafted = await draft_campaigns(leads, agent)
+        drafted = await draft_campaigns(leads, context.agent)
         return [_result(item.lead_id, campaign) for item, campaign in zip(inputs, drafted, strict=True)]
 
     def skipped_values(self, item: LeadInput) -> dict[str, Any]:
@@ -155,18 +153,18 @@ def _result(lead_id: str, campaign: Campaign | NoAnswer) -> LeadResult:
         return LeadResult(lead_id, Status.SKIPPED, campaign.plan.unreachable, _NOT_CONTACTED)
     result = LeadResult(lead_id, *_outcome(campaign), _columns(campaign))
     result.children = {campaign_messages: [_message(draft) for draft in campaign.drafts]}
-    for answer in campaign.answers:
-        result.engine, result.engine_version = answer.engine, answer.engine_version
-        result.latency_ms = max(result.latency_ms, answer.latency_ms)
-        result.cost_usd += answer.cost_usd
+    result.engine, result.engine_version = campaign.engine, campaign.engine_version
+    result.latency_ms, result.cost_usd = campaign.latency_ms, campaign.cost_usd
     return result
 
 
 def _outcome(campaign: Campaign) -> tuple[Status, str | None]:
-    reason = "; ".join((*campaign.faults, *campaign.notes))[:_MAX_REASON] or None
+    reason = "; ".join((*campaign.faults, *campaign.notes))[:_MAX_REASON]
     if not campaign.drafts:
-        return Status.FAILED, reason
-    return (Status.DEGRADED if reason else Status.OK), reason
+        return Status.FAILED, reason or None
+    if reason:
+        return Status.DEGRADED, reason
+    return Status.OK, describe_dropped(campaign.dropped)
 
 
 def _columns(campaign: Campaign) -> dict[str, Any]:
@@ -180,6 +178,7 @@ def _columns(campaign: Campaign) -> dict[str, Any]:
         "message_count": len(campaign.drafts),
         "next_step": next_step(plan),
         "plan": [asdict(step) for step in plan.steps],
+        "dropped_claims": len(campaign.dropped),
     }
 
 

@@ -10,7 +10,6 @@ import sqlalchemy as sa
 
 from sales_agent_dagster.agents.enrichment import PROMPT
 from sales_agent_dagster.agents.enrichment.state import EnrichedLead
-from sales_agent_dagster.agents.runtime import AgentContext
 from sales_agent_dagster.domain.hashing import content_hash
 from sales_agent_dagster.domain.oems import brand_dictionary
 from sales_agent_dagster.domain.profile import Profile
@@ -18,7 +17,7 @@ from sales_agent_dagster.domain.status import DONE, Status
 from sales_agent_dagster.domain.tiers import Tier
 from sales_agent_dagster.enrichment.facts import Fact
 from sales_agent_dagster.inference.engine import NoAnswer
-from sales_agent_dagster.stages.base import LeadInput, LeadResult, Stage, StageContext
+from sales_agent_dagster.stages.base import LeadInput, LeadResult, Stage, StageContext, describe_dropped
 from sales_agent_dagster.warehouse.schema import (
     enriched_leads,
     imported_leads,
@@ -99,8 +98,7 @@ class EnrichedLeads(Stage):
         """Runs the enrichment agent over the chunk."""
         from sales_agent_dagster.agents.enrichment.graph import enrich
 
-        agent = AgentContext(context.engine, context.profile, context.settings.concurrency)
-        enriched = await enrich([{"lead_id": item.lead_id, **item.values} for item in inputs], agent)
+        enriched = await enrich([{"lead_id": item.lead_id, **item.values} for item in inputs], context.agent)
         return [_result(item, lead) for item, lead in zip(inputs, enriched, strict=True)]
 
 
@@ -122,7 +120,7 @@ def _result(item: LeadInput, lead: EnrichedLead | NoAnswer) -> LeadResult:
     return LeadResult(
         item.lead_id,
         Status.DEGRADED if answer.degraded_reason else Status.OK,
-        answer.degraded_reason,
+        answer.degraded_reason or describe_dropped(lead.dropped),
         _columns(lead),
         engine=answer.engine,
         engine_version=answer.engine_version,
@@ -147,6 +145,8 @@ def _columns(lead: EnrichedLead) -> dict[str, Any]:
         "trade_count": len(lead.trades),
         "fact_count": len(lead.facts),
         "completeness": lead.completeness,
+        "read_count": lead.read_count,
+        "dropped_facts": len(lead.dropped),
         "facts": [_row_of(fact) for fact in lead.facts],
     }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from functools import lru_cache
 from typing import Any
 
@@ -10,13 +11,12 @@ import sqlalchemy as sa
 
 from sales_agent_dagster.agents.qualification import PROMPT
 from sales_agent_dagster.agents.qualification.state import Factor, Verdict
-from sales_agent_dagster.agents.runtime import AgentContext
 from sales_agent_dagster.domain.hashing import content_hash
 from sales_agent_dagster.domain.icp import one_decimal
 from sales_agent_dagster.domain.oems import brand_dictionary
 from sales_agent_dagster.domain.status import DONE, Status
 from sales_agent_dagster.inference.engine import NoAnswer
-from sales_agent_dagster.stages.base import LeadInput, LeadResult, Stage, StageContext
+from sales_agent_dagster.stages.base import LeadInput, LeadResult, Stage, StageContext, describe_dropped
 from sales_agent_dagster.warehouse.schema import imported_leads, qualified_leads, resolved_leads
 
 _FIELDS = (
@@ -100,8 +100,7 @@ class QualifiedLeads(Stage):
         """Runs the qualification agent over the chunk."""
         from sales_agent_dagster.agents.qualification.graph import qualify
 
-        agent = AgentContext(context.engine, context.profile, context.settings.concurrency)
-        verdicts = await qualify([{"lead_id": item.lead_id, **item.values} for item in inputs], agent)
+        verdicts = await qualify([{"lead_id": item.lead_id, **item.values} for item in inputs], context.agent)
         return [_result(item, verdict) for item, verdict in zip(inputs, verdicts, strict=True)]
 
 
@@ -137,7 +136,7 @@ def _result(item: LeadInput, verdict: Verdict | NoAnswer) -> LeadResult:
     return LeadResult(
         item.lead_id,
         Status.DEGRADED if answer.degraded_reason else Status.OK,
-        answer.degraded_reason,
+        answer.degraded_reason or describe_dropped(verdict.qualification.dropped),
         _columns(verdict, stated),
         engine=answer.engine,
         engine_version=answer.engine_version,
@@ -147,14 +146,15 @@ def _result(item: LeadInput, verdict: Verdict | NoAnswer) -> LeadResult:
 
 
 def _columns(verdict: Verdict, stated: float | None) -> dict[str, Any]:
-    value, card = verdict.answer.value, verdict.scored.scorecard
+    value, card = verdict.qualification, verdict.scored.scorecard
     return {
         "score": value.score,
-        "tier": verdict.tier.value,
+        "tier": value.tier.value,
         "confidence": value.confidence,
         "icp_score": card.icp_score,
         **{name: dimension.value for name, dimension in card.dimensions.items()},
         "signal_points": card.signal_points,
+        "judged_points": value.judged_points,
         "source_icp_score": stated,
         "icp_delta": None if stated is None else one_decimal(card.icp_score - stated),
         "trades": ", ".join(verdict.scored.features.trades) or None,
@@ -162,9 +162,10 @@ def _columns(verdict: Verdict, stated: float | None) -> dict[str, Any]:
         "next_steps": "\n".join(value.next_steps),
         "objections": "\n".join(value.objections) or None,
         "factors": [_row_of(factor) for factor in value.factors],
+        "dropped_claims": len(value.dropped),
     }
 
 
 @lru_cache(maxsize=16384)
 def _row_of(factor: Factor) -> dict[str, Any]:
-    return factor.model_dump()
+    return asdict(factor)

@@ -230,4 +230,52 @@ REJECTED_SUMMARY = View(
     """,
 )
 
-VIEWS = (LEAD_360, PIPELINE_FUNNEL, STAGE_LATENCY, STAGE_COST, REJECTED_SUMMARY)
+_CALL_FIGURES = {
+    "calls": "Calls that were finished, whatever came of them.",
+    "invalid": "Those of them whose answer could not be used.",
+    "failed": "Those of them that the provider did not answer.",
+    "attempts": "Requests sent.",
+    "prompt_tokens": "Input tokens.",
+    "cached_tokens": "Those of them from the provider's prompt cache.",
+    "completion_tokens": "Output tokens.",
+    "reasoning_tokens": "Those of them that were not part of the answer.",
+    "cost_usd": "What the calls cost, US dollars.",
+    "assumed_usd": "That part of it that rests on an assumed price: the model is in no price list.",
+    "replays": "Answers taken from agent_calls instead of being bought.",
+    "saved_usd": "What those had cost when they were bought, US dollars.",
+}
+_WHOLE = tuple(name for name in _CALL_FIGURES if not name.endswith("_usd"))
+"""Figures whose sum is a whole number: PostgreSQL would make it a numeric."""
+
+AGENT_COST = View(
+    "agent_cost",
+    "Calls to models, what they cost and what replays saved: one row per day, run, batch, agent and model.",
+    {
+        "day": "UTC date, ISO 8601.",
+        "run_id": "Dagster run.",
+        "batch_id": "Lead batch = Dagster partition.",
+        "agent": "Agent that asked.",
+        "model": "Model that answered.",
+        **_CALL_FIGURES,
+    },
+    f"""
+    SELECT day, run_id, batch_id, agent, model, {
+        ", ".join(
+            f"CAST(SUM({name}) AS BIGINT)" if name in _WHOLE else f"SUM({name})" for name in _CALL_FIGURES
+        )
+    }
+    FROM (
+        SELECT call_day AS day, run_id, batch_id, agent, model, 1 AS calls,
+            CASE WHEN outcome = 'invalid' THEN 1 ELSE 0 END AS invalid,
+            CASE WHEN outcome = 'failed' THEN 1 ELSE 0 END AS failed,
+            attempts, prompt_tokens, cached_tokens, completion_tokens, reasoning_tokens, cost_usd,
+            CASE WHEN price_date IS NULL THEN cost_usd ELSE 0 END AS assumed_usd, 0 AS replays, 0 AS saved_usd
+        FROM agent_calls
+        UNION ALL
+        SELECT day, run_id, batch_id, agent, model, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, replays, saved_usd
+        FROM agent_replays
+    ) AS events GROUP BY day, run_id, batch_id, agent, model
+    """,
+)
+
+VIEWS = (LEAD_360, PIPELINE_FUNNEL, STAGE_LATENCY, STAGE_COST, AGENT_COST, REJECTED_SUMMARY)

@@ -2,13 +2,42 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from sales_agent_dagster.inference.engine import Answer, OutputT, Task
+from sales_agent_dagster.domain.calls import CallScope
+from sales_agent_dagster.inference.engine import (
+    Answer,
+    NoAnswer,
+    OutputT,
+    Task,
+    answer_by_rules,
+    describe_error,
+)
+
+SCOPE = CallScope("run-1", "batch-1")
 
 
-class FailingEngine:
+class OneByOne:
+    """Base of engines that answer each task by itself; an error of one becomes its rules' answer."""
+
+    async def answer(self, task: Task[OutputT]) -> Answer[OutputT]:
+        raise NotImplementedError
+
+    async def answer_all(
+        self, tasks: Sequence[Task[OutputT]], scope: CallScope
+    ) -> list[Answer[OutputT] | NoAnswer]:
+        answers: list[Answer[OutputT] | NoAnswer] = []
+        for task in tasks:
+            try:
+                answers.append(await self.answer(task))
+            except Exception as error:
+                answers.append(answer_by_rules(task, describe_error(error)))
+        return answers
+
+    def close(self) -> None: ...
+
+
+class FailingEngine(OneByOne):
     """Raises for the leads named, answers the others with their rules."""
 
     name = "failing"
@@ -23,8 +52,8 @@ class FailingEngine:
         return Answer(task.rules(), self.name, self.version, 1.5, 0.002)
 
 
-class RecordingEngine:
-    """Keeps every task and the most calls that were ever in flight; may change the rules' answer."""
+class RecordingEngine(OneByOne):
+    """Keeps every task and scope; may change the rules' answer."""
 
     name = "recording"
     version = "1"
@@ -32,14 +61,15 @@ class RecordingEngine:
     def __init__(self, change: Callable[[object], object] = lambda value: value) -> None:
         self.change = change
         self.tasks: list[Task] = []  # type: ignore[type-arg]
-        self.in_flight = 0
-        self.most_in_flight = 0
+        self.scopes: list[CallScope] = []
+
+    async def answer_all(
+        self, tasks: Sequence[Task[OutputT]], scope: CallScope
+    ) -> list[Answer[OutputT] | NoAnswer]:
+        self.scopes.append(scope)
+        return await super().answer_all(tasks, scope)
 
     async def answer(self, task: Task[OutputT]) -> Answer[OutputT]:
         self.tasks.append(task)
         assert task.payload is not None
-        self.in_flight += 1
-        self.most_in_flight = max(self.most_in_flight, self.in_flight)
-        await asyncio.sleep(0)
-        self.in_flight -= 1
         return Answer(self.change(task.rules()), self.name, self.version, 0.1)  # type: ignore[arg-type]

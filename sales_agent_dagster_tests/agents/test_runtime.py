@@ -1,8 +1,6 @@
 from pathlib import Path
 
-import pytest
-
-from sales_agent_dagster.agents.runtime import extend_prompt, load_prompt, redact
+from sales_agent_dagster.agents.runtime import extend_prompt, load_prompt
 
 
 def test_a_prompt_s_version_follows_its_content(tmp_path: Path) -> None:
@@ -22,16 +20,3 @@ def test_an_extended_prompt_has_its_own_version(tmp_path: Path) -> None:
     extended = extend_prompt(prompt, " By this. ")
     assert extended.system == "Judge.\n\nBy this.\n"
     assert extended.version not in (prompt.version, extend_prompt(prompt, "By that.").version)
-
-
-@pytest.mark.parametrize(
-    ("text", "redacted"),
-    [
-        ("call (555) 010-0199 or jo.doe@example.com today", "call [phone] or [e-mail] today"),
-        ("+1 555.010.0199", "[phone]"),
-        ("open 24/7 since 1999, 3 vans", "open 24/7 since 1999, 3 vans"),
-    ],
-)
-def test_free_text_is_redacted(text: str, redacted: str) -> None:
-    assert redact(text, 200) == redacted
-    assert redact(text, 5) == redacted[:5]

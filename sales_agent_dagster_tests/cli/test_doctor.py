@@ -10,6 +10,7 @@ import yaml
 from sales_agent_dagster.cli import doctor
 from sales_agent_dagster.settings import PROJECT_ROOT
 from sales_agent_dagster.warehouse.database import Warehouse
+from sales_agent_dagster_tests.cerebras_server.running import RunningServer
 from sales_agent_dagster_tests.cli.conftest import Cli
 
 SECRET = "s3cr3t-Kq9"
@@ -24,7 +25,7 @@ def test_a_fresh_home_is_fine_and_nothing_is_created(cli: Cli, home: Path) -> No
     assert (outcome.code, outcome.err) == (0, "")
     assert "Everything that runs need is in place." in outcome.out
     assert "Created by the first run" in found(outcome.out, "Warehouse")
-    for name in ("Cerebras key", "Redis", "Failure webhook"):
+    for name in ("Cerebras", "Redis", "Failure webhook"):
         assert "not set" in found(outcome.out, name)
     assert not home.exists()
 
@@ -101,13 +102,14 @@ def test_secrets_are_never_shown(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("SALES_AGENT_DATABASE_URL", f"postgresql://user:{SECRET}@127.0.0.1:{port}/leads")
     monkeypatch.setenv("SALES_AGENT_FAILURE_WEBHOOK_URL", f"https://hooks.example.com/{SECRET}")
     monkeypatch.setenv("CEREBRAS_API_KEY", SECRET)
-    monkeypatch.setenv("REDIS_URL", f"redis://:{SECRET}@127.0.0.1:{port}/0")
+    monkeypatch.setenv("CEREBRAS_BASE_URL", f"http://127.0.0.1:{port}")
+    monkeypatch.setenv("SALES_AGENT_REDIS_URL", f"redis://:{SECRET}@127.0.0.1:{port}/0")
     outcome = cli("doctor")
     assert outcome.code == 1
     assert SECRET not in outcome.out + outcome.err
     assert "BROKEN" in found(outcome.out, "Warehouse")
     assert "warning" in found(outcome.out, "Redis")
-    assert "set; unused" in found(outcome.out, "Cerebras key")
+    assert "warning" in found(outcome.out, "Cerebras")
     assert found(outcome.out, "Failure webhook").split()[2:] == ["ok", "set"]
 
 
@@ -117,7 +119,7 @@ def test_what_is_wrong_but_not_needed_is_a_warning(
     (tmp_path / "file").touch()
     monkeypatch.setenv("SALES_AGENT_INCOMING_DIR", str(tmp_path / "file" / "incoming"))
     monkeypatch.setenv("SALES_AGENT_FAILURE_WEBHOOK_URL", "hooks.example.com")
-    monkeypatch.setenv("REDIS_URL", "not a url")
+    monkeypatch.setenv("SALES_AGENT_REDIS_URL", "not a url")
     monkeypatch.setattr(doctor, "LOW_DISK_BYTES", 2**80)
     outcome = cli("doctor")
     assert outcome.code == 0
@@ -125,27 +127,30 @@ def test_what_is_wrong_but_not_needed_is_a_warning(
         assert "warning" in found(outcome.out, what)
 
 
-def test_redis_that_answers(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    import threading
+def test_redis_that_answers(cli: Cli, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SALES_AGENT_REDIS_URL", redis_url)
+    assert "answers; processes share limits" in found(cli("doctor").out, "Redis")
 
-    server = socket.create_server(("127.0.0.1", 0))
 
-    def answer() -> None:
-        connection, _ = server.accept()
-        with connection:
-            while received := connection.recv(4096):
-                replies = [
-                    b"+PONG\r\n" if b"PING" in part else b"+OK\r\n" for part in received.split(b"*")[1:]
-                ]
-                connection.sendall(b"".join(replies))
-
-    thread = threading.Thread(target=answer)
-    thread.start()
-    monkeypatch.setenv("REDIS_URL", f"redis://127.0.0.1:{server.getsockname()[1]}/0?protocol=2")
+def test_a_model_that_is_offered_and_one_that_is_not(
+    cli: Cli, cerebras: RunningServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CEREBRAS_BASE_URL", f"{cerebras.url}/v1")
+    assert "answers and offers gpt-oss-120b" in found(cli("doctor").out, "Cerebras")
+    assert "CEREBRAS_BASE_URL" in found(cli("doctor").out, "Settings")
+    monkeypatch.setenv("SALES_AGENT_CEREBRAS__MODEL", "llama-3.3-70b")
     outcome = cli("doctor")
-    assert "answers" in found(outcome.out, "Redis")
-    thread.join(timeout=10)
-    server.close()
+    assert outcome.code == 1
+    assert "BROKEN" in found(outcome.out, "Cerebras")
+    monkeypatch.setenv("SALES_AGENT_ENGINE", "scorecard")
+    assert "set; unused" in found(cli("doctor").out, "Cerebras")
+
+
+def test_an_engine_without_its_key(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SALES_AGENT_ENGINE", "cerebras")
+    outcome = cli("doctor")
+    assert outcome.code == 1
+    assert "Set CEREBRAS_API_KEY or CEREBRAS_BASE_URL." in outcome.out
 
 
 def test_dagster_home_of_ones_own(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

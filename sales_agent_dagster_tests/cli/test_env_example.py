@@ -1,6 +1,7 @@
 """``.env.example`` names every setting, and every default in it is true."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -10,20 +11,23 @@ from sales_agent_dagster.cli.env_example import TARGET, render
 from sales_agent_dagster.settings import PROJECT_ROOT, Settings, load_settings
 
 
+OURS = {"cerebras_api_key": "CEREBRAS_API_KEY", "cerebras_base_url": "CEREBRAS_BASE_URL"}
+"""Settings with the name that the provider's own SDK reads."""
+
+
 def leaves(model: type[BaseModel], path: tuple[str, ...] = ()) -> set[str]:
     names = set()
     for name, field in model.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             names |= leaves(field.annotation, (*path, name))
         else:
-            names.add("SALES_AGENT_" + "__".join((*path, name)).upper())
+            names.add(OURS.get(name) or "SALES_AGENT_" + "__".join((*path, name)).upper())
     return names
 
 
 def variables() -> dict[str, str]:
-    lines = TARGET.read_text(encoding="utf-8").splitlines()
-    pairs = [line.removeprefix("# ").split("=", 1) for line in lines if line.startswith("# SALES_AGENT_")]
-    return dict(pairs)  # type: ignore[arg-type]
+    text = TARGET.read_text(encoding="utf-8")
+    return dict(re.findall(r"^# ((?:SALES_AGENT|CEREBRAS)_[A-Z0-9_]+)=(.*)$", text, re.MULTILINE))
 
 
 def test_the_file_is_what_the_settings_render() -> None:
@@ -39,7 +43,7 @@ def test_every_line_is_a_comment_or_blank() -> None:
 
 
 def test_setting_every_variable_to_its_shown_value_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in os.environ if name.startswith("SALES_AGENT_")]:
+    for name in [name for name in os.environ if name.startswith(("SALES_AGENT_", "CEREBRAS_"))]:
         monkeypatch.delenv(name)
     monkeypatch.chdir(PROJECT_ROOT)
     defaults = load_settings(_env_file=None)

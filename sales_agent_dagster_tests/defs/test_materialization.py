@@ -8,7 +8,9 @@ import pytest
 
 from sales_agent_dagster.defs.materialization import MASK, materialization, preview_table
 from sales_agent_dagster.defs.plots import latency_histogram, score_histogram
-from sales_agent_dagster.settings import Sla
+from sales_agent_dagster.domain.calls import CallOutcome, CallScope, Replays, Usage
+from sales_agent_dagster.settings import Settings, Sla
+from sales_agent_dagster.warehouse.calls import WarehouseCalls
 from sales_agent_dagster.warehouse.database import Warehouse
 from sales_agent_dagster.warehouse.schema import (
     STAGE_TABLES,
@@ -16,6 +18,7 @@ from sales_agent_dagster.warehouse.schema import (
     qualified_leads,
     resolved_leads,
 )
+from sales_agent_dagster_tests.calls import call
 from sales_agent_dagster_tests.conftest import MakeContext
 from sales_agent_dagster_tests.rows import seed_batch
 
@@ -53,6 +56,38 @@ def test_counts_statuses_engine_and_cost(warehouse: Warehouse, context: MakeCont
     assert found["cost_usd"] == 0.25
     assert (found["latency_p50_ms"], found["latency_p95_ms"]) == (2.0, 4.0)
     assert "status/failed" not in found
+
+
+def test_what_an_agents_calls_came_to(warehouse: Warehouse, context: MakeContext, settings: Settings) -> None:
+    ids = seed_batch(warehouse, leads=[{"qualified_leads": {"engine": "cerebras"}}] * 4)
+    store = WarehouseCalls(warehouse)
+    store.add(
+        [
+            call("a", lead_id=ids[0], cost_usd=0.25, usage=Usage(1000, 600, 300, 100)),
+            call("b", lead_id=ids[1], cost_usd=0.75, usage=Usage(10, 0, 5, 0), outcome=CallOutcome.INVALID),
+            call("c", lead_id=ids[1], cost_usd=0.0, usage=Usage(), outcome=CallOutcome.FAILED),
+            call("d", agent="growth", lead_id=ids[1]),
+            call("e", scope=CallScope("run-1", "batch-2")),
+        ]
+    )
+    store.add_replays([Replays(CallScope("run-1", "batch-1"), "qualification", "m", "2026-03-02", 2, 0.5)])
+    asked = settings.model_copy(update={"engine": "cerebras"})
+    work = context(warehouse, settings=asked)
+    found = values(materialization(work, qualified_leads, agent="qualification"))
+    assert {name: found[name] for name in found if name.startswith(("calls", "tokens"))} == {
+        "calls": 3,
+        "calls/invalid": 1,
+        "calls/failed": 1,
+        "calls/replayed": 2,
+        "tokens/input": 1010,
+        "tokens/input_cached": 600,
+        "tokens/output": 305,
+        "tokens/reasoning": 100,
+    }
+    assert (found["spent_usd"], found["saved_usd"]) == (1.0, 0.5)
+    assert found["forecast_next_batch_usd"] == pytest.approx(4 * (0.25 + 0.75 + 0.25) / 3)
+    unasked = values(materialization(work, qualified_leads, agent="marketing"))
+    assert not any(name.startswith(("calls", "tokens", "spent", "forecast")) for name in unasked)
 
 
 def test_the_import_has_no_engine_but_its_own_figures(warehouse: Warehouse, context: MakeContext) -> None:

@@ -14,12 +14,13 @@ import sqlalchemy as sa
 
 from sales_agent_dagster.defs.run import materialize_batch
 from sales_agent_dagster.domain.errors import TransientError
-from sales_agent_dagster.inference.engine import Answer, OutputT, ScorecardEngine, Task
+from sales_agent_dagster.inference.engine import Answer, OutputT, Task
 from sales_agent_dagster.settings import PROJECT_ROOT, CheckSettings, Enforcement, Settings, Sla, SlaTable
 from sales_agent_dagster.stages.intake.register import register_file
 from sales_agent_dagster.warehouse.database import Warehouse
 from sales_agent_dagster.warehouse.reports import funnel
 from sales_agent_dagster.warehouse.schema import STAGE_TABLES, qualified_leads
+from sales_agent_dagster_tests.agents.engines import OneByOne
 
 LEADS = """Company,Contact,Phone,Email,Website,City,State,Zip,Brands
 Example Electric LLC,Jo Doe,(407) 555-0100,jo@example.com,example.com,Orlando,FL,32801,"Generac, Tesla"
@@ -29,15 +30,15 @@ Sample Air Conditioning,Al Roe,407-555-0101,al@example.org,example.org,Tampa,FL,
 """
 
 
-class SlowEngine(ScorecardEngine):
+class SlowEngine(OneByOne):
     """Takes 30 ms to answer."""
 
     name = "slow"
+    version = "1"
 
     async def answer(self, task: Task[OutputT]) -> Answer[OutputT]:
         await asyncio.sleep(0.03)
-        answer = await super().answer(task)
-        return Answer(answer.value, self.name, self.version, 30.0)
+        return Answer(task.rules(), self.name, self.version, 30.0)
 
 
 @pytest.fixture(autouse=True)
@@ -158,8 +159,9 @@ def test_dagster_home_wins_over_settings(
 def test_an_engine_that_fails_degrades_rows_not_the_run(
     batch_id: str, generous: Settings, sqlite_warehouse: Warehouse
 ) -> None:
-    class Broken(ScorecardEngine):
+    class Broken(OneByOne):
         name = "broken"
+        version = "1"
 
         async def answer(self, task: Task[OutputT]) -> Answer[OutputT]:
             raise TransientError("rate limit")

@@ -10,9 +10,9 @@ from sales_agent_dagster.stages.base import Plan, StageContext
 from sales_agent_dagster.stages.campaigns import Campaigns
 from sales_agent_dagster.warehouse.database import Warehouse
 from sales_agent_dagster.warehouse.schema import campaign_messages, campaigns, imported_leads
-from sales_agent_dagster_tests.agents.engines import FailingEngine
 from sales_agent_dagster_tests.agents.marketing.desks import with_outreach, with_seller
 from sales_agent_dagster_tests.agents.marketing.leads import FACTS, GROWTH
+from sales_agent_dagster_tests.agents.marketing.test_graph import WritingEngine
 from sales_agent_dagster_tests.conftest import MakeContext
 from sales_agent_dagster_tests.rows import seed_batch
 
@@ -61,7 +61,7 @@ def test_a_lead_gets_a_plan_and_its_messages(warehouse: Warehouse, context: Make
     run(work)
     row = stored(work)[lead_id]
     assert (row["status"], row["reason"], row["engine"]) == ("ok", None, "scorecard")
-    assert (row["contactable"], row["channels"], row["message_count"]) == (True, "email, call, linkedin", 4)
+    assert (row["contactable"], row["channels"], row["message_count"]) == (True, "email, call, linkedin, social, blog", 6)
     assert (row["send_day"], row["send_hour"], row["timezone"]) == ("Tuesday", 10, "America/Chicago")
     assert row["next_step"] == "Tuesday 10:00 (America/Chicago): send e-mail A or B (personal e-mail)."
     assert row["plan"][1] == {
@@ -72,7 +72,14 @@ def test_a_lead_gets_a_plan_and_its_messages(warehouse: Warehouse, context: Make
         "reason": "has a phone number",
     }
     found = messages(work)
-    assert sorted(found) == ["L1 call A", "L1 email A", "L1 email B", "L1 linkedin A"]
+    assert [name[3:] for name in sorted(found)] == [
+        "blog A",
+        "call A",
+        "email A",
+        "email B",
+        "linkedin A",
+        "social A",
+    ]
     email = found["L1 email A"]
     assert email["subject"] == "Service for Generac and Cummins in one place"
     assert email["body"].startswith("Hello Maria,\n\nExample Plumbing is listed with Generac and Cummins.")
@@ -104,7 +111,12 @@ def test_recomputing_deletes_messages_that_no_longer_belong(
             sa.update(imported_leads).where(imported_leads.c.lead_id == "L2").values(do_not_contact=True)
         )
     assert run(context(warehouse, run_id="run-2")).todo == ("L1", "L2")
-    assert sorted(messages(context(warehouse))) == ["L1 call A", "L1 linkedin A"]
+    assert sorted(messages(context(warehouse))) == [
+        "L1 blog A",
+        "L1 call A",
+        "L1 linkedin A",
+        "L1 social A",
+    ]
     row = stored(context(warehouse))["L2"]
     assert (row["status"], row["contactable"], row["message_count"]) == ("skipped", False, 0)
 
@@ -156,13 +168,13 @@ def test_a_lead_that_nothing_reaches_is_skipped(
             {"email_max_words": 80},
             "degraded",
             "email A: too_long: 96 words of 80; plainer wording used",
-            4,
+            6,
         ),
         (
             {"call_max_words": 40},
             "degraded",
             "call A: too_long: 165 words of 40",
-            3,
+            5,
         ),
         ({"call_max_words": 40, "channels": ["call"]}, "failed", "call A: too_long: 165 words of 40", 0),
     ],
@@ -205,13 +217,13 @@ def test_engine_trouble_on_one_lead_degrades_its_row_only(
     sqlite_warehouse: Warehouse, context: MakeContext
 ) -> None:
     ids = seed_batch(sqlite_warehouse, leads=[lead(), lead()])
-    run(context(sqlite_warehouse, engine=FailingEngine(ids[1])))
+    run(context(sqlite_warehouse, engine=WritingEngine(ids[1])))
     rows = stored(context(sqlite_warehouse))
     assert [rows[one]["status"] for one in ids] == ["ok", "degraded"]
     assert rows[ids[1]]["reason"] == "ConnectionError: the provider is away"
-    assert rows[ids[0]]["engine"] == "failing"
-    assert rows[ids[0]]["cost_usd"] == pytest.approx(0.006)  # three channels
-    assert rows[ids[0]]["latency_ms"] >= 1.5
+    assert (rows[ids[0]]["engine"], rows[ids[0]]["engine_version"]) == ("writing", "m-1")
+    assert rows[ids[0]]["cost_usd"] == pytest.approx(0.004)  # three channels, and half of two posts
+    assert rows[ids[0]]["latency_ms"] >= 2.0
 
 
 def test_facts_that_are_no_facts_fail_their_lead_only(
@@ -232,4 +244,6 @@ def test_an_edited_profile_rewrites_the_drafts(
     run(context(sqlite_warehouse))
     other = context(sqlite_warehouse, profile=with_seller(profile, sender_name="Robin Example"))
     assert len(run(other).todo) == 1
-    assert all("Robin Example" in one["body"] for one in messages(other).values())
+    assert [
+        one["channel"] for one in messages(other).values() if "Robin Example" not in one["body"]
+    ] == ["social", "blog"]

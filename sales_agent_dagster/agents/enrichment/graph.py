@@ -9,12 +9,20 @@ from typing import Any
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 
-from sales_agent_dagster.agents.enrichment import PROMPT, rules
-from sales_agent_dagster.agents.enrichment.state import EnrichedLead, Enrichment, EnrichmentState
+from sales_agent_dagster.agents.enrichment import PROMPT, reading, rules
+from sales_agent_dagster.agents.enrichment.state import (
+    NOTHING_READ,
+    EnrichedLead,
+    EnrichmentState,
+    Reading,
+)
 from sales_agent_dagster.agents.runtime import AgentContext, ask, attempt, run_graph
 from sales_agent_dagster.enrichment.facts import Fact
 from sales_agent_dagster.enrichment.offline import offline_facts
 from sales_agent_dagster.inference.engine import Answer, NoAnswer, Task
+
+MAX_COMPLETION_TOKENS = 900
+"""About 250 for eight facts; the rest is room for a reasoning model's thoughts at low effort."""
 
 
 async def enrich(leads: Sequence[Mapping[str, Any]], context: AgentContext) -> list[EnrichedLead | NoAnswer]:
@@ -44,35 +52,45 @@ async def collect(state: EnrichmentState) -> EnrichmentState:
 
 
 async def extract(state: EnrichmentState, runtime: Runtime[AgentContext]) -> EnrichmentState:
-    """Asks the engine what the words of each lead add, bounded; the rules add nothing."""
-    tasks = [
-        facts if isinstance(facts, NoAnswer) else _task(lead, facts)
-        for lead, facts in zip(state["leads"], state["collected"], strict=True)
+    """Asks the engine what the words of each lead add, for the leads that the policy names."""
+    context = runtime.context
+    pairs = list(zip(state["leads"], state["collected"], strict=True))
+    tasks = [facts if isinstance(facts, NoAnswer) else _task(lead) for lead, facts in pairs]
+    wanted = [
+        not isinstance(facts, NoAnswer) and context.wants(partial(reading.has_unread_words, lead, facts))
+        for lead, facts in pairs
     ]
-    return {"answers": await ask(tasks, runtime.context)}
+    return {"answers": await ask(tasks, context, wanted)}
 
 
 async def reconcile(state: EnrichmentState) -> EnrichmentState:
-    """Settles each lead's facts: region, brands, trades, completeness."""
+    """Keeps what holds of the engine's answers and settles each lead's facts."""
+    parts = zip(state["leads"], state["collected"], state["answers"], strict=True)
     return {
         "enriched": [
-            _settled(facts, answer)
-            for facts, answer in zip(state["collected"], state["answers"], strict=True)
+            facts
+            if isinstance(facts, NoAnswer)
+            else answer
+            if isinstance(answer, NoAnswer)
+            else attempt(partial(_settled, lead, facts, answer))
+            for lead, facts, answer in parts
         ]
     }
 
 
-def _settled(facts: list[Fact] | NoAnswer, answer: Answer[Enrichment] | NoAnswer) -> EnrichedLead | NoAnswer:
-    if isinstance(facts, NoAnswer):
-        return facts
-    return answer if isinstance(answer, NoAnswer) else rules.reconcile(facts, answer)
+def _settled(lead: Mapping[str, Any], facts: list[Fact], answer: Answer[Reading]) -> EnrichedLead:
+    if not answer.value.facts:
+        return rules.reconcile(facts, (), (), answer)
+    read, dropped = reading.verified(answer.value.facts, reading.texts_of(lead))
+    return rules.reconcile(facts, read, dropped, answer)
 
 
-def _task(lead: Mapping[str, Any], facts: list[Fact]) -> Task[Enrichment]:
+def _task(lead: Mapping[str, Any]) -> Task[Reading]:
     return Task(
         prompt=PROMPT,
         lead_id=lead["lead_id"],
-        describe=partial(rules.payload_of, lead, facts),
-        output_type=Enrichment,
-        rules=partial(Enrichment, facts=facts),
+        describe=partial(reading.payload_of, lead),
+        output_type=Reading,
+        rules=lambda: NOTHING_READ,
+        max_completion_tokens=MAX_COMPLETION_TOKENS,
     )

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
-from sales_agent_dagster.agents.enrichment.state import EnrichedLead, Enrichment, Region
-from sales_agent_dagster.agents.runtime import redact
+from sales_agent_dagster.agents.enrichment.state import EnrichedLead, Reading, Region
 from sales_agent_dagster.domain.trades import in_trade_order
 from sales_agent_dagster.enrichment.facts import Fact
 from sales_agent_dagster.inference.engine import Answer
@@ -23,28 +21,19 @@ WANTED = (
 )
 """Fields that outreach and analysis use; completeness is the share of them that is known."""
 
-MAX_MODEL_CONFIDENCE = 0.5
 
-
-def payload_of(lead: Mapping[str, Any], facts: Iterable[Fact]) -> dict[str, object]:
-    """What a model needs to know, JSON-ready; no person, e-mail address or phone number."""
-    return {
-        "company_name": redact(lead["company_name"], 120),
-        "industry": redact(lead["industry"], 120) if lead["industry"] else None,
-        "notes": redact(lead["notes"], 500) if lead["notes"] else None,
-        "brands": lead["oems"],
-        "facts": [
-            {"field": item.field, "value": item.value, "source": item.source, "confidence": item.confidence}
-            for item in facts
-        ],
-    }
-
-
-def reconcile(collected: Sequence[Fact], answer: Answer[Enrichment]) -> EnrichedLead:
-    """Settle a lead's facts: collected ones stand, an engine may only add trades it read in the words."""
-    facts = (*collected, *_additions(collected, answer.value.facts))
+def reconcile(
+    collected: Sequence[Fact], read: Sequence[Fact], dropped: Sequence[str], answer: Answer[Reading]
+) -> EnrichedLead:
+    """Settle a lead's facts: collected ones come first, and what was read adds to them."""
+    facts = (*collected, *read)
     region = settle_region(facts)
-    values = _surest(fact for fact in facts if fact.field != "trades")
+    values = {
+        field: fact.value for field, fact in _surest(fact for fact in facts if fact.field != "trades").items()
+    }
+    if read and not any(fact.field == "brands" for fact in collected):
+        named = [fact.value for fact in read if fact.field == "brands"]
+        values |= {"brands": ", ".join(named)} if named else {}
     trades = in_trade_order(
         trade for fact in facts if fact.field == "trades" for trade in fact.value.split(", ")
     )
@@ -54,22 +43,12 @@ def reconcile(collected: Sequence[Fact], answer: Answer[Enrichment]) -> Enriched
         answer,
         facts,
         region,
-        {field: fact.value for field, fact in values.items()},
+        values,
         trades,
         completeness,
+        len(read),
+        tuple(dropped),
     )
-
-
-def _additions(collected: Sequence[Fact], answered: Sequence[Fact]) -> list[Fact]:
-    if len(answered) == len(collected):
-        return []
-    added = [fact for fact in answered if fact.id == "trades.model" and fact.source == "model"][:1]
-    known = [(fact, ", ".join(in_trade_order(fact.value.split(", ")))) for fact in added]
-    return [
-        fact.model_copy(update={"value": value, "confidence": min(fact.confidence, MAX_MODEL_CONFIDENCE)})
-        for fact, value in known
-        if value and fact.field == "trades"
-    ]
 
 
 def _surest(facts: Iterable[Fact]) -> dict[str, Fact]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import lru_cache, partial
 from typing import Any
 
@@ -11,23 +10,20 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 
 from sales_agent_dagster.agents.growth import PROMPT, rules
-from sales_agent_dagster.agents.growth.market import Figures
 from sales_agent_dagster.agents.growth.state import (
+    NO_NARRATIVE,
     GrowthAnalysis,
     GrowthLead,
-    GrowthNarrative,
     GrowthState,
     Measures,
+    Narrative,
 )
-from sales_agent_dagster.agents.growth.verify import faults
+from sales_agent_dagster.agents.growth.verify import payload_of, verified
 from sales_agent_dagster.agents.runtime import AgentContext, ask, attempt, run_graph
-from sales_agent_dagster.inference.engine import (
-    SCORECARD_VERSION,
-    Answer,
-    NoAnswer,
-    ScorecardEngine,
-    Task,
-)
+from sales_agent_dagster.inference.engine import SCORECARD, Answer, NoAnswer, Task
+
+MAX_COMPLETION_TOKENS = 900
+"""About 150 for the answer; the rest is room for a reasoning model's thoughts at low effort."""
 
 
 async def analyze(leads: Sequence[GrowthLead], context: AgentContext) -> list[GrowthAnalysis | NoAnswer]:
@@ -57,54 +53,43 @@ async def measure(state: GrowthState) -> GrowthState:
 
 
 async def interpret(state: GrowthState, runtime: Runtime[AgentContext]) -> GrowthState:
-    """Ask the engine to put each lead's figures into words."""
+    """Asks the engine to put each lead's figures into words."""
     tasks = [
         _task(lead, measures) if isinstance(measures, Measures) else measures
         for lead, measures in zip(state["leads"], state["measures"], strict=True)
     ]
-    return {"answers": await ask(tasks, runtime.context)}
+    # The figures are computed: there is nothing in them to be unsure of.
+    wanted = [runtime.context.wants(lambda: False)] * len(tasks)
+    return {"answers": await ask(tasks, runtime.context, wanted)}
 
 
 async def verify(state: GrowthState) -> GrowthState:
     """Put the rules' words in place of words that claim what was not computed."""
     parts = zip(state["leads"], state["measures"], state["answers"], strict=True)
-    return {"analyses": [_analysis(*part) for part in parts]}
-
-
-def _task(lead: GrowthLead, measures: Measures) -> Task[GrowthNarrative]:
-    rule = partial(rules.narrate, lead, measures)
-    return Task(PROMPT, lead.lead_id, partial(_payload, lead, measures), GrowthNarrative, rule)
-
-
-def _analysis(
-    lead: GrowthLead, measures: Measures | NoAnswer, answer: Answer[GrowthNarrative] | NoAnswer
-) -> GrowthAnalysis | NoAnswer:
-    if isinstance(measures, NoAnswer):
-        return measures
-    return answer if isinstance(answer, NoAnswer) else _verified(lead, measures, answer)
-
-
-def _verified(lead: GrowthLead, measures: Measures, answer: Answer[GrowthNarrative]) -> GrowthAnalysis:
-    # What the rules say is made of the figures; checking it again would be a third of the agent's time.
-    found = [] if answer.engine == ScorecardEngine.name else faults(answer.value, lead, measures)
-    if found:
-        answer = replace(
-            answer,
-            value=rules.narrate(lead, measures),
-            engine=ScorecardEngine.name,
-            engine_version=SCORECARD_VERSION,
-            degraded_reason=f"{answer.engine} answered with {'; '.join(found)}"[:200],
-        )
-    return GrowthAnalysis(lead, measures, answer)
-
-
-def _payload(lead: GrowthLead, measures: Measures) -> dict[str, object]:
-    # Not dataclasses.asdict: it copies deeply, which costs more than the whole analysis.
-    figures = {name: getattr(lead.figures, name) for name in Figures.__slots__}
     return {
-        "company_name": lead.company_name,
-        "figures": figures,
-        "components": {part.name: part.figure for part in measures.components},
-        "expansion_score": measures.expansion_score,
-        "market_position": measures.market_position,
+        "analyses": [
+            measures
+            if isinstance(measures, NoAnswer)
+            else answer
+            if isinstance(answer, NoAnswer)
+            else attempt(partial(_analysis, lead, measures, answer))
+            for lead, measures, answer in parts
+        ]
     }
+
+
+def _analysis(lead: GrowthLead, measures: Measures, answer: Answer[Narrative]) -> GrowthAnalysis:
+    if answer.engine == SCORECARD:
+        return GrowthAnalysis(lead, measures, answer, rules.narrate(lead, measures))
+    return GrowthAnalysis(lead, measures, answer, verified(answer.value, lead, measures))
+
+
+def _task(lead: GrowthLead, measures: Measures) -> Task[Narrative]:
+    return Task(
+        prompt=PROMPT,
+        lead_id=lead.lead_id,
+        describe=partial(payload_of, lead, measures),
+        output_type=Narrative,
+        rules=lambda: NO_NARRATIVE,
+        max_completion_tokens=MAX_COMPLETION_TOKENS,
+    )

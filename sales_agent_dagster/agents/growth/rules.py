@@ -25,7 +25,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from sales_agent_dagster.agents.growth.market import MIN_TERRITORY, UNKNOWN, Figures, Gap
-from sales_agent_dagster.agents.growth.state import Component, GrowthLead, GrowthNarrative, Measures, Play
+from sales_agent_dagster.agents.growth.state import (
+    Component,
+    GrowthLead,
+    Measures,
+    Play,
+    PlayKind,
+    Words,
+)
 
 WEIGHTS = {
     "territory_room": 15,
@@ -71,14 +78,16 @@ def market_position(figures: Figures) -> str | None:
     return "challenger" if beaten >= CHALLENGER_SHARE else "follower"
 
 
-def narrate(lead: GrowthLead, measures: Measures) -> GrowthNarrative:
+def narrate(lead: GrowthLead, measures: Measures) -> Words:
     """Summary and plays by rule."""
     figures = lead.figures
     parts = [_place(figures), _standing(figures, measures.market_position)]
     if figures.gaps:
-        parts.append(f"Not seen, though peers have it: {_listed([_gap(gap) for gap in figures.gaps[:2]])}.")
+        parts.append(
+            f"Not seen, though peers have it: {_listed([gap_in_words(gap) for gap in figures.gaps[:2]])}."
+        )
     parts.append(f"Expansion score {measures.expansion_score:g}.")
-    return GrowthNarrative.model_construct(summary=" ".join(parts), plays=_plays(lead, measures))
+    return Words(" ".join(parts), _plays(lead, measures))
 
 
 def percent(share: float) -> str:
@@ -116,7 +125,7 @@ def _peer_gap(lead: GrowthLead) -> Earned:
         return None, "too little known to compare with peers"
     if not gaps:
         return 0.0, f"no gap to {peers} peers seen"
-    return sum(gap.share for gap in gaps), "not seen: " + _listed([_gap(gap) for gap in gaps])
+    return sum(gap.share for gap in gaps), "not seen: " + _listed([gap_in_words(gap) for gap in gaps])
 
 
 def _multi_brand(lead: GrowthLead) -> Earned:
@@ -175,17 +184,17 @@ def _standing(figures: Figures, position: str | None) -> str:
     )
 
 
-def _plays(lead: GrowthLead, measures: Measures) -> list[Play]:
+def _plays(lead: GrowthLead, measures: Measures) -> tuple[Play, ...]:
     found = [_gap_play(lead), _brand_play(lead), _service_play(lead), _rank_play(lead, measures)]
-    return [play for play in found if play is not None][:MAX_PLAYS]
+    return tuple([play for play in found if play is not None][:MAX_PLAYS])
 
 
 def _gap_play(lead: GrowthLead) -> Play | None:
     if not lead.figures.gaps:
         return None
     gap = lead.figures.gaps[0]
-    text = f"Ask about {label(gap.capability)}: {_gap(gap)}; not seen here."
-    return _play("ask_about_capability", text, "gaps", _gap(gap))
+    text = f"Ask about {label(gap.capability)}: {gap_in_words(gap)}; not seen here."
+    return _play("ask_about_capability", text, "gaps", gap_in_words(gap))
 
 
 def _brand_play(lead: GrowthLead) -> Play | None:
@@ -220,7 +229,7 @@ def _rank_play(lead: GrowthLead, measures: Measures) -> Play | None:
     return _play("reference_account", text, "rivals_below", str(lead.figures.rivals_below))
 
 
-def _play(name: str, text: str, figure: str, value: str) -> Play:
+def _play(name: PlayKind, text: str, figure: str, value: str) -> Play:
     return Play(name, text, figure, value)
 
 
@@ -237,7 +246,8 @@ _LABELS = {
 }
 
 
-def _gap(gap: Gap) -> str:
+def gap_in_words(gap: Gap) -> str:
+    """A gap with the peers that have the capability."""
     return f"{label(gap.capability)} at {gap.have} of {gap.peers} {_peers(gap)}"
 
 

@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, TypedDict
+from typing import Annotated, Literal, TypedDict
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 from sales_agent_dagster.agents.growth.market import Figures
+from sales_agent_dagster.agents.untrusted import Name, Paragraph, Sentence, at_most
 from sales_agent_dagster.inference.engine import Answer, NoAnswer
+
+PlayKind = Literal[
+    "ask_about_capability",
+    "several_brands",
+    "stand_apart",
+    "service_contracts",
+    "build_service",
+    "reference_account",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,22 +39,48 @@ class GrowthLead:
     has_own_website: bool
 
 
+class WordedPlay(BaseModel):
+    """A suggestion in an engine's words; ``figure`` is the id of the figure it rests on."""
+
+    model_config = ConfigDict(frozen=True)
+    play: PlayKind
+    figure: Name
+    text: Sentence
+
+
+class Narrative(BaseModel):
+    """What an engine answers: words with figures' ids in square brackets. Values are put in by code."""
+
+    model_config = ConfigDict(frozen=True)
+    summary: Paragraph
+    plays: Annotated[list[WordedPlay], at_most(3)]
+
+
+NO_NARRATIVE = Narrative(summary="", plays=[])
+"""What the rules answer: their words are made from the figures afterwards."""
+
+
 @dataclass(frozen=True, slots=True)
 class Play:
-    """A suggestion and the figure it rests on."""
+    """A suggestion, and the figure it rests on with its value."""
 
-    play: Annotated[str, Field(max_length=40)]
-    text: Annotated[str, Field(max_length=300)]
-    figure: Annotated[str, Field(max_length=40)]
-    value: Annotated[str, Field(max_length=120)]
+    play: PlayKind
+    text: str
+    figure: str
+    value: str
 
 
-class GrowthNarrative(BaseModel):
-    """The part of an analysis that is words: what an engine answers. Scores and figures are computed."""
+@dataclass(frozen=True, slots=True)
+class Words:
+    """The part of an analysis that is words; every number in it is a computed figure.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    summary: Annotated[str, Field(max_length=600)]
-    plays: Annotated[list[Play], Field(max_length=3)]
+    Attributes:
+        dropped: what was left out of the engine's words, and why.
+    """
+
+    summary: str
+    plays: tuple[Play, ...]
+    dropped: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +109,12 @@ class Measures:
 
 @dataclass(frozen=True, slots=True)
 class GrowthAnalysis:
-    """The outcome for one lead: what was computed, and the answer that puts it into words."""
+    """The outcome for one lead: what was computed, the engine's answer, and the words that hold."""
 
     lead: GrowthLead
     measures: Measures
-    answer: Answer[GrowthNarrative]
+    answer: Answer[Narrative]
+    words: Words
 
 
 class GrowthState(TypedDict, total=False):
@@ -85,5 +122,5 @@ class GrowthState(TypedDict, total=False):
 
     leads: Sequence[GrowthLead]
     measures: list[Measures | NoAnswer]
-    answers: list[Answer[GrowthNarrative] | NoAnswer]
+    answers: list[Answer[Narrative] | NoAnswer]
     analyses: list[GrowthAnalysis | NoAnswer]

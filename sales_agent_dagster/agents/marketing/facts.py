@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from sales_agent_dagster.agents.marketing.state import MAX_BRANDS, CampaignLead, FactSheet, Gap
+from sales_agent_dagster.agents.untrusted import clean, is_order, links_in
 from sales_agent_dagster.domain.trades import in_trade_order
 from sales_agent_dagster.domain.us_places import STATE_NAMES
 from sales_agent_dagster.domain.wording import read_wording
@@ -23,20 +24,7 @@ SURE = 0.6
 _OWN_TRADES = ("columns", "name", "notes")
 """Sources that say the company does the work itself; selling a brand does not."""
 
-_LINK = re.compile(
-    r"(?:https?:|ftp:|mailto:|//|www\.)\S*"
-    r"|[\w-]+(?:\.[\w-]+)*\.(?:com|net|org|info|biz|co|io|us|ai|app|dev|me|ly|gl|ru|cn|xyz|top|site|online"
-    r"|shop|link|click|pro|solar|energy|solutions|example)\b(?:/\S*)?"
-    r"|\S+@\S+",
-    re.IGNORECASE,
-)
-
 _SYNTAX = re.compile(r"[{}<>\[\]|`\\$^~]|%\w*%")
-_ORDERS = re.compile(
-    r"\b(?:ignore|disregard|forget|override)\b.{0,40}\b(?:instructions?|prompts?|previous|above|rules?)\b"
-    r"|\bsystem prompt\b|\byou are now\b|\bnew instructions\b",
-    re.IGNORECASE,
-)
 _PERSON = re.compile(r"[^\W\d_][^\W\d_'\u2019. -]{0,29}(?:[ '\u2019-][^\W\d_][^\W\d_'\u2019.-]{0,19})?\.?")
 _LETTER = re.compile(r"[^\W\d_]")
 _CUT = re.compile(r", | - |\s+\(|\bdba\b|\bd/b/a\b", re.IGNORECASE)
@@ -69,32 +57,15 @@ def fact_sheet(lead: CampaignLead) -> FactSheet:
 
 def unusable(name: str, own_domain: str | None = None) -> str | None:
     """Why a name must not go into a draft; None when it may. Its own domain is no foreign link."""
-    if _SYNTAX.search(name):
+    shown = clean(name, MAX_NAME)
+    if _SYNTAX.search(name) or _SYNTAX.search(shown):
         return "template or markup characters"
-    if _ORDERS.search(name):
+    # As it is shown: cleaning may uncover what invisible characters or other forms of letters hide.
+    if is_order(shown):
         return "reads as an instruction"
-    if any(found != own_domain for found in links_in(name)):
+    if any(found != own_domain for found in (*links_in(shown), *links_in(name))):
         return "a link"
-    return None if _LETTER.search(name) else "no letter"
-
-
-def links_in(text: str) -> list[str]:
-    """What a mail client would turn into links, lower case, without punctuation at the end."""
-    # The pattern is costly, and most texts have no dot inside a word.
-    dotted = any(part[:1].isalnum() for part in text.split(".")[1:])
-    if not (dotted or "//" in text or "@" in text or "www" in text or ":" in text):
-        return []
-    return [found.rstrip(".,;:)\"'").lower() for found in _LINK.findall(text)]
-
-
-def tidy(text: str, limit: int = MAX_NAME) -> str:
-    """One line of printable text, cut at a word's end where it is longer than ``limit``."""
-    if not text.isprintable():
-        text = "".join(char if char.isprintable() else " " for char in text)
-    line = " ".join(text.split())
-    if len(line) <= limit:
-        return line
-    return line[: limit + 1].rpartition(" ")[0] or line[:limit]
+    return None if _LETTER.search(shown) else "no letter"
 
 
 def _add_names(sheet: FactSheet, lead: CampaignLead) -> None:
@@ -102,7 +73,7 @@ def _add_names(sheet: FactSheet, lead: CampaignLead) -> None:
     if reason:
         sheet.notes = (f"company name not used: {reason}",)
     else:
-        sheet.company = tidy(lead.company_name)
+        sheet.company = clean(lead.company_name, MAX_NAME)
         first = _CUT.split(sheet.company)[0].strip(" ,.&-")
         sheet.short = first if len(first) >= 3 and " " in first else sheet.company
         sheet.learn("company", {"company_name": sheet.company})
@@ -134,7 +105,7 @@ def _add_brands_and_trades(sheet: FactSheet, lead: CampaignLead) -> None:
 
 @lru_cache(maxsize=4096)
 def _brand_names(listed: str, main: str | None) -> tuple[str, ...]:
-    brands = [tidy(brand, 40) for brand in listed.split(", ") if not unusable(brand)]
+    brands = [clean(brand, 40) for brand in listed.split(", ") if not unusable(brand)]
     return tuple(sorted(brands, key=lambda brand: brand != main))
 
 
@@ -155,15 +126,16 @@ def _add_growth(sheet: FactSheet, lead: CampaignLead) -> None:
         sheet.learn(
             "rivals",
             {
-                "growth.same_oem_competitors": str(rivals),
-                "growth.territory_leads": str(sheet.territory_leads),
+                "growth.same_oem_competitors": f"{rivals} other companies of the list there with its brands",
+                "growth.territory_leads": f"{sheet.territory_leads} companies of the list there",
             },
         )
     gaps = [gap for gap in growth.get("gaps") or () if _tellable(gap, sheet)]
     if gaps:
         gap = gaps[0]
         sheet.gap = Gap(**{**gap, "capability": TRADE_WORDS.get(gap["capability"], gap["capability"])})
-        sheet.learn("gap", {"growth.gaps": f"{gap['capability']}: {gap['have']} of {gap['peers']}"})
+        told = f"not seen, though {gap['have']} of {gap['peers']} others with {gap['group']} show it"
+        sheet.learn("gap", {"growth.gaps": f"{sheet.gap.capability} work {told}"})
 
 
 def _tellable(gap: Mapping[str, Any], sheet: FactSheet) -> bool:

@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, TypedDict
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
+from sales_agent_dagster.agents.untrusted import Name, Phrase, Sentence, at_most
 from sales_agent_dagster.domain.profile import Channel
-from sales_agent_dagster.inference.engine import Answer, NoAnswer
+from sales_agent_dagster.inference.engine import SCORECARD, SCORECARD_VERSION, Answer, NoAnswer
 
 MAX_BRANDS = 3
 """Brands named in a sentence; more would read as a list."""
@@ -50,23 +51,87 @@ class Draft:
     """One message.
 
     Attributes:
+        subject: subject line of an e-mail, title of a blog outline; None elsewhere.
         fact_ids: facts it cites.
         template: template file and content hash; the prompt's version for an engine's own words.
     """
 
     channel: Channel
     variant: Variant
-    subject: Annotated[str, Field(max_length=200)] | None
-    body: Annotated[str, Field(max_length=6000)]
+    subject: str | None
+    body: str
     fact_ids: tuple[str, ...]
-    template: Annotated[str, Field(max_length=60)] = ""
+    template: str = ""
 
 
-class Drafts(BaseModel):
-    """The drafts of one channel: what an engine answers."""
+FactIds = Annotated[list[Name], at_most(8)]
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    drafts: Annotated[list[Draft], Field(min_length=1, max_length=2)]
+
+class _Written(BaseModel):
+    """Words of an engine; everything around them (greeting, offer, signature, footer) is added by code."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class EmailVariant(_Written):
+    """Subject and first sentences of one e-mail."""
+
+    subject: Name
+    text: Sentence
+    fact_ids: FactIds
+
+
+class EmailWords(_Written):
+    """Both variants of an e-mail."""
+
+    a: EmailVariant
+    b: EmailVariant
+
+
+class LinkedinWords(_Written):
+    """The middle of a connection note."""
+
+    text: Phrase
+    fact_ids: FactIds
+
+
+class CallWords(_Written):
+    """What a call is about, and what to ask."""
+
+    topic: Name
+    first_question: Phrase
+    second_question: Phrase
+    fact_ids: FactIds
+
+
+class SocialWords(_Written):
+    """The beginning of a public post to a segment."""
+
+    text: Phrase
+
+
+class BlogWords(_Written):
+    """Title and points of an article for a segment."""
+
+    title: Name
+    points: Annotated[list[Phrase], at_most(4)]
+
+
+Written = EmailWords | LinkedinWords | CallWords | SocialWords | BlogWords
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What is put into a draft's frame.
+
+    Attributes:
+        parts: text by the name of its place in the frame.
+    """
+
+    variant: Variant
+    subject: str | None
+    parts: tuple[tuple[str, str], ...]
+    fact_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +166,15 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
+class Segment:
+    """Companies that one public post speaks to: a brand's dealers or a trade, in a state. None is any."""
+
+    brand: str | None
+    trade: str | None
+    state: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Campaign:
     """The outcome for one lead.
 
@@ -108,7 +182,10 @@ class Campaign:
         drafts: those without fault, in order of the plan.
         faults: named faults of drafts that are left out.
         notes: what was done differently and why; makes the outcome a degraded one.
-        answers: the engine's answers, one per channel that got one.
+        engine, engine_version: the model if one answered for any channel, else the rules.
+        latency_ms: of the slowest channel, its revision included; channels are asked side by side.
+        cost_usd: of all calls; a post's call is shared by the leads of its segment.
+        dropped: citations of facts that there are none of.
     """
 
     lead: CampaignLead
@@ -116,7 +193,11 @@ class Campaign:
     drafts: tuple[Draft, ...] = ()
     faults: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-    answers: tuple[Answer[Drafts], ...] = ()
+    engine: str = SCORECARD
+    engine_version: str = SCORECARD_VERSION
+    latency_ms: float = 0.0
+    cost_usd: float = 0.0
+    dropped: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +219,7 @@ class FactSheet:
         company: display name; short: its first part, for the middle of a sentence.
         brands: at most ``MAX_BRANDS`` of them, the best known first; brand_total: how many there are.
         trades, operations: in words.
-        state: name of the state; place: its code, as the growth figures use it.
+        state: name of the state.
         rivals: other companies there with one of its brands, out of ``territory_leads`` companies.
         gap: the widest gap to peers.
         ids: what is known to the id of its fact; facts: fact id to text, for all facts of the sheet.
@@ -159,6 +240,13 @@ class FactSheet:
     ids: dict[str, tuple[str, ...]] = field(default_factory=dict)
     facts: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+
+    @property
+    def segment(self) -> Segment:
+        """Whom a public post that suits the lead speaks to."""
+        brand = self.brands[0] if self.brands else None
+        trade = self.trades[0] if self.trades and not brand else None
+        return Segment(brand, trade, self.state)
 
     def learn(self, key: str, facts: Mapping[str, str]) -> None:
         """Remember the facts, id to text, behind ``key``."""
@@ -197,15 +285,26 @@ class Desk:
     plan: Plan
 
 
-Answers = list[Answer[Drafts] | NoAnswer | None]
+Answered = Answer[Written] | NoAnswer
+Answers = list[Answered | None]
+"""Per lead, the engine's answer for one channel; None where the channel is not planned."""
 
 
 class CampaignState(TypedDict, total=False):
-    """State of a run over a chunk; the lists run parallel to ``leads``; None where nothing is planned."""
+    """State of a run over a chunk; the lists run parallel to ``leads``.
+
+    Attributes:
+        faults: per lead, what the engine's words for a channel did wrong, for channels with faults.
+        revised: per lead, the engine's second answer for those channels.
+    """
 
     leads: Sequence[CampaignLead]
     desks: list[Desk | NoAnswer]
     email: Answers
     linkedin: Answers
     call: Answers
+    social: Answers
+    blog: Answers
+    faults: list[dict[Channel, tuple[str, ...]]]
+    revised: list[dict[Channel, Answered]]
     campaigns: list[Campaign | NoAnswer]

@@ -9,16 +9,20 @@ from typing import Any
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 
-from sales_agent_dagster.agents.qualification import PROMPT, rules
+from sales_agent_dagster.agents.qualification import PROMPT, judging, rules
 from sales_agent_dagster.agents.qualification.state import (
-    Qualification,
+    NO_JUDGEMENT,
+    Judgement,
     QualificationState,
     ScoredLead,
     Verdict,
 )
 from sales_agent_dagster.agents.runtime import AgentContext, ask, attempt, extend_prompt, run_graph
-from sales_agent_dagster.domain.profile import Icp, Profile, TierLines
-from sales_agent_dagster.inference.engine import Answer, NoAnswer, Prompt, Task
+from sales_agent_dagster.domain.profile import Icp, Profile
+from sales_agent_dagster.inference.engine import SCORECARD, Answer, NoAnswer, Prompt, Task
+
+MAX_COMPLETION_TOKENS = 900
+"""About 200 for the answer; the rest is room for a reasoning model's thoughts at low effort."""
 
 
 async def qualify(leads: Sequence[Mapping[str, Any]], context: AgentContext) -> list[Verdict | NoAnswer]:
@@ -49,41 +53,47 @@ async def score(state: QualificationState, runtime: Runtime[AgentContext]) -> Qu
 
 
 async def judge(state: QualificationState, runtime: Runtime[AgentContext]) -> QualificationState:
-    """Asks the engine about every scored lead, bounded; the rules answer where the engine cannot."""
-    context = runtime.context
+    """Asks the engine about the leads that the policy names; the others have their scorecard."""
+    context, scored = runtime.context, state["scored"]
     prompt, icp = prompt_for(context.profile), context.profile.icp
-    tasks = [lead if isinstance(lead, NoAnswer) else _task(lead, prompt, icp) for lead in state["scored"]]
-    return {"answers": await ask(tasks, context)}
+    tasks = [lead if isinstance(lead, NoAnswer) else _task(lead, prompt) for lead in scored]
+    wanted = [
+        isinstance(lead, ScoredLead) and context.wants(partial(judging.is_uncertain, lead, icp))
+        for lead in scored
+    ]
+    return {"answers": await ask(tasks, context, wanted)}
 
 
 async def reconcile(state: QualificationState, runtime: Runtime[AgentContext]) -> QualificationState:
-    """The tier follows from the score by the profile's lines, whoever gave the score."""
-    lines = runtime.context.profile.icp.tiers
+    """Score, tier and words of every lead; the tier follows from the score, whoever moved it."""
+    icp = runtime.context.profile.icp
     return {
         "verdicts": [
-            _verdict(scored, answer, lines)
+            scored
+            if isinstance(scored, NoAnswer)
+            else answer
+            if isinstance(answer, NoAnswer)
+            else attempt(partial(_verdict, scored, answer, icp))
             for scored, answer in zip(state["scored"], state["answers"], strict=True)
         ]
     }
 
 
-def _verdict(
-    scored: ScoredLead | NoAnswer, answer: Answer[Qualification] | NoAnswer, lines: TierLines
-) -> Verdict | NoAnswer:
-    if isinstance(scored, NoAnswer):
-        return scored
-    if isinstance(answer, NoAnswer):
-        return answer
-    return Verdict(scored, answer, lines.tier_of(answer.value.score))
+def _verdict(scored: ScoredLead, answer: Answer[Judgement], icp: Icp) -> Verdict:
+    if answer.engine == SCORECARD:
+        card = scored.scorecard
+        return Verdict(scored, answer, rules.qualify(scored, icp, card.score, card.tier))
+    return Verdict(scored, answer, judging.reconcile(scored, answer.value, icp))
 
 
-def _task(lead: ScoredLead, prompt: Prompt, icp: Icp) -> Task[Qualification]:
+def _task(lead: ScoredLead, prompt: Prompt) -> Task[Judgement]:
     return Task(
         prompt=prompt,
         lead_id=lead.lead_id,
-        describe=partial(rules.payload_of, lead, icp),
-        output_type=Qualification,
-        rules=partial(rules.qualify_by_rules, lead, icp),
+        describe=partial(judging.payload_of, lead),
+        output_type=Judgement,
+        rules=lambda: NO_JUDGEMENT,
+        max_completion_tokens=MAX_COMPLETION_TOKENS,
     )
 
 

@@ -1,4 +1,4 @@
-"""The deterministic answer to the qualification question, and the facts it is given."""
+"""The scorecard of a lead, and the scorecard in words."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from sales_agent_dagster.agents.qualification.state import Factor, Qualification, ScoredLead
-from sales_agent_dagster.agents.runtime import redact
+from sales_agent_dagster.agents.untrusted import is_nameable
 from sales_agent_dagster.domain.icp import DIMENSIONS, LeadFeatures, Scorecard, Website, score_lead
 from sales_agent_dagster.domain.oems import parse_brands
 from sales_agent_dagster.domain.profile import Icp
@@ -55,54 +55,54 @@ def score(lead: Mapping[str, Any], icp: Icp) -> ScoredLead:
     return ScoredLead(lead["lead_id"], features, score_lead(features, icp))
 
 
-def factors_of(card: Scorecard, icp: Icp) -> list[Factor]:
+def factors_of(card: Scorecard, icp: Icp) -> tuple[Factor, ...]:
     """The four dimensions by weight times value, then the signals that apply."""
     weights = icp.weights
-    dimensions = [
-        _factor(name, dimension.value, getattr(weights, name), dimension.evidence)
-        for name, dimension in card.dimensions.items()
-    ]
-    signals = [_factor(name, 1.0, points, evidence) for name, (points, evidence) in card.signals.items()]
-    return dimensions + signals
+    return (
+        *(
+            _factor(name, dimension.value, getattr(weights, name), dimension.evidence)
+            for name, dimension in card.dimensions.items()
+        ),
+        *(_factor(name, 1.0, points, evidence) for name, (points, evidence) in card.signals.items()),
+    )
 
 
 @lru_cache(maxsize=16384)
 def _factor(name: str, value: float, weight: float, evidence: str) -> Factor:
-    points = round(weight * value, 2)
-    return Factor(name=name, value=value, weight=weight, points=points, evidence=evidence[:500])
+    return Factor(name, value, weight, round(weight * value, 2), evidence[:500])
 
 
-def qualify_by_rules(lead: ScoredLead, icp: Icp) -> Qualification:
-    """The scorecard as an answer. Pure."""
-    card = lead.scorecard
+def qualify(lead: ScoredLead, icp: Icp, score: float, tier: Tier) -> Qualification:
+    """The scorecard in words, for a score and its tier. Pure."""
     return Qualification(
-        score=card.score,
-        confidence=card.confidence,
-        factors=factors_of(card, icp),
-        summary=_summary(lead),
-        next_steps=_next_steps(lead),
-        objections=_objections(lead),
+        score,
+        tier,
+        lead.scorecard.confidence,
+        factors_of(lead.scorecard, icp),
+        _summary(lead, score, tier),
+        _next_steps(lead, tier),
+        _objections(lead),
     )
 
 
-def _summary(lead: ScoredLead) -> str:
+def _summary(lead: ScoredLead, score: float, tier: Tier) -> str:
     card, features = lead.scorecard, lead.features
     ranked = [(dimension.value, name) for name, dimension in card.dimensions.items()]
-    brands = ", ".join(features.makers[:3]) or "no known brand"
+    brands = ", ".join([maker for maker in features.makers if is_nameable(maker)][:3]) or "no known brand"
     trades = ", ".join(features.trades[:4]) or "no known trade"
     text = (
-        f"{card.tier} at {card.score:g}: ICP {card.icp_score:g}, signals {card.signal_points:+g}. "
+        f"{tier} at {score:g}: ICP {card.icp_score:g}, signals {card.signal_points:+g}. "
         f"Brands: {brands}; trades: {trades}. "
         f"Strongest {_LABELS[max(ranked)[1]]}, weakest {_LABELS[min(ranked)[1]]}."
     )
     return text[:300]
 
 
-def _next_steps(lead: ScoredLead) -> list[str]:
+def _next_steps(lead: ScoredLead, tier: Tier) -> tuple[str, ...]:
     card, features = lead.scorecard, lead.features
-    steps = [_FIRST_STEP[card.tier]]
-    if card.tier is Tier.UNQUALIFIED:
-        return steps
+    steps = [_FIRST_STEP[tier]]
+    if tier is Tier.UNQUALIFIED:
+        return tuple(steps)
     wanted = (
         (not features.has_contact, "Find the name of the owner or general manager."),
         (not features.has_email, "Find an e-mail address."),
@@ -113,42 +113,14 @@ def _next_steps(lead: ScoredLead) -> list[str]:
         (card.dimensions["resimercial"].certainty < 1, "Ask whether they serve homes, businesses or both."),
         (len(features.makers) < 2, "Ask which other manufacturers they carry."),
     )
-    return (steps + [step for missing, step in wanted if missing])[:MAX_STEPS]
+    return tuple(steps + [step for missing, step in wanted if missing])[:MAX_STEPS]
 
 
-def _objections(lead: ScoredLead) -> list[str]:
+def _objections(lead: ScoredLead) -> tuple[str, ...]:
     dimensions = lead.scorecard.dimensions
     possible = (
         (dimensions["multi_oem"].value <= 25, "Known to carry one manufacturer at most."),
         (dimensions["mep_r"].value <= 50, "Known to work in one trade at most."),
         (dimensions["o_and_m"].value <= 25, "Shows no service or maintenance business."),
     )
-    return [objection for applies, objection in possible if applies]
-
-
-def payload_of(lead: ScoredLead, icp: Icp) -> dict[str, object]:
-    """What a model needs to know, JSON-ready; no person, e-mail address or phone number."""
-    features, card = lead.features, lead.scorecard
-    return {
-        "company_name": redact(features.company_name, 120),
-        "brands": features.brands,
-        "trades": features.trades,
-        "capabilities": features.capabilities,
-        "dealer_tier": features.dealer_tier,
-        "industry": redact(features.industry, 120) if features.industry else None,
-        "notes": redact(features.notes, 500) if features.notes else None,
-        "website": features.website,
-        "has_email": features.has_email,
-        "has_contact": features.has_contact,
-        "rating": features.rating,
-        "phone": features.phone,
-        "scorecard": {
-            "score": card.score,
-            "icp_score": card.icp_score,
-            "dimensions": {
-                name: {"value": item.value, "weight": getattr(icp.weights, name), "evidence": item.evidence}
-                for name, item in card.dimensions.items()
-            },
-            "signals": card.signals,
-        },
-    }
+    return tuple(objection for applies, objection in possible if applies)

@@ -4,38 +4,77 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, TypedDict
+from typing import Annotated, Any, Literal, TypedDict
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict
 
+from sales_agent_dagster.agents.untrusted import Name, Phrase, Sentence, at_most
 from sales_agent_dagster.domain.icp import LeadFeatures, Scorecard
 from sales_agent_dagster.domain.tiers import Tier
 from sales_agent_dagster.inference.engine import Answer, NoAnswer
 
-Sentence = Annotated[str, StringConstraints(min_length=1, max_length=300)]
+Dimension = Literal["resimercial", "multi_oem", "mep_r", "o_and_m"]
+Rating = Literal["much_lower", "lower", "same", "higher", "much_higher"]
 
 
-class Factor(BaseModel):
-    """One reason for the score: ``points`` is what it adds, ``weight x value`` for a dimension."""
+class Judged(BaseModel):
+    """One dimension as the engine sees it, beside the scorecard's value; ``evidence`` lists fact ids."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    name: str = Field(max_length=40)
+    model_config = ConfigDict(frozen=True)
+    factor: Dimension
+    rating: Rating
+    evidence: Annotated[list[Name], at_most(5)]
+    reason: Phrase
+
+
+class Judgement(BaseModel):
+    """What an engine answers about one lead. No number in it: ratings are words, points are computed."""
+
+    model_config = ConfigDict(frozen=True)
+    ratings: Annotated[list[Judged], at_most(8)]
+    summary: Sentence
+    next_steps: Annotated[list[Phrase], at_most(4)]
+    objections: Annotated[list[Phrase], at_most(3)]
+
+
+NO_JUDGEMENT = Judgement(ratings=[], summary="", next_steps=[], objections=[])
+"""What the rules answer: they have nothing to add to the scorecard."""
+
+
+@dataclass(frozen=True, slots=True)
+class Factor:
+    """One reason for the score.
+
+    Attributes:
+        points: what it adds, ``weight x value``; of a judgement, its share of the most it may move.
+    """
+
+    name: str
     value: float
     weight: float
     points: float
-    evidence: str = Field(max_length=500)
+    evidence: str
 
 
-class Qualification(BaseModel):
-    """The answer about one lead. The tier is not part of it: it always follows from the score."""
+@dataclass(frozen=True, slots=True)
+class Qualification:
+    """The outcome about one lead.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    score: float = Field(ge=0, le=100)
-    confidence: float = Field(ge=0, le=1)
-    factors: list[Factor] = Field(max_length=20)
-    summary: Sentence
-    next_steps: list[Sentence] = Field(min_length=1, max_length=5)
-    objections: list[Sentence] = Field(max_length=3)
+    Attributes:
+        score: the scorecard's plus ``judged_points``, 0-100.
+        judged_points: what the engine's ratings add, at most ``rules.MAX_MOVE`` either way; 0 by rules.
+        dropped: what was left out of the engine's answer, and why.
+    """
+
+    score: float
+    tier: Tier
+    confidence: float
+    factors: tuple[Factor, ...]
+    summary: str
+    next_steps: tuple[str, ...]
+    objections: tuple[str, ...]
+    judged_points: float = 0.0
+    dropped: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +88,11 @@ class ScoredLead:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The outcome for one lead: the scorecard, the engine's answer and the tier of its score."""
+    """The outcome for one lead: the scorecard, the engine's answer, and what both make together."""
 
     scored: ScoredLead
-    answer: Answer[Qualification]
-    tier: Tier
+    answer: Answer[Judgement]
+    qualification: Qualification
 
 
 class QualificationState(TypedDict, total=False):
@@ -65,5 +104,5 @@ class QualificationState(TypedDict, total=False):
 
     leads: Sequence[Mapping[str, Any]]
     scored: list[ScoredLead | NoAnswer]
-    answers: list[Answer[Qualification] | NoAnswer]
+    answers: list[Answer[Judgement] | NoAnswer]
     verdicts: list[Verdict | NoAnswer]

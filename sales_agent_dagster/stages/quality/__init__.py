@@ -14,11 +14,11 @@ from sales_agent_dagster.stages.quality.drafts import campaign_lint
 from sales_agent_dagster.stages.quality.figures import (
     cost_budget,
     icp_agreement,
-    latency_sla,
     score_distribution,
 )
 from sales_agent_dagster.stages.quality.results import is_blocking, keep_results, open_checks
 from sales_agent_dagster.stages.quality.rows import rejected_ratio, row_conservation, schema_and_ranges
+from sales_agent_dagster.stages.quality.service import answer_quality, fallback_share, latency_sla
 
 __all__ = ["RULES", "CheckOutcome", "Rule", "Subject", "is_blocking", "keep_results", "open_checks"]
 
@@ -26,7 +26,11 @@ _EVERYWHERE: Mapping[str, Rule] = {
     "row_conservation": row_conservation,
     "schema_and_ranges": schema_and_ranges,
 }
-_AGENT: Mapping[str, Rule] = {"latency_sla": latency_sla, "cost_budget": cost_budget}
+_AGENT: Mapping[str, Rule] = {
+    "latency_sla": latency_sla,
+    "fallback_share": fallback_share,
+    "cost_budget": cost_budget,
+}
 
 RULES: Mapping[str, Mapping[str, Rule]] = {
     "imported_leads": {**_EVERYWHERE, "rejected_ratio": rejected_ratio},
@@ -36,6 +40,7 @@ RULES: Mapping[str, Mapping[str, Rule]] = {
         **_AGENT,
         "score_distribution": score_distribution,
         "icp_agreement": icp_agreement,
+        "answer_quality": answer_quality,
     },
     "enriched_leads": {**_EVERYWHERE, **_AGENT},
     "analyzed_leads": {**_EVERYWHERE, **_AGENT},

@@ -1,4 +1,4 @@
-"""Rules on figures: latency, cost, scores."""
+"""Rules on figures: cost, scores."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections import Counter
 
 import sqlalchemy as sa
 
-from sales_agent_dagster.settings import Sla
+from sales_agent_dagster.inference.budgets import ROUNDING_USD
 from sales_agent_dagster.stages.quality.base import CheckOutcome, Subject
-from sales_agent_dagster.warehouse.reports import column_values, stage_report
-from sales_agent_dagster.warehouse.schema import STAGE_TABLES
+from sales_agent_dagster.warehouse.reports import column_values
+from sales_agent_dagster.warehouse.spending import dearest_lead_usd, spending_by
 
 MIN_SCORED = 20
 """Below this many scored leads a distribution says nothing."""
@@ -22,48 +22,37 @@ ICP_TOLERANCE = 0.1
 MIN_ICP_AGREEMENT = 0.9
 
 
-def latency_sla(subject: Subject) -> CheckOutcome:
-    """p50 and p95 of the leads' latency are within the agent's limits (``settings.sla``), milliseconds.
-
-    Rows keep the latency of when they were computed; skipped ones have none.
-    """
-    agent = str(subject.agent)
-    limits: Sla = getattr(subject.settings.sla, agent)
-    report = stage_report(subject.connection, subject.table, subject.batch_id)
-    measured = {"p50_ms": round(report.latency_p50_ms, 3), "p95_ms": round(report.latency_p95_ms, 3)}
-    expected = {name: limit for name in measured if (limit := getattr(limits, name)) is not None}
-    late = [name for name, limit in expected.items() if measured[name] > limit]
-    told = f"p50 {report.latency_p50_ms:.1f} ms, p95 {report.latency_p95_ms:.1f} ms"
-    description = f"{told} per lead."
-    if late:
-        description += (
-            f" Over the limit: {', '.join(late)}. Use a faster engine, raise SALES_AGENT_SLA__"
-            f"{agent.upper()}__{late[0].upper()}, or set SALES_AGENT_CHECKS__LATENCY_SLA=warn."
-        )
-    limits_told = ", ".join(f"{name[:3]} <= {limit:g} ms" for name, limit in expected.items())
-    return CheckOutcome(not late, description, {"expected": limits_told, "actual": told, **measured})
-
-
 def cost_budget(subject: Subject) -> CheckOutcome:
-    """All stages together have spent at most ``settings.batch_budget_usd`` on the batch so far."""
-    limit = subject.settings.batch_budget_usd
-    tables = [table for table in STAGE_TABLES if "cost_usd" in table.c]
-    spent = {table.name: cost for table in tables if (cost := _spent(subject, table))}
-    total = sum(spent.values())
+    """The ledger's spend on the batch is within ``settings.budgets``: in all, and for each lead.
+
+    Calls are refused before they go over; what fails here is a budget that was lowered, or that several
+    processes spent at once.
+    """
+    limits = subject.settings.budgets
+    by_agent = spending_by(subject.connection, "agent", batch_id=subject.batch_id)
+    figures = {
+        "batch": (sum(spent.cost_usd for spent in by_agent.values()), limits.batch_usd),
+        "lead": (dearest_lead_usd(subject.connection, subject.batch_id), limits.lead_usd),
+    }
+    over = [
+        name for name, (usd, limit) in figures.items() if limit is not None and usd > limit + ROUNDING_USD
+    ]
+    told = [
+        f"${usd:.4f} {words} of {'no limit' if limit is None else f'${limit:g}'}"
+        for (usd, limit), words in zip(figures.values(), ("spent", "on the dearest lead"), strict=True)
+    ]
+    faults = "".join(f" Over SALES_AGENT_BUDGETS__{name.upper()}_USD." for name in over)
+    expected = ", ".join(f"{name} <= {limit:g}" for name, (_, limit) in figures.items() if limit is not None)
     return CheckOutcome(
-        total <= limit,
-        f"${total:.4f} spent of ${limit:.2f} (SALES_AGENT_BATCH_BUDGET_USD).",
+        not over,
+        f"{', '.join(told)}.{faults}",
         {
-            "expected": f"<= {limit:g}",
-            "actual": round(total, 6),
-            "by_stage": {k: v for k, v in spent.items() if v},
+            "expected": expected,
+            "actual": round(figures["batch"][0], 6),
+            "dearest_lead_usd": round(figures["lead"][0], 6),
+            "by_agent": {agent: round(spent.cost_usd, 6) for (agent,), spent in by_agent.items()},
         },
     )
-
-
-def _spent(subject: Subject, table: sa.Table) -> float:
-    query = sa.select(sa.func.sum(table.c.cost_usd)).where(table.c.batch_id == subject.batch_id)
-    return float(subject.connection.scalar(query) or 0.0)
 
 
 def score_distribution(subject: Subject) -> CheckOutcome:

@@ -1,6 +1,8 @@
 """Every table, as SQLAlchemy Core. ``docs/tables.md`` and the asset column schemas are made from here."""
 
+from sales_agent_dagster.warehouse.schema.calls import agent_calls, agent_replays
 from sales_agent_dagster.warehouse.schema.columns import METADATA
+from sales_agent_dagster.warehouse.schema.evaluation import evaluation_cases, evaluation_runs
 from sales_agent_dagster.warehouse.schema.identity import lead_keys, resolution_order
 from sales_agent_dagster.warehouse.schema.intake import (
     imported_leads,
@@ -37,6 +39,8 @@ STAGE_TABLES = (
 __all__ = [
     "METADATA",
     "STAGE_TABLES",
+    "agent_calls",
+    "agent_replays",
     "analyzed_leads",
     "campaign_messages",
     "campaigns",
@@ -45,6 +49,8 @@ __all__ = [
     "crm_preview_records",
     "crm_synced_leads",
     "enriched_leads",
+    "evaluation_cases",
+    "evaluation_runs",
     "imported_leads",
     "lead_batches",
     "lead_files",

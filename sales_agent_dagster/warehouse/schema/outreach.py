@@ -28,6 +28,7 @@ campaigns = stage_table(
     integer("message_count", "Rows in campaign_messages."),
     text("next_step", "The first thing to do."),
     evidence("plan", "Per channel: order, day offset, address kind, reason."),
+    integer("dropped_claims", "Citations in a model's answer of facts that there are none of."),
     upstream="analyzed_leads",
 )
 
@@ -35,17 +36,21 @@ campaign_messages = sa.Table(
     "campaign_messages",
     METADATA,
     *lead_key(),
-    sa.Column("channel", sa.Text, primary_key=True, comment="email, linkedin or call."),
+    sa.Column("channel", sa.Text, primary_key=True, comment="email, linkedin, call, social or blog."),
     sa.Column("variant", sa.Text, primary_key=True, comment="A or B."),
-    text("subject", "Subject line; NULL where the channel has none."),
+    text("subject", "Subject line, or title of a blog outline; NULL where the channel has none."),
     text("body", "The draft.", null=False),
     integer("word_count", "Words in the body.", null=False),
     text("fact_ids", "Facts the draft cites, comma-separated.", null=False),
-    text("template_version", "Version of the template.", null=False),
+    text(
+        "template_version",
+        "Template and its version; prompt and its version for a model's words.",
+        null=False,
+    ),
     *provenance(),
-    one_of("channel", ("email", "linkedin", "call")),
+    one_of("channel", ("email", "linkedin", "call", "social", "blog")),
     sa.ForeignKeyConstraint(["batch_id", "lead_id"], ["campaigns.batch_id", "campaigns.lead_id"]),
-    comment="Outreach drafts: one row per lead, channel and variant. Nothing is sent from here.",
+    comment="Outreach drafts: one row per lead, channel and variant; leads of a segment share a post.",
 )
 
 crm_synced_leads = stage_table(

@@ -2,14 +2,15 @@ import asyncio
 import json
 from typing import Any
 
+import pytest
+
 from sales_agent_dagster.agents.enrichment import PROMPT
 from sales_agent_dagster.agents.enrichment.graph import compiled_graph, enrich
-from sales_agent_dagster.agents.enrichment.state import EnrichedLead
-from sales_agent_dagster.agents.runtime import AgentContext
+from sales_agent_dagster.agents.enrichment.state import EnrichedLead, Reading
+from sales_agent_dagster.agents.runtime import AgentContext, ModelPolicy
 from sales_agent_dagster.domain.profile import Profile
-from sales_agent_dagster.enrichment.facts import fact
 from sales_agent_dagster.inference.engine import Engine, NoAnswer, ScorecardEngine
-from sales_agent_dagster_tests.agents.engines import FailingEngine, RecordingEngine
+from sales_agent_dagster_tests.agents.engines import SCOPE, FailingEngine, RecordingEngine
 
 COLUMNS = (
     "email",
@@ -32,7 +33,7 @@ def lead(lead_id: str = "lead-1", **columns: Any) -> dict[str, Any]:
 def run(
     leads: list[dict[str, Any]], profile: Profile, engine: Engine | None = None
 ) -> list[EnrichedLead | NoAnswer]:
-    return asyncio.run(enrich(leads, AgentContext(engine or ScorecardEngine(), profile, 8)))
+    return asyncio.run(enrich(leads, AgentContext(engine or ScorecardEngine(), profile, SCOPE)))
 
 
 def test_a_chunk_keeps_its_order(profile: Profile) -> None:
@@ -61,34 +62,37 @@ def test_rules_that_raise_fail_that_lead_only(profile: Profile) -> None:
     assert isinstance(good, EnrichedLead)
 
 
-def test_a_model_may_add_a_trade_but_not_change_a_fact(profile: Profile) -> None:
-    def change(value: Any) -> Any:
-        kept = [item.model_copy(update={"value": "CA"}) for item in value.facts]
-        return value.model_copy(update={"facts": [*kept, fact("trades", "plumbing, sorcery", "model", 0.9)]})
+def reading(*facts: tuple[str, str, str, str]) -> Reading:
+    names = ("topic", "value", "source", "quote")
+    return Reading.model_validate({"facts": [dict(zip(names, fact, strict=True)) for fact in facts]})
 
-    (found,) = run([lead(zip="10001")], profile, RecordingEngine(change))
+
+def test_what_a_model_reads_adds_to_the_facts_and_changes_none(profile: Profile) -> None:
+    said = reading(("trade", "plumbing", "notes", "drains"), ("trade", "solar", "notes", "panels"))
+    (found,) = run([lead(zip="10001", notes="Drains and such")], profile, RecordingEngine(lambda value: said))
     assert isinstance(found, EnrichedLead)
     assert found.region.state == "NY"
     assert found.trades == ("electrical", "plumbing")
-    assert (found.facts[-1].id, found.facts[-1].value, found.facts[-1].confidence) == (
-        "trades.model",
-        "plumbing",
-        0.5,
-    )
+    assert (found.read_count, found.dropped) == (1, ("trade: quote not in the text",))
+    last = found.facts[-1]
+    assert (last.id, last.value, last.source, last.confidence) == ("trades.model.1", "plumbing", "model", 0.5)
+    assert (last.quote, last.read_in) == ("drains", "notes")
 
 
-def test_what_else_a_model_adds_is_dropped(profile: Profile) -> None:
-    def change(value: Any) -> Any:
-        made_up = [
-            fact("region_city", "Paris", "model", 0.9),
-            fact("trades", "sorcery", "model", 0.4),
-            fact("trades", "roofing", "website", 0.9),
-        ]
-        return value.model_copy(update={"facts": [*value.facts, *made_up]})
-
-    (found,) = run([lead()], profile, RecordingEngine(change))
-    assert isinstance(found, EnrichedLead)
-    assert [item.id for item in found.facts] == ["trades.name"]
+@pytest.mark.parametrize(
+    ("policy", "asked"),
+    [("all", ["plain", "notes", "silent"]), ("uncertain", ["notes", "silent"]), ("none", [])],
+)
+def test_the_policy_says_whose_texts_are_read(
+    profile: Profile, policy: ModelPolicy, asked: list[str]
+) -> None:
+    engine = RecordingEngine()
+    leads = [lead("plain"), lead("notes", notes="Ask."), lead("silent", company_name="Example Works")]
+    found = asyncio.run(enrich(leads, AgentContext(engine, profile, SCOPE, policy=policy)))
+    assert [task.lead_id for task in engine.tasks] == asked
+    assert [one.answer.engine == "recording" for one in found if isinstance(one, EnrichedLead)] == [
+        one["lead_id"] in asked for one in leads
+    ]
 
 
 def test_the_task_holds_no_address_and_no_phone(profile: Profile) -> None:
@@ -100,5 +104,5 @@ def test_the_task_holds_no_address_and_no_phone(profile: Profile) -> None:
     payload = json.dumps(engine.tasks[0].payload)
     assert "jordan" not in payload
     assert "5309" not in payload
-    assert "New York" in payload
+    assert "[e-mail]" in payload
     assert engine.tasks[0].prompt is PROMPT

@@ -1,17 +1,18 @@
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from sales_agent_dagster.agents.enrichment.rules import WANTED, reconcile, settle_region
-from sales_agent_dagster.agents.enrichment.state import EnrichedLead, Enrichment, Region
+from sales_agent_dagster.agents.enrichment.state import NOTHING_READ, EnrichedLead, Region
 from sales_agent_dagster.enrichment.facts import Fact, fact
 from sales_agent_dagster.enrichment.offline import offline_facts
 from sales_agent_dagster.inference.engine import Answer
 from sales_agent_dagster_tests.agents.enrichment.test_graph import lead
 
 
-def settled(facts: list[Fact]) -> EnrichedLead:
-    return reconcile(facts, Answer(Enrichment(facts=facts), "scorecard", "1", 0.1))
+def settled(facts: list[Fact], read: Sequence[Fact] = ()) -> EnrichedLead:
+    return reconcile(facts, read, (), Answer(NOTHING_READ, "scorecard", "1", 0.1))
 
 
 @pytest.mark.parametrize(
@@ -62,3 +63,12 @@ def test_completeness_is_the_share_of_wanted_fields() -> None:
     assert (
         settled([fact("tld", "com", "website", 1.0), fact("brands", "x", "file", 1.0)]).completeness == 0.125
     )
+
+
+def test_read_brands_stand_in_for_those_of_the_file() -> None:
+    read = [fact("brands", "Kohler", "model", 0.5), fact("brands", "Generac", "model", 0.5)]
+    assert settled([], read).values["brands"] == "Kohler, Generac"
+    assert settled([fact("brands", "Tesla", "file", 0.1)], read).values["brands"] != "Kohler, Generac"
+    assert settled([fact("brands", "Tesla", "file", 1.0)], read).values["brands"] == "Tesla"
+    assert "brands" not in settled([], [fact("trades", "hvac", "model", 0.5)]).values
+    assert settled([], read).read_count == 2

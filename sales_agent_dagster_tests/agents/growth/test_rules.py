@@ -3,9 +3,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sales_agent_dagster.agents.growth import rules
-from sales_agent_dagster.agents.growth.market import UNKNOWN, Company, Figures, Market
+from sales_agent_dagster.agents.growth.market import MIN_TERRITORY, UNKNOWN, Company, Figures, Market
 from sales_agent_dagster.agents.growth.state import GrowthLead, Measures
-from sales_agent_dagster.agents.growth.verify import faults
+from sales_agent_dagster.agents.growth.verify import figures_of
+from sales_agent_dagster.agents.untrusted import numbers_in
 from sales_agent_dagster_tests.agents.growth.companies import company, figures, lead
 from sales_agent_dagster_tests.agents.growth.test_market import GOLDEN, companies
 
@@ -146,6 +147,7 @@ def test_scores_stay_in_range_and_every_number_is_a_figure(
         assert 0 <= found.expansion_score <= 100
         assert all(0 <= part.points <= part.weight for part in found.components if part.points is not None)
         narrative = rules.narrate(this, found)
-        assert faults(narrative, this, found) == []
+        cited = (*figures_of(this, found).values(), *(part.figure for part in found.components))
+        said = (narrative.summary, *(f"{play.text} {play.value}" for play in narrative.plays))
+        assert set(numbers_in(" ".join(said))) <= set(numbers_in(f"{cited} {MIN_TERRITORY}"))
         assert rules.narrate(this, rules.measure(this)) == narrative
-        type(narrative).model_validate(narrative.model_dump())

@@ -3,23 +3,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jinja2 import UndefinedError
 
-from sales_agent_dagster.agents.marketing import drafts
+from sales_agent_dagster.agents.marketing import drafts, sketches, templating
 from sales_agent_dagster.agents.marketing.angles import COMMON, PLAIN, STRONG
-from sales_agent_dagster.agents.marketing.drafts import OPT_OUT, Writer, wording
+from sales_agent_dagster.agents.marketing.drafts import OPT_OUT
 from sales_agent_dagster.agents.marketing.facts import fact_sheet
 from sales_agent_dagster.agents.marketing.lint import House, faults
+from sales_agent_dagster.agents.marketing.review import tools_for
 from sales_agent_dagster.agents.marketing.state import CampaignLead, Draft, FactSheet
+from sales_agent_dagster.agents.marketing.words import wording
 from sales_agent_dagster.domain.profile import Channel, Profile, load_profile
 from sales_agent_dagster.settings import PROJECT_ROOT
+from sales_agent_dagster_tests.agents.marketing import desks
 from sales_agent_dagster_tests.agents.marketing.desks import desk, with_outreach, with_seller
 from sales_agent_dagster_tests.agents.marketing.leads import FACTS, GROWTH, bare, fact, gap, lead
 
 PROFILE = load_profile(PROJECT_ROOT / "data" / "profile.yaml")
-CHANNELS: tuple[Channel, ...] = ("email", "linkedin", "call")
+CHANNELS: tuple[Channel, ...] = ("email", "linkedin", "call", "social", "blog")
 
 
 def written(one: CampaignLead, channel: Channel, profile: Profile = PROFILE, **how: bool) -> list[Draft]:
-    return Writer(profile).write(desk(one, profile), channel, **how).drafts
+    return desks.written(desk(one, profile), profile, channel, **how)
 
 
 def test_an_email_to_a_known_lead() -> None:
@@ -122,7 +125,7 @@ def test_a_call_script_has_all_its_parts() -> None:
 
 
 def test_the_plain_form_is_shorter_and_claims_nothing() -> None:
-    for channel in CHANNELS:
+    for channel in CHANNELS[:3]:
         for full, plain in zip(written(lead(), channel), written(lead(), channel, plain=True), strict=True):
             assert len(plain.body) < len(full.body)
             assert "Generac" not in plain.body
@@ -156,8 +159,7 @@ def test_every_wording_of_every_applicable_angle_is_whole(sheet: FactSheet) -> N
         assert wording(angle, "opening", sheet)[-1] in ".?"
 
 
-def test_kept_phrases_do_not_leak_between_leads() -> None:
-    drafts._phrases.clear()
+def test_sketches_do_not_leak_between_leads() -> None:
     one, other = (
         lead(),
         lead(company_name="Night Lights Electric", facts=[fact("brands.file", "Kohler, Tesla")]),
@@ -166,26 +168,87 @@ def test_kept_phrases_do_not_leak_between_leads() -> None:
     for draft in (draft for channel in CHANNELS for draft in written(other, channel)):
         assert "Generac" not in draft.body
         assert "Plumbing" not in draft.body
-    drafts._phrases.clear()
     assert [draft.body for channel in CHANNELS for draft in written(one, channel)] == first
 
 
-def test_the_store_of_phrases_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(drafts, "_PHRASES_KEPT", 3)
+def test_leads_of_one_shape_share_sketches_whatever_their_names_and_figures(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    drafter = tools_for(PROFILE).drafter
+    monkeypatch.setattr(drafter, "_sketches", {})
+    for brands, rivals, state in (("Generac, Kohler", 7, "TX"), ("Tesla, Enphase", 31, "OH")):
+        growth = {"territory": state, "territory_leads": 40, "same_oem_competitors": rivals}
+        facts = [fact("brands.file", brands), fact("region_state.phone", state, 0.7)]
+        for channel in CHANNELS:
+            assert written(lead(facts=facts, growth=growth), channel)
+    assert len(drafter._sketches) == 6
+
+
+def test_the_store_of_sketches_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sketches, "_KEPT", 3)
+    drafter = tools_for(PROFILE).drafter
+    monkeypatch.setattr(drafter, "_sketches", {})
     for number in range(9):
-        written(lead(facts=[fact("brands.file", f"Brand {number}")]), "call")
-    assert len(drafts._phrases) <= 3
+        written(lead(facts=[fact("brands.file", ", ".join(f"B{n}" for n in range(number + 1)))]), "call")
+        assert len(drafter._sketches) <= 3
 
 
 def test_a_template_that_asks_for_what_is_not_there_raises() -> None:
     with pytest.raises(UndefinedError):
-        drafts._environment().from_string("{{ nothing }}").render()
+        templating._environment().from_string("{{ nothing }}").render()
 
 
 def test_versions_name_the_template_and_follow_its_content() -> None:
     found = {draft.template for channel in CHANNELS for draft in written(lead(), channel)}
-    assert sorted(name.rpartition("-")[0] for name in found) == ["call", "email", "linkedin"]
-    assert len(drafts.templates_version()) == 12
+    assert sorted(name.rpartition("-")[0] for name in found) == [
+        "blog",
+        "call",
+        "email",
+        "linkedin",
+        "social",
+    ]
+    assert len(templating.templates_version()) == 12
+
+
+def test_a_post_speaks_to_the_segment_and_names_no_company() -> None:
+    (post,), (outline,) = written(lead(), "social"), written(lead(), "blog")
+    assert post.body == (
+        "One Generac installation, years of service visits. Dealers in Texas: how do you see which customer "
+        "is due next? Example Field Software: service and installation crews on one schedule."
+    )
+    assert (outline.subject, post.subject) == (
+        "After the Generac installation: service that comes back",
+        None,
+    )
+    assert outline.body.startswith("OUTLINE\n- What happens in the year after a Generac unit goes in,")
+    assert outline.body.count("\n- ") == 3
+    assert post.fact_ids == outline.fact_ids == ("brands.file", "trades.name", "region_state.phone")
+    other = written(lead(company_name="Night Lights Electric", contact_first_name=None), "social")[0]
+    assert other.body == post.body
+
+
+@pytest.mark.parametrize(
+    ("facts", "begins", "title"),
+    [
+        ([FACTS[1]], "One electrical job more,", "Planning electrical work without a wall of calendars"),
+        (
+            [],
+            "Installations, service visits, contracts:",
+            "One place for installations, service and contracts",
+        ),
+        (
+            [fact("brands.file", "Briggs & Stratton Standby")],
+            "One Briggs & Stratton Standby installation,",
+            "One place for installations, service and contracts",
+        ),
+    ],
+)
+def test_a_segment_without_brand_is_a_trade_s_or_all(
+    facts: list[dict[str, object]], begins: str, title: str
+) -> None:
+    one = lead(facts=facts, growth={})
+    assert written(one, "social")[0].body.startswith(begins)
+    assert written(one, "blog")[0].subject == title
 
 
 NAMES = st.one_of(
@@ -254,9 +317,10 @@ def test_no_field_combination_leaves_a_placeholder_or_an_unfounded_claim(
     )
     profile = with_outreach(PROFILE, tone=tone, email_max_words=400, call_max_words=400)
     this, house = desk(one, profile), House(profile)
+    letters = tools_for(profile).drafter.letters(this)
     for channel in CHANNELS:
-        for draft in Writer(profile).write(this, channel).drafts:
-            assert faults(draft, this.sheet, house) == []
+        for draft, found in (*letters.write(channel), *letters.write(channel, plain=True)):
+            assert [*found] == faults(draft, this.sheet, house) == []
             text = f"{draft.subject} {draft.body}"
             assert not set("{}<>[]\x1a") & set(text)
             assert "evil" not in text

@@ -8,7 +8,12 @@ from sales_agent_dagster_tests.agents.marketing.leads import bare
 
 def planned(profile: Profile, *, known: bool = True, **values: object) -> list[tuple[str, int, int, str]]:
     plan = plan_for(bare(**values), known, profile.outreach)
-    return [(step.channel, step.order, step.day, step.address) for step in plan.steps]
+    return [
+        (step.channel, step.order, step.day, step.address) for step in plan.steps if step.channel in REACHING
+    ]
+
+
+REACHING = ("email", "linkedin", "call")
 
 
 def test_channels_with_an_address_come_before_those_to_be_searched(profile: Profile) -> None:
@@ -35,9 +40,23 @@ def test_reasons_say_why_a_channel_is_planned(profile: Profile) -> None:
         "has an e-mail address",
         "has a phone number",
         "no LinkedIn page known, has to be searched",
+        "one post for all leads of its segment",
+        "one post for all leads of its segment",
     ]
-    (step,) = plan_for(bare(has_linkedin_url=True), True, profile.outreach).steps
+    step = plan_for(bare(has_linkedin_url=True), True, profile.outreach).steps[0]
     assert step.reason == "has a LinkedIn page"
+
+
+def test_posts_come_after_what_reaches_the_lead_and_never_alone(profile: Profile) -> None:
+    posts_first = with_outreach(profile, channels=["blog", "social", "call"]).outreach
+    plan = plan_for(bare(phone_kind="geographic"), True, posts_first)
+    assert [(step.channel, step.order, step.day, step.address) for step in plan.steps] == [
+        ("call", 1, 0, "phone"),
+        ("blog", 2, 3, "the seller's own page"),
+        ("social", 3, 1, "the seller's own page"),
+    ]
+    alone = plan_for(bare(), True, posts_first)
+    assert (alone.steps, alone.unreachable) == ((), "no way to reach it: no phone number")
 
 
 def test_only_the_profiles_channels_are_planned_in_its_order(profile: Profile) -> None:

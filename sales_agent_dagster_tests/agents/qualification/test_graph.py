@@ -2,14 +2,16 @@ import asyncio
 import json
 from typing import Any
 
+import pytest
+
 from sales_agent_dagster.agents.qualification import PROMPT
 from sales_agent_dagster.agents.qualification.graph import compiled_graph, prompt_for, qualify
-from sales_agent_dagster.agents.qualification.state import Verdict
-from sales_agent_dagster.agents.runtime import AgentContext
+from sales_agent_dagster.agents.qualification.state import Judgement, Verdict
+from sales_agent_dagster.agents.runtime import AgentContext, ModelPolicy
 from sales_agent_dagster.domain.profile import Profile
 from sales_agent_dagster.domain.tiers import Tier
 from sales_agent_dagster.inference.engine import Engine, NoAnswer, ScorecardEngine
-from sales_agent_dagster_tests.agents.engines import FailingEngine, RecordingEngine
+from sales_agent_dagster_tests.agents.engines import SCOPE, FailingEngine, RecordingEngine
 
 COLUMNS = (
     "company_name",
@@ -36,9 +38,10 @@ def lead(lead_id: str = "lead-1", **columns: Any) -> dict[str, Any]:
 
 
 def run(
-    leads: list[dict[str, Any]], profile: Profile, engine: Engine | None = None, concurrency: int = 8
+    leads: list[dict[str, Any]], profile: Profile, engine: Engine | None = None, policy: ModelPolicy = "all"
 ) -> list[Verdict | NoAnswer]:
-    return asyncio.run(qualify(leads, AgentContext(engine or ScorecardEngine(), profile, concurrency)))
+    context = AgentContext(engine or ScorecardEngine(), profile, SCOPE, policy=policy)
+    return asyncio.run(qualify(leads, context))
 
 
 def test_verdicts_come_in_the_order_of_the_leads(profile: Profile) -> None:
@@ -58,7 +61,7 @@ def test_an_empty_chunk_and_a_chunk_of_one(profile: Profile) -> None:
     (verdict,) = run([lead(oems="Generac")], profile)
     assert isinstance(verdict, Verdict)
     assert verdict.answer.engine == "scorecard"
-    assert verdict.answer.value.score == verdict.scored.scorecard.score
+    assert verdict.qualification.score == verdict.scored.scorecard.score
 
 
 def test_the_graph_is_compiled_once() -> None:
@@ -73,7 +76,7 @@ def test_an_engine_that_raises_for_one_lead_degrades_that_lead(profile: Profile)
     assert first.answer.degraded_reason == "ConnectionError: the provider is away"
     assert first.answer.engine == "scorecard"
     assert (second.answer.degraded_reason, second.answer.engine) == (None, "failing")
-    assert first.answer.value == second.answer.value
+    assert first.qualification.score == second.qualification.score
 
 
 def test_rules_that_raise_fail_that_lead_only(profile: Profile) -> None:
@@ -86,23 +89,57 @@ def test_rules_that_raise_fail_that_lead_only(profile: Profile) -> None:
 def test_a_lead_no_question_can_be_asked_about_is_scored_by_the_rules(profile: Profile) -> None:
     bad, good = run([lead("lead-1", industry=5), lead("lead-2")], profile, RecordingEngine())
     assert isinstance(bad, Verdict)
-    assert (bad.answer.engine, str(bad.answer.degraded_reason)[:9]) == ("scorecard", "TypeError")
+    assert (bad.answer.engine, str(bad.answer.degraded_reason)[:14]) == ("scorecard", "AttributeError")
     assert isinstance(good, Verdict)
     assert (good.answer.engine, good.answer.degraded_reason) == ("recording", None)
 
 
-def test_the_tier_follows_the_score_whoever_gave_it(profile: Profile) -> None:
-    engine = RecordingEngine(lambda value: value.model_copy(update={"score": 91.0}))  # type: ignore[attr-defined]
-    (verdict,) = run([lead()], profile, engine)
-    assert isinstance(verdict, Verdict)
-    assert verdict.tier is Tier.PLATINUM
-    assert verdict.scored.scorecard.tier is not Tier.PLATINUM
+def judged(rating: str) -> Judgement:
+    said = {"factor": "o_and_m", "rating": rating, "evidence": ["name"], "reason": "service work"}
+    return Judgement(ratings=[said], summary="", next_steps=[], objections=[])
 
 
-def test_at_most_the_given_number_of_calls_are_in_flight(profile: Profile) -> None:
+def test_the_tier_follows_the_score_whoever_moved_it(profile: Profile) -> None:
+    # 58 points of the scorecard and 2.25 of the judgement (15 x weight .15) are over the line of 60.
+    row = lead(company_name="Example Commercial Electric", oems="Generac, Kohler", website_host="example.com")
+    (before,) = run([row], profile)
+    (after,) = run([row], profile, RecordingEngine(lambda value: judged("much_higher")))
+    assert isinstance(before, Verdict)
+    assert isinstance(after, Verdict)
+    assert (before.qualification.score, before.qualification.tier) == (58.2, Tier.SILVER)
+    assert (after.qualification.score, after.qualification.tier) == (60.5, Tier.GOLD)
+    assert after.qualification.judged_points == 2.25
+    assert after.qualification.next_steps[0] == "Write this week and call within ten days."
+
+
+@pytest.mark.parametrize(("policy", "asked"), [("all", 3), ("uncertain", 1), ("none", 0)])
+def test_the_policy_says_about_whom_the_engine_is_asked(
+    profile: Profile, policy: ModelPolicy, asked: int
+) -> None:
     engine = RecordingEngine()
-    run([lead(f"lead-{n}") for n in range(20)], profile, engine, concurrency=3)
-    assert engine.most_in_flight == 3
+    sure = {"phone_kind": "geographic", "rating": 4.0, "dealer_tier": "Elite"}
+    rows = [
+        lead(
+            "near a line",
+            oems="Generac, Kohler",
+            company_name="Example Commercial Electric",
+            website_host="example.com",
+        ),
+        lead("far from one", oems="Generac", **sure),
+        lead("far, too", oems="Kohler", **sure),
+    ]
+    found = run(rows, profile, engine, policy)
+    assert [task.lead_id for task in engine.tasks] == [row["lead_id"] for row in rows[:asked]]
+    assert [one.answer.engine for one in found if isinstance(one, Verdict)] == (
+        ["recording"] * asked + ["scorecard"] * (3 - asked)
+    )
+    assert {one.answer.degraded_reason for one in found if isinstance(one, Verdict)} == {None}
+
+
+def test_a_chunk_is_asked_about_at_once(profile: Profile) -> None:
+    engine = RecordingEngine()
+    run([lead(f"lead-{n}") for n in range(20)], profile, engine)
+    assert engine.scopes == [SCOPE]
     assert len(engine.tasks) == 20
 
 
@@ -121,7 +158,7 @@ def test_the_task_holds_no_address_no_phone_and_no_person(profile: Profile) -> N
     assert "jordan" not in payload.lower()
     assert "0199" not in payload
     assert "[e-mail]" in payload
-    assert json.loads(payload)["scorecard"]["dimensions"]["o_and_m"]["value"] == 75.0
+    assert json.loads(payload)["scorecard"]["o_and_m"] == "75: named: service"
 
 
 def test_the_prompt_is_static_but_for_the_profile_s_rubric(profile: Profile) -> None:

@@ -2,13 +2,15 @@ from typing import Any
 
 import pytest
 
-from sales_agent_dagster.agents.qualification.rules import features_of, payload_of, qualify_by_rules, score
+from sales_agent_dagster.agents.qualification.rules import features_of, qualify, score
+from sales_agent_dagster.agents.qualification.state import Qualification
 from sales_agent_dagster.domain.profile import Profile
 from sales_agent_dagster_tests.agents.qualification.test_graph import lead
 
 
-def answer(profile: Profile, **columns: Any) -> Any:
-    return qualify_by_rules(score(lead(**columns), profile.icp), profile.icp)
+def answer(profile: Profile, **columns: Any) -> Qualification:
+    scored = score(lead(**columns), profile.icp)
+    return qualify(scored, profile.icp, scored.scorecard.score, scored.scorecard.tier)
 
 
 def test_features_of_a_full_row() -> None:
@@ -67,18 +69,18 @@ def test_summary_and_steps_of_a_thin_lead(profile: Profile) -> None:
         "SILVER at 41: ICP 40, signals +1. Brands: Generac; trades: generator, electrical, battery. "
         "Strongest resimercial, weakest multi-OEM."
     )
-    assert result.next_steps == [
+    assert result.next_steps == (
         "Put into the standard sequence.",
         "Find the name of the owner or general manager.",
         "Find an e-mail address.",
         "Look for a website to confirm what they do.",
         "Find a phone number.",
-    ]
-    assert result.objections == [
+    )
+    assert result.objections == (
         "Known to carry one manufacturer at most.",
         "Known to work in one trade at most.",
         "Shows no service or maintenance business.",
-    ]
+    )
 
 
 def test_steps_of_a_strong_lead_ask_for_nothing_that_is_known(profile: Profile) -> None:
@@ -92,8 +94,8 @@ def test_steps_of_a_strong_lead_ask_for_nothing_that_is_known(profile: Profile) 
         phone_kind="geographic",
     )
     assert result.score == 100.0
-    assert result.next_steps == ["Call the owner this week and offer a demo."]
-    assert result.objections == []
+    assert result.next_steps == ("Call the owner this week and offer a demo.",)
+    assert result.objections == ()
 
 
 def test_a_toll_free_number_asks_for_a_local_one(profile: Profile) -> None:
@@ -106,13 +108,5 @@ def test_a_toll_free_number_asks_for_a_local_one(profile: Profile) -> None:
 
 def test_an_unqualified_lead_is_left_alone(profile: Profile) -> None:
     result = answer(profile, company_name="Example Bakery")
-    assert result.next_steps == ["Do not pursue; look again when the list is refreshed."]
+    assert result.next_steps == ("Do not pursue; look again when the list is refreshed.",)
     assert "no known brand; trades: no known trade" in result.summary
-
-
-def test_the_payload_is_small_and_complete(profile: Profile) -> None:
-    scored = score(lead(company_name="Example " * 100, notes="x " * 4000, oems="Generac"), profile.icp)
-    payload = payload_of(scored, profile.icp)
-    assert len(str(payload["company_name"])) <= 120
-    assert len(str(payload["notes"])) <= 500
-    assert payload["brands"] == ("Generac",)

@@ -4,8 +4,11 @@ from typing import Any
 
 import pytest
 
-from sales_agent_dagster.settings import Settings, Sla, SlaTable
+from sales_agent_dagster.domain.calls import CallOutcome, CallScope
+from sales_agent_dagster.settings import BudgetSettings, Settings
+from sales_agent_dagster.warehouse.calls import WarehouseCalls
 from sales_agent_dagster.warehouse.database import Warehouse
+from sales_agent_dagster_tests.calls import call
 from sales_agent_dagster_tests.rows import seed_batch
 from sales_agent_dagster_tests.stages.quality.conftest import Judge
 
@@ -14,63 +17,46 @@ def scored(*scores: tuple[float | None, str | None]) -> list[dict[str, Any]]:
     return [{"qualified_leads": {"score": score, "tier": tier}} for score, tier in scores]
 
 
-def with_latencies(*latencies: float, **columns: Any) -> list[dict[str, Any]]:
-    return [{"qualified_leads": {"latency_ms": latency, **columns}} for latency in latencies]
+def limited(settings: Settings, **limits: float | None) -> Settings:
+    unlimited: dict[str, Any] = {"lead_usd": None, "batch_usd": None, "run_usd": None, "day_usd": None}
+    return settings.model_copy(update={"budgets": BudgetSettings(**(unlimited | limits))})
 
 
-@pytest.mark.parametrize(
-    ("latencies", "late"),
-    [
-        ([633.0] * 10 + [1000.0], []),
-        ([633.1] * 10, ["p50_ms"]),
-        ([10.0] * 10 + [1000.1] * 5, ["p95_ms"]),
-        ([2000.0] * 3, ["p50_ms", "p95_ms"]),
-    ],
-)
-def test_latency_against_both_limits(
-    warehouse: Warehouse, judge: Judge, latencies: list[float], late: list[str]
+def test_the_ledgers_spend_on_the_batch_is_judged(
+    warehouse: Warehouse, judge: Judge, settings: Settings
 ) -> None:
-    seed_batch(warehouse, leads=with_latencies(*latencies))
-    outcome = judge("qualified_leads", "latency_sla", agent="qualification")
-    assert outcome.passed is not bool(late)
-    assert outcome.metadata["expected"] == "p50 <= 633 ms, p95 <= 1000 ms"
-    assert outcome.metadata["actual"].startswith(f"p50 {latencies[0]:.1f} ms, p95 ")
-    assert outcome.metadata["p50_ms"] == latencies[0]
-    assert outcome.metadata["p95_ms"] == latencies[-1]
-    if late:
-        assert f"Over the limit: {', '.join(late)}." in outcome.description
-        assert f"SALES_AGENT_SLA__QUALIFICATION__{late[0].upper()}" in outcome.description
-
-
-def test_an_unset_limit_is_no_limit(warehouse: Warehouse, judge: Judge, settings: Settings) -> None:
-    seed_batch(warehouse, leads=with_latencies(9e9))
-    unlimited = settings.model_copy(update={"sla": SlaTable(qualification=Sla())})
-    outcome = judge("qualified_leads", "latency_sla", agent="qualification", settings=unlimited)
+    WarehouseCalls(warehouse).add(
+        [
+            call("a", cost_usd=0.25),
+            call("b", cost_usd=0.5, agent="growth", lead_id="lead-2", outcome=CallOutcome.INVALID),
+            call("c", cost_usd=99.0, scope=CallScope("run-1", "batch-2")),
+        ]
+    )
+    outcome = judge("enriched_leads", "cost_budget", settings=limited(settings, batch_usd=0.75, lead_usd=0.5))
     assert outcome.passed
-    assert outcome.metadata["expected"] == ""
+    assert outcome.description == "$0.7500 spent of $0.75, $0.5000 on the dearest lead of $0.5."
+    assert outcome.metadata == {
+        "expected": "batch <= 0.75, lead <= 0.5",
+        "actual": 0.75,
+        "dearest_lead_usd": 0.5,
+        "by_agent": {"growth": 0.5, "qualification": 0.25},
+    }
+    outcome = judge("enriched_leads", "cost_budget", settings=limited(settings, batch_usd=0.74))
+    assert not outcome.passed
+    assert outcome.description.endswith("of no limit. Over SALES_AGENT_BUDGETS__BATCH_USD.")
+    outcome = judge("enriched_leads", "cost_budget", settings=limited(settings, lead_usd=0.49))
+    assert not outcome.passed
+    assert outcome.description.endswith("Over SALES_AGENT_BUDGETS__LEAD_USD.")
+    assert judge("enriched_leads", "cost_budget", settings=limited(settings)).passed
 
 
-def test_skipped_leads_have_no_latency(warehouse: Warehouse, judge: Judge) -> None:
-    seed_batch(warehouse, leads=with_latencies(9e9, status="skipped", reason="duplicate"))
-    assert judge("qualified_leads", "latency_sla", agent="qualification").passed
-
-
-def test_cost_of_all_stages_counts(warehouse: Warehouse, judge: Judge, settings: Settings) -> None:
-    lead = {"qualified_leads": {"cost_usd": 0.25}, "enriched_leads": {"cost_usd": 0.5}}
-    seed_batch(warehouse, leads=[lead, {}])
-    seed_batch(warehouse, "batch-2", leads=[{"qualified_leads": {"cost_usd": 99.0}}])
-    outcome = judge("enriched_leads", "cost_budget")
+def test_a_batch_without_calls_is_within_any_budget(
+    warehouse: Warehouse, judge: Judge, settings: Settings
+) -> None:
+    seed_batch(warehouse, through="qualified_leads")
+    outcome = judge("qualified_leads", "cost_budget", settings=limited(settings, batch_usd=0.0, lead_usd=0.0))
     assert outcome.passed
-    assert outcome.metadata["actual"] == 0.75
-    assert outcome.metadata["by_stage"] == {"qualified_leads": 0.25, "enriched_leads": 0.5}
-    tight = settings.model_copy(update={"batch_budget_usd": 0.74})
-    assert not judge("enriched_leads", "cost_budget", settings=tight).passed
-
-
-def test_the_budget_itself_may_be_spent(warehouse: Warehouse, judge: Judge, settings: Settings) -> None:
-    seed_batch(warehouse, leads=[{"qualified_leads": {"cost_usd": 0.5}}])
-    exact = settings.model_copy(update={"batch_budget_usd": 0.5})
-    assert judge("qualified_leads", "cost_budget", settings=exact).passed
+    assert outcome.metadata["actual"] == 0.0
 
 
 VARIED = [(float(score), "GOLD" if score > 10 else "SILVER") for score in range(1, 21)]

@@ -1,0 +1,285 @@
+"""Agents on a model: throughput, overhead, faults, replays, cost; beside a naive client in the same run.
+
+    python -m benchmarks.inference
+    python -m benchmarks.inference --only calls --only invoke
+
+The model is the tests' stand-in in a process of its own, on loopback, with the latency asked for: what is
+measured is the client, not a provider. Every figure comes from a process of its own (``inference_worker``),
+the naive client's too (``naive_client``). Latencies of the naive client are of one request per lead.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.import_csv import write_leads
+from sales_agent_dagster.settings import PROJECT_ROOT
+from sales_agent_dagster_tests.cerebras_server import server_process
+
+CONCURRENCY = 64
+SAMPLE = PROJECT_ROOT / "data" / "samples" / "dealer_leads_sample.csv"
+console = Console()
+
+
+class Server:
+    """The stand-in, over HTTP."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def stats(self) -> dict[str, Any]:
+        with urllib.request.urlopen(f"{self.url}/admin/stats") as response:
+            found: dict[str, Any] = json.load(response)
+        return found
+
+    def behave(self, latency_ms: float, faults: dict[str, Any] | None = None) -> None:
+        """As new, with that latency and those faults."""
+        self._post("reset", {})
+        self._post("latency", {"latency_ms": latency_ms})
+        self._post("faults", faults or {})
+
+    def _post(self, what: str, body: dict[str, Any]) -> None:
+        request = urllib.request.Request(f"{self.url}/admin/{what}", json.dumps(body).encode(), method="POST")
+        urllib.request.urlopen(request).close()
+
+
+def worker(name: str, **arguments: Any) -> dict[str, Any]:
+    """What a worker process found."""
+    with started(name, **arguments) as process:
+        output, _ = process.communicate()
+    if process.returncode:
+        raise SystemExit(f"{name} failed")
+    found: dict[str, Any] = json.loads(output.splitlines()[-1])
+    return found
+
+
+def started(name: str, **arguments: Any) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "benchmarks.inference_worker", name, json.dumps(arguments)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=PROJECT_ROOT)
+
+
+def percentile(values: Sequence[float], part: float) -> float:
+    return sorted(values)[min(len(values) - 1, int(part * len(values)))]
+
+
+def table(title: str, *columns: str) -> Table:
+    made = Table(title=title, title_justify="left")
+    for number, column in enumerate(columns):
+        made.add_column(column, justify="right" if number else "left")
+    return made
+
+
+def leads_file(folder: Path, count: int) -> Path:
+    if count == 200:
+        return SAMPLE
+    path = folder / f"leads-{count}.csv"
+    write_leads(path, count)
+    return path
+
+
+def pipeline(server: Server, latency_ms: float, counts: Sequence[int]) -> None:
+    """All four agents through Dagster; the same again; the naive client's single agent."""
+    shown = table(
+        f"All assets and checks through Dagster, provider {latency_ms:g} ms, concurrency {CONCURRENCY}",
+        *("leads", "calls", "provider-bound s", "seconds", "ratio", "extra s", "CPU s", "$/lead", "again: s"),
+        "again: calls",
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        for count in counts:
+            file = leads_file(Path(folder), count)
+            server.behave(latency_ms)
+            arguments = {
+                "url": server.url,
+                "home": f"{folder}/home-{count}",
+                "file": str(file),
+                "policy": "all",
+                "chosen": {"concurrency": CONCURRENCY},
+            }
+            run = worker("pipeline", **arguments)
+            calls = server.stats()["requests"]
+            again = worker("pipeline", **arguments)
+            bound = calls * latency_ms / 1000 / CONCURRENCY
+            for failure in run["failures"]:
+                console.print(failure)
+            shown.add_row(
+                *(f"{run['leads']:,}", f"{calls:,}", f"{bound:.2f}", f"{run['seconds']:.2f}"),
+                *(f"{run['seconds'] / bound:.2f}", f"{run['seconds'] - bound:.2f}", f"{run['cpu']:.1f}"),
+                *(f"{run['usd'] / run['leads']:.6f}", f"{again['seconds']:.2f}"),
+                str(server.stats()["requests"] - calls),
+            )
+    console.print(shown)
+    naive = table(
+        "Naive client, one agent", "leads", "semaphore", "seconds", "leads/min", "CPU ms/call", "failed"
+    )
+    for at_once in (5, 50):
+        server.behave(latency_ms)
+        found = worker("naive", url=server.url, leads=200, at_once=at_once)
+        naive.add_row(
+            *("200", str(at_once), f"{found['seconds']:.1f}", f"{200 / found['seconds'] * 60:,.0f}"),
+            *(f"{found['cpu'] / 200 * 1000:.1f}", str(found["failed"])),
+        )
+    console.print(naive)
+
+
+def calls(server: Server, count: int) -> None:
+    """CPU per call and calls per second when the provider takes no time."""
+    shown = table(
+        "Provider 0 ms: what the client costs", "client", "calls", "calls/s", "CPU ms/call", "failed"
+    )
+    for chunk in (500, 1000):
+        server.behave(0)
+        found = worker("calls", url=server.url, leads=count, chunk=chunk, chosen={"concurrency": CONCURRENCY})
+        shown.add_row(f"qualification, chunks of {chunk}", *_rates(found, count))
+    for at_once in (5, 50):
+        server.behave(0)
+        found = worker("naive", url=server.url, leads=200, at_once=at_once)
+        shown.add_row(f"naive, semaphore {at_once}", *_rates(found, 200))
+    console.print(shown)
+
+
+def _rates(found: dict[str, Any], count: int) -> tuple[str, ...]:
+    return (
+        f"{count:,}",
+        f"{count / found['seconds']:,.0f}",
+        f"{found['cpu'] / count * 1000:.2f}",
+        str(found["failed"]),
+    )
+
+
+def invoke(server: Server, latency_ms: float, count: int) -> None:
+    """One lead at a time: what is added to the provider's latency."""
+    shown = table(
+        f"One lead at a time, provider {latency_ms:g} ms", "client", "p50 ms", "p95 ms", "p50 added ms"
+    )
+    server.behave(latency_ms)
+    ours = worker("invoke", url=server.url, leads=count, chosen={})["latencies"]
+    server.behave(latency_ms)
+    naive = worker("naive", url=server.url, leads=count, at_once=1)["latencies"]
+    for name, times in (("qualification", ours), ("naive", naive)):
+        p50 = statistics.median(times)
+        shown.add_row(name, f"{p50:.1f}", f"{percentile(times, 0.95):.1f}", f"{p50 - latency_ms:.1f}")
+    console.print(shown)
+
+
+def faults(server: Server, latency_ms: float, count: int) -> None:
+    """10 % 500, 5 % 429, 2 % hang."""
+    shown = table(
+        f"10 % 500, 5 % 429, 2 % hang, provider {latency_ms:g} ms, {count} leads (SLA: p95 1,000 ms)",
+        *("client", "answered", "p50 ms", "p95 ms", "p99 ms", "max ms", "requests/lead", "extra spend"),
+    )
+    mix = {
+        "rates": {"500": 0.10, "429": 0.05, "hang": 0.02},
+        "seed": 1,
+    }
+    for name, chosen in (
+        ("hedged after 500 ms", {"hedge_after_ms": 500}),
+        ("hedged after p95", {"hedge_after_ms": "p95"}),
+        ("no hedge", {}),
+    ):
+        server.behave(latency_ms, mix)
+        found = worker("calls", url=server.url, leads=count, chunk=500, chosen=chosen)
+        shown.add_row(name, *_fault_row(server, found, count, count + 200))
+    server.behave(latency_ms, mix)
+    found = worker("naive", url=server.url, leads=200, at_once=50)
+    shown.add_row("naive, semaphore 50, 200 leads", *_fault_row(server, found, 200, 205))
+    console.print(shown)
+
+
+def _fault_row(server: Server, found: dict[str, Any], count: int, asked: int) -> list[str]:
+    times, stats = found["latencies"], server.stats()
+    return [
+        f"{count - found['failed']} of {count}",
+        *(f"{percentile(times, part):,.0f}" for part in (0.5, 0.95, 0.99, 1.0)),
+        f"{stats['requests'] / asked:.2f}",
+        f"{stats['billed'] / asked - 1:+.1%}",
+    ]
+
+
+def killed(server: Server, latency_ms: float) -> None:
+    """Kill -9 in the middle of 200 leads, then the same file again."""
+    shown = table(
+        "kill -9 midway, then again", "leads", "bought before", "bought in all", "bought twice", "allowed"
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        arguments = {
+            "url": server.url,
+            "home": f"{folder}/home",
+            "file": str(SAMPLE),
+            "policy": "all",
+            "chosen": {"concurrency": CONCURRENCY},
+        }
+        server.behave(latency_ms)
+        with started("pipeline", **arguments) as process:
+            while server.stats()["billed"] < 300:
+                time.sleep(0.01)
+            process.send_signal(signal.SIGKILL)
+        before = server.stats()["billed"]
+        run = worker("pipeline", **arguments)
+        stats = server.stats()
+        shown.add_row(
+            *(str(run["leads"]), str(before), str(stats["billed"]), str(stats["duplicate_bills"])),
+            str(CONCURRENCY),
+        )
+    console.print(shown)
+
+
+def cost(server: Server) -> None:
+    """US dollars per lead by policy, at the built-in price list and the stand-in's token counts."""
+    shown = table("Cost of 200 leads", "policy", "calls", "input tokens", "output tokens", "$", "$/lead")
+    for policy in ("all", "uncertain", "none"):
+        with tempfile.TemporaryDirectory() as folder:
+            server.behave(0)
+            chosen = {"concurrency": CONCURRENCY}
+            home = f"{folder}/home"
+            run = worker(
+                "pipeline", url=server.url, home=home, file=str(SAMPLE), policy=policy, chosen=chosen
+            )
+            stats = server.stats()
+        shown.add_row(
+            *(policy, str(stats["billed"]), f"{stats['prompt_tokens']:,}", f"{stats['completion_tokens']:,}"),
+            *(f"{run['usd']:.4f}", f"{run['usd'] / run['leads']:.6f}"),
+        )
+    console.print(shown)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parts = ("pipeline", "calls", "invoke", "faults", "killed", "cost")
+    parser.add_argument("--only", action="append", choices=parts)
+    parser.add_argument("--leads", type=int, action="append", help="of the pipeline; 200 is the sample list")
+    parser.add_argument("--latency-ms", type=float, default=300)
+    parser.add_argument("--calls", type=int, default=4000)
+    options = parser.parse_args()
+    wanted = options.only or parts
+    with server_process() as url:
+        server = Server(url)
+        if "pipeline" in wanted:
+            pipeline(server, options.latency_ms, options.leads or [200, 1000])
+        if "calls" in wanted:
+            calls(server, options.calls)
+        if "invoke" in wanted:
+            invoke(server, options.latency_ms, 60)
+        if "faults" in wanted:
+            faults(server, options.latency_ms, 1000)
+        if "killed" in wanted:
+            killed(server, options.latency_ms)
+        if "cost" in wanted:
+            cost(server)
+
+
+if __name__ == "__main__":
+    main()
