@@ -32,7 +32,7 @@ from sales_agent_dagster_tests.cerebras_server import server_process
 
 CONCURRENCY = 64
 SAMPLE = PROJECT_ROOT / "data" / "samples" / "dealer_leads_sample.csv"
-console = Console()
+console = Console(width=130)
 
 
 class Server:

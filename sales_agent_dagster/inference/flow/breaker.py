@@ -31,15 +31,16 @@ class BreakerRules:
     Attributes:
         ratio: part of the remembered calls that failed.
         calls: how many are remembered; few, so that an outage after much success is noticed at once.
-        least: fewer than this say nothing.
+        least: fewer than this say nothing. Failures come back at once and answers take their time, so the
+            first outcomes are mostly failures even when few calls fail.
         window_s: older calls are forgotten.
         open_s: how long nobody is asked.
         probe_s: a probe whose process died is given up after this.
     """
 
     ratio: float = 0.5
-    calls: int = 40
-    least: int = 10
+    calls: int = 50
+    least: int = 20
     window_s: float = 30.0
     open_s: float = 15.0
     probe_s: float = 30.0

@@ -40,9 +40,10 @@ def wait_for(requests: int, server: RunningServer) -> None:
 def test_a_mix_of_faults_costs_little_and_nobody_goes_without(
     make_engine: MakeEngine, cerebras: RunningServer
 ) -> None:
-    cerebras.reset(latency_ms=10)
-    cerebras.rates({"500": 0.10, Fault("429", retry_after=0.02): 0.05, "hang": 0.02}, seed=3)
-    engine = make_engine(hedge_after_ms=150, hedge_share=0.1, timeout_s=1.0, deadline_s=10)
+    # Failures come back at once, answers after 100 ms: the first outcomes are mostly failures.
+    cerebras.reset(latency_ms=100)
+    cerebras.rates({"500": 0.10, Fault("429", retry_after=0.02): 0.05, "hang": 0.02}, seed=1)
+    engine = make_engine(hedge_after_ms=400, hedge_share=0.1, timeout_s=2.0, deadline_s=20)
     answers = asyncio.run(engine.answer_all(tasks(200), SCOPE))
     assert engines(answers) == {"cerebras": 200}
     assert cerebras.stats.billed <= 240
@@ -56,7 +57,7 @@ def test_a_provider_that_dies_is_noticed_quickly(make_engine: MakeEngine, cerebr
     before = cerebras.stats.requests
     answers = asyncio.run(engine.answer_all(tasks(400, first=100), SCOPE))
     assert engines(answers) == {"scorecard": 400}
-    assert cerebras.stats.requests - before <= 60, "half of the last 40 calls, and those in flight"
+    assert cerebras.stats.requests - before <= 60, "half of the last 50 calls, and those in flight"
     assert sum("circuit breaker open" in str(answer.degraded_reason) for answer in given(answers)) > 300
 
 
