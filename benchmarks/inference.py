@@ -42,6 +42,7 @@ class Server:
         self.url = url
 
     def stats(self) -> dict[str, Any]:
+        """Its counters."""
         with urllib.request.urlopen(f"{self.url}/admin/stats") as response:
             found: dict[str, Any] = json.load(response)
         return found

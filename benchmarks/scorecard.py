@@ -94,7 +94,7 @@ def _campaign_leads(leads: Sequence[dict[str, Any]]) -> list[CampaignLead]:
             company_name=lead["company_name"],
             email_kind="role" if lead["email"] else None,
             phone_kind=lead["phone_kind"],
-            facts=[fact.model_dump() for fact in offline_facts(lead)],
+            facts=[asdict(fact) for fact in offline_facts(lead)],
             growth={
                 "territory": growth.figures.territory,
                 "territory_leads": growth.figures.territory_leads,

@@ -37,6 +37,7 @@ _ORDERS = re.compile(
 )
 _MARKUP = re.compile(r"[{}<>\[\]`\\$^~]|%\w*%|\|\|")
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+_DELIMITER = re.compile("[<>`]")
 _DELIMITERS = str.maketrans({"<": "\u2039", ">": "\u203a", "`": "'"})
 """What special tokens, tags and fences are made of, and what stands for it: ``<|end|>`` is none any more."""
 
@@ -47,11 +48,14 @@ def clean(text: str, limit: int) -> str:
     Compatibility forms are made plain (NFKC); control, direction, zero-width, private and unassigned
     characters (Unicode category C) are taken out; angle brackets and backticks become look-alikes.
     """
-    if not (text.isascii() and text.isprintable()):
+    plain = text.isascii() and text.isprintable()
+    if not plain:
         # Normalising may lengthen a text, at most eighteenfold: what is far over the limit goes first.
         shown = unicodedata.normalize("NFKC", text[: 4 * limit])
         text = "".join(char if char.isprintable() else _unseen(char) for char in shown)
-    line = " ".join(text.translate(_DELIMITERS).split())
+    if not plain or _DELIMITER.search(text):
+        text = text.translate(_DELIMITERS)
+    line = " ".join(text.split())
     if len(line) <= limit:
         return line
     return line[: limit + 1].rpartition(" ")[0] or line[:limit]

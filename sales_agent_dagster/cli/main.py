@@ -92,7 +92,7 @@ def run(
         bool,
         typer.Option(
             "--retry-degraded",
-            help="Also compute the rows again that a lesser engine answered, such as while a provider was away.",
+            help="Also compute the rows again that a lesser engine answered while a provider was away.",
         ),
     ] = False,
 ) -> None:

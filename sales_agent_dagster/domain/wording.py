@@ -29,6 +29,7 @@ def _matcher(words: str) -> re.Pattern[str]:
 
 _MATCHERS = [_matcher(words) for words in (_COMMERCIAL, _RESIDENTIAL, _SERVICE_LIKE, _FULL_SCOPE)]
 _OPERATION_MATCHERS = {keyword: _matcher(words) for keyword, words in OPERATIONS.items()}
+_ANY = _matcher("|".join((_COMMERCIAL, _RESIDENTIAL, _SERVICE_LIKE, _FULL_SCOPE, *OPERATIONS.values())))
 _CLAUSE = re.compile(r"[.;,!?|\n]+")
 _NEGATION = re.compile(r"(?<![a-z])(?:not?|never|without|[a-z]+n't)(?![a-z])")
 
@@ -52,10 +53,15 @@ class Wording:
     operations: tuple[str, ...]
 
 
+_NOTHING = Wording(None, None, None, None, ())
+
+
 @lru_cache(maxsize=16384)
 def read_wording(text: str) -> Wording:
     """Find the words, at word boundaries and in any case, in the first ``MAX_TEXT`` characters."""
     plain = text[:MAX_TEXT].lower()
+    if not _ANY.search(plain):  # most names: one look in place of ten
+        return _NOTHING
     hits = [matcher.search(plain) for matcher in _MATCHERS]
     commercial, residential, service_like, full_scope = (hit and hit.group() for hit in hits)
     operations = tuple(word for word, matcher in _OPERATION_MATCHERS.items() if matcher.search(plain))

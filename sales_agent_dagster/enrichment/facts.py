@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
-
-from pydantic import BaseModel, ConfigDict, Field
 
 Source = Literal[
     "zip", "address", "phone", "website", "email", "file", "brand dictionary", "name", "brands", "columns",
@@ -12,27 +11,27 @@ Source = Literal[
 ]  # fmt: skip
 
 
-class Fact(BaseModel):
+@dataclass(frozen=True, slots=True)
+class Fact:
     """One fact about a lead.
 
     Attributes:
         id: ``field.source``, numbered where one source says several things; unique within the lead; what
             drafts cite.
-        value: as text; lists are comma-separated.
+        value: as text, at most 500 characters; lists are comma-separated.
         confidence: 0-1.
         note: what speaks against it, such as a source that disagrees.
-        quote, read_in: for a fact read by a model, the words that say it and the name of the text they are in.
+        quote, read_in: of a fact that a model read: the words that say it, and the name of their text.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    id: str = Field(max_length=60)
-    field: str = Field(max_length=40)
-    value: str = Field(min_length=1, max_length=500)
+    id: str
+    field: str
+    value: str
     source: Source
-    confidence: float = Field(ge=0, le=1)
-    note: str | None = Field(default=None, max_length=200)
-    quote: str | None = Field(default=None, max_length=300)
-    read_in: str | None = Field(default=None, max_length=60)
+    confidence: float
+    note: str | None = None
+    quote: str | None = None
+    read_in: str | None = None
 
 
 def fact(field: str, value: str, source: Source, confidence: float) -> Fact:

@@ -7,6 +7,7 @@ distinct value. Confidences are judgements, kept in one table.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -111,7 +112,7 @@ def _doubted(item: Fact, states: Mapping[Source, Fact]) -> Fact:
     own = states[item.source].value
     others = [f"{source} says {other.value}" for source, other in states.items() if other.value != own]
     confidence = round(item.confidence * CONFLICT, 3)
-    return item.model_copy(update={"confidence": confidence, "note": ", ".join(others)})
+    return replace(item, confidence=confidence, note=", ".join(others)[:200])
 
 
 @lru_cache(maxsize=16384)

@@ -171,7 +171,7 @@ def _columns(campaign: Campaign) -> dict[str, Any]:
     plan = campaign.plan
     return {
         "contactable": True,
-        "channels": ", ".join(step.channel for step in plan.steps),
+        "channels": ", ".join(plan.channels),
         "send_day": plan.send_day,
         "send_hour": plan.send_hour,
         "timezone": plan.timezone,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from functools import lru_cache
 from typing import Any
 
@@ -153,4 +154,4 @@ def _columns(lead: EnrichedLead) -> dict[str, Any]:
 
 @lru_cache(maxsize=16384)
 def _row_of(fact: Fact) -> dict[str, Any]:
-    return fact.model_dump(exclude_none=True)
+    return {name: value for name, value in asdict(fact).items() if value is not None}

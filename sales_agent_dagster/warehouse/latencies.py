@@ -73,19 +73,22 @@ def percentiles(ascending: Sequence[float]) -> Percentiles:
 def agent_service(connection: sa.Connection, table: sa.Table, batch_id: str, agent: str) -> AgentService:
     """How the agent behind a stage's table served one batch."""
     row, call = table.c, agent_calls.c
-    same_call = (call.batch_id == row.batch_id, call.agent == agent, call.run_id == row.run_id)
-    bought = sa.exists().where(*same_call, call.lead_id == row.lead_id)
-    query = sa.select(row.latency_ms, row.status, row.cost_usd, bought.label("bought")).where(
-        row.batch_id == batch_id, row.status.in_(sorted(DONE))
-    )
-    done = connection.execute(query).all()
-    fresh = sorted(lead.latency_ms for lead in done if lead.bought)
-    runs = sa.select(row.run_id).where(row.batch_id == batch_id)
-    asked = connection.scalars(
-        sa.select(call.latency_ms)
-        .where(call.batch_id == batch_id, call.agent == agent, call.run_id.in_(runs))
+    rows = connection.execute(
+        sa.select(row.lead_id, row.run_id, row.latency_ms, row.status, row.cost_usd).where(
+            row.batch_id == batch_id
+        )
+    ).all()
+    runs = {lead.run_id for lead in rows}
+    # Matched here: SQLite would look through all calls of a run for each of its leads.
+    called = connection.execute(
+        sa.select(call.lead_id, call.run_id, call.latency_ms)
+        .where(call.batch_id == batch_id, call.agent == agent)
         .order_by(call.latency_ms)
     ).all()
+    asked = [one.latency_ms for one in called if one.run_id in runs]
+    bought = {(one.lead_id, one.run_id) for one in called}
+    done = [lead for lead in rows if lead.status in DONE]
+    fresh = sorted(lead.latency_ms for lead in done if (lead.lead_id, lead.run_id) in bought)
     spent = spending(connection, batch_id=batch_id, agent=agent)
     answers = spent.calls + spent.replays
     return AgentService(

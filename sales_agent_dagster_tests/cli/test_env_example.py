@@ -10,7 +10,6 @@ from pydantic import BaseModel
 from sales_agent_dagster.cli.env_example import TARGET, render
 from sales_agent_dagster.settings import PROJECT_ROOT, Settings, load_settings
 
-
 OURS = {"cerebras_api_key": "CEREBRAS_API_KEY", "cerebras_base_url": "CEREBRAS_BASE_URL"}
 """Settings with the name that the provider's own SDK reads."""
 

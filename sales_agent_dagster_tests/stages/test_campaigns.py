@@ -61,7 +61,8 @@ def test_a_lead_gets_a_plan_and_its_messages(warehouse: Warehouse, context: Make
     run(work)
     row = stored(work)[lead_id]
     assert (row["status"], row["reason"], row["engine"]) == ("ok", None, "scorecard")
-    assert (row["contactable"], row["channels"], row["message_count"]) == (True, "email, call, linkedin, social, blog", 6)
+    assert row["channels"] == "email, call, linkedin, social, blog"
+    assert (row["contactable"], row["message_count"]) == (True, 6)
     assert (row["send_day"], row["send_hour"], row["timezone"]) == ("Tuesday", 10, "America/Chicago")
     assert row["next_step"] == "Tuesday 10:00 (America/Chicago): send e-mail A or B (personal e-mail)."
     assert row["plan"][1] == {
@@ -244,6 +245,7 @@ def test_an_edited_profile_rewrites_the_drafts(
     run(context(sqlite_warehouse))
     other = context(sqlite_warehouse, profile=with_seller(profile, sender_name="Robin Example"))
     assert len(run(other).todo) == 1
-    assert [
-        one["channel"] for one in messages(other).values() if "Robin Example" not in one["body"]
-    ] == ["social", "blog"]
+    assert [one["channel"] for one in messages(other).values() if "Robin Example" not in one["body"]] == [
+        "social",
+        "blog",
+    ]

@@ -45,14 +45,13 @@ async def ask_channel(
 
     ``wrong`` asks for a revision: per lead the first answer and its faults; only leads with faults are asked.
     """
+    public = FORMATS[channel].public
     groups: dict[Any, list[int]] = {}
     for position, desk in enumerate(desks):
-        if isinstance(desk, NoAnswer) or not any(step.channel == channel for step in desk.plan.steps):
+        if isinstance(desk, NoAnswer) or channel not in desk.plan.channels:
             continue
         if wrong is None or wrong[position][1].get(channel):
-            groups.setdefault(desk.sheet.segment if FORMATS[channel].public else position, []).append(
-                position
-            )
+            groups.setdefault(desk.sheet.segment if public else position, []).append(position)
     prompt = prompt_for(channel, context.profile)
     tasks = [
         _task(channel, desks[leads[0]], prompt, wrong[leads[0]] if wrong else None)

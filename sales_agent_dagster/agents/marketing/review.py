@@ -99,8 +99,12 @@ def review(
     left_out: list[str] = []
     notes = list(desk.sheet.notes)
     letters = tools.drafter.letters(desk)
+    by_rules = {channel for channel, answer in answers.items() if _by_rules(answer)}
     for step in desk.plan.steps:
         channel = step.channel
+        if channel in by_rules and (written := _faultless(letters, channel)):
+            drafts += written
+            continue
         tries = _tries(channel, answers[channel], revised.get(channel), letters, tools)
         good, faulty = _first_good(channel, tries)
         drafts += good
@@ -112,6 +116,19 @@ def review(
                 left_out.append(text)
     given = [answers[step.channel] for step in desk.plan.steps]
     return _campaign(desk, drafts, left_out, notes, given, revised)
+
+
+def _by_rules(answer: Answered | None) -> bool:
+    return isinstance(answer, Answer) and answer.engine == SCORECARD
+
+
+def _faultless(letters: Letters, channel: Channel) -> list[Draft]:
+    """The template's drafts when none has a fault, as is nearly always the case; else none."""
+    try:
+        written = list(letters.write(channel))
+    except TemplateError:
+        return []
+    return [] if any(found for _, found in written) else [draft for draft, _ in written]
 
 
 Tried = tuple[str, Iterable[Linted]]

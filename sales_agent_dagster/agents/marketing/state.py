@@ -164,6 +164,11 @@ class Plan:
     timezone: str | None
     unreachable: str | None
 
+    @property
+    def channels(self) -> tuple[Channel, ...]:
+        """Channels of the steps, in their order."""
+        return tuple([step.channel for step in self.steps])
+
 
 @dataclass(frozen=True, slots=True)
 class Segment:

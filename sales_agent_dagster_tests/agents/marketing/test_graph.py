@@ -21,7 +21,7 @@ LEADS = [lead(lead_id="a"), bare(lead_id="b", phone_kind="geographic"), bare(lea
 
 
 class WritingEngine(OneByOne):
-    """Writes good words; those of chosen channels are bad a number of times first, and none for some leads."""
+    """Writes good words; for chosen channels bad ones a number of times first; none for some leads."""
 
     name = "writing"
     version = "1"
