@@ -42,7 +42,7 @@ resolved_leads = stage_asset(
 qualified_leads = agent_asset(
     QualifiedLeads(),
     qualification.PROMPT,
-    """**Score 0-100, tier and why**, by the profile's weights.
+    """**Score 0-100, tier and why**, by the profile's weights; a model may move it by 15 points at most.
 
     `factors` lists every factor with its points and the evidence; `next_steps` says what to do. Where the
     file states an ICP score, `icp_delta` is the difference.
@@ -55,8 +55,8 @@ enriched_leads = agent_asset(
     """**Facts beyond the file**, with sources.
 
     Each fact in `facts` has its source and a confidence: region and time zone from ZIP and phone, kind of
-    website and e-mail, equipment categories and trades from the brands carried. Offline: nothing is looked
-    up on the network.
+    website and e-mail, equipment categories and trades from the brands carried. A model adds what it reads
+    in the lead's own texts, with the quote. Nothing is looked up on the network.
     """,
 )
 
@@ -66,7 +66,7 @@ analyzed_leads = agent_asset(
     """**Room to grow**, computed from the leads themselves.
 
     Territory density, competitors with the same brands and trades, capability gaps; `expansion_score` with
-    its reasons, each citing its figure.
+    its reasons, each citing its figure. A model's words hold no number that is not one of the figures.
     """,
 )
 
@@ -75,8 +75,9 @@ campaigns = agent_asset(
     marketing.PROMPT,
     """**How to reach each lead**, and when.
 
-    Channels in order, weekday and hour, first thing to do. The drafts (e-mail, LinkedIn, call script, two
-    variants each) are in `campaign_messages` and claim only stored facts. Nothing is sent from here.
+    Channels in order, weekday and hour, first thing to do. The drafts (e-mail A and B, LinkedIn note, call
+    script; a social post and a blog outline per market segment) are in `campaign_messages` and claim only
+    stored facts. Nothing is sent from here.
     """,
 )
 

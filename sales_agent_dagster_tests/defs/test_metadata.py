@@ -40,7 +40,7 @@ def test_schema_has_types_comments_and_constraints() -> None:
     columns = {column.name: column for column in schema.columns}
     assert list(columns) == [column.name for column in qualified_leads.columns]
     assert columns["score"].type == "double"
-    assert columns["score"].description == "ICP score plus signals, 0-100."
+    assert columns["score"].description == "ICP score plus signals and judged points, 0-100."
     assert columns["score"].constraints.nullable is True
     assert columns["lead_id"].constraints.nullable is False
     assert columns["lead_id"].constraints.other == ["primary key"]

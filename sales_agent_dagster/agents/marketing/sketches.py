@@ -29,6 +29,7 @@ from sales_agent_dagster.agents.marketing.state import (
 from sales_agent_dagster.agents.marketing.templating import version
 from sales_agent_dagster.agents.marketing.words import (
     FORMATS,
+    PUBLIC_NEEDS,
     call_words,
     cited_by,
     email_words,
@@ -43,6 +44,9 @@ _NAMES = frozenset({"company_name", "contact_first_name"})
 _PLURAL = 2
 """Counts from which a sentence stays the same whatever the number."""
 
+_PUBLIC = frozenset(
+    f"{channel}{form}" for channel, made in FORMATS.items() if made.public for form in ("", "_plain")
+)
 _KEPT = 16384
 """Sketches kept; a batch of a thousand leads needs some hundreds."""
 
@@ -99,7 +103,7 @@ class Drafter:
 
     def sketch(self, name: str, variant: Variant, short: bool, letters: Letters, angles: Angles) -> _Sketch:
         """The sketch of a draft, made when there is none yet."""
-        key = (name, variant, short, *(angle.name for angle in angles), letters.shape)
+        key = (name, variant, short, letters.shape(name, angles))
         found = self._sketches.get(key)
         if found is None:
             if len(self._sketches) >= _KEPT:
@@ -129,18 +133,28 @@ class Letters:
     """The template drafts of one lead.
 
     Attributes:
-        shape: all that the drafts depend on besides ``values``.
         values: the lead's own words and figures by the name of their mark.
     """
 
-    __slots__ = ("_drafter", "desk", "shape", "values")
+    __slots__ = ("_drafter", "_known", "desk", "values")
 
     def __init__(self, drafter: Drafter, desk: Desk) -> None:
         self._drafter = drafter
         self.desk = desk
-        sheet = desk.sheet
-        self.shape = _shape(sheet)
-        self.values = _values(sheet)
+        self.values = _values(desk.sheet)
+        self._known = _known(desk.sheet)
+
+    def shape(self, name: str, angles: Angles) -> tuple[Any, ...]:
+        """All that a draft depends on besides ``values``: what is known, and the facts to cite."""
+        known, ids = self._known, self.desk.sheet.ids
+        if name in _PUBLIC:
+            return (*[known[need] for need in PUBLIC_NEEDS], *[ids.get(need) for need in PUBLIC_NEEDS])
+        shape = [known["names"], ids.get("company"), ids.get("first_name")]
+        for angle in angles:
+            shape.append(angle.name)
+            shape += [known[attribute] for attribute in angle.reads]
+            shape += [ids.get(need) for need in angle.needs]
+        return tuple(shape)
 
     def write(self, channel: Channel, *, plain: bool = False) -> Iterator[Linted]:
         """The drafts of a channel, or their shorter, plainer form.
@@ -174,20 +188,19 @@ class Letters:
         return Linted(draft, (*sketch.faults, *length_faults(draft, self._drafter.profile)))
 
 
-def _shape(sheet: FactSheet) -> tuple[Any, ...]:
+def _known(sheet: FactSheet) -> dict[str, Any]:
+    """What is known of a lead, by what angles read; values themselves only where wording depends on them."""
     gap, rivals = sheet.gap, sheet.rivals
-    return (
-        sheet.short is None,
-        sheet.first_name is None,
-        len(sheet.brands),
-        sheet.brand_total,
-        sheet.trades,
-        sheet.operations,
-        sheet.state is None,
-        rivals if rivals is None or rivals < _PLURAL else _PLURAL,
-        gap and (gap.basis, gap.capability),
-        *sheet.ids.values(),
-    )
+    return {
+        "names": (sheet.short is None, sheet.first_name is None),
+        "brands": len(sheet.brands),
+        "brand_total": sheet.brand_total,
+        "trades": sheet.trades,
+        "operations": sheet.operations,
+        "state": sheet.state is None,
+        "rivals": rivals if rivals is None or rivals < _PLURAL else _PLURAL,
+        "gap": gap and (gap.basis, gap.capability),
+    }
 
 
 def _values(sheet: FactSheet) -> dict[str, str]:

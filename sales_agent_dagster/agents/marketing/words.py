@@ -48,6 +48,10 @@ FORMATS: Mapping[Channel, Format] = {
 }
 
 
+PUBLIC_NEEDS = ("brands", "trades", "state")
+"""What a post rests on: its segment."""
+
+
 def wording(angle: Angle, part: str, sheet: FactSheet) -> str:
     """A part of an angle's wording, such as ``opening``, filled from the sheet."""
     text = str(macros("angles")[f"{angle.name}_{part}"](sheet))
@@ -102,7 +106,7 @@ def cited_by(channel: Channel, sheet: FactSheet, angles: Sequence[Angle]) -> tup
     """Ids of the facts that a template's words about these angles rest on; a post rests on its segment's."""
     needs = ("company", "first_name", *(need for angle in angles for need in angle.needs))
     if FORMATS[channel].public:
-        needs = ("brands", "trades", "state")
+        needs = PUBLIC_NEEDS
     found: dict[str, None] = {}
     for need in needs:
         found.update(dict.fromkeys(sheet.ids.get(need, ())))
