@@ -61,6 +61,7 @@ bench: setup ## Measure the figures of benchmarks/README.md
 	$(BIN)/python -m benchmarks.import_csv --rows 100000
 	$(BIN)/python -m benchmarks.scorecard
 	$(BIN)/python -m benchmarks.run_200
+	$(BIN)/python -m benchmarks.inference
 
 clean: ## Remove the environment and caches; .sales_agent/ (your data) stays
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache build *.egg-info
