@@ -30,6 +30,11 @@ MakeContext = Callable[..., StageContext]
 _numbers = itertools.count(1)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest tests first: last, they would run alone; and their warm fork server must be the first."""
+    items.sort(key=lambda item: item.path.name != "test_kill.py")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _no_provider() -> None:
     """A key or address in the environment would make every test call a model."""
