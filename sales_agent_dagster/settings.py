@@ -56,6 +56,10 @@ class CheckSettings(BaseModel):
     score_distribution: Enforcement = Enforcement.WARN
     icp_agreement: Enforcement = Enforcement.WARN
     campaign_lint: Enforcement = Enforcement.BLOCK
+    largest_cluster: Enforcement = Enforcement.WARN
+    review_share: Enforcement = Enforcement.WARN
+    explanations_add_up: Enforcement = Enforcement.BLOCK
+    bits_distribution: Enforcement = Enforcement.WARN
 
 
 class Settings(BaseSettings):
@@ -76,6 +80,9 @@ class Settings(BaseSettings):
     )
     incoming_dir: Path = Field(PROJECT_ROOT / "data" / "incoming", description="The sensor watches it.")
     profile_path: Path = Field(PROJECT_ROOT / "data" / "profile.yaml", description="Whom to sell what.")
+    linkage_model_path: Path | None = Field(
+        None, description="Weights from `sales-agent dedupe train`; unset is the model that is shipped."
+    )
     engine: Literal["scorecard"] = Field("scorecard", description="What the agents think with.")
     batch_size: int = Field(1000, ge=1, le=100_000, description="Leads per batch (= partition).")
     chunk_size: int = Field(100, ge=1, le=10_000, description="Leads per op of an agent stage.")

@@ -17,6 +17,12 @@ from sales_agent_dagster.stages.quality.figures import (
     latency_sla,
     score_distribution,
 )
+from sales_agent_dagster.stages.quality.identity import (
+    bits_distribution,
+    explanations_add_up,
+    largest_cluster,
+    review_share,
+)
 from sales_agent_dagster.stages.quality.rows import rejected_ratio, row_conservation, schema_and_ranges
 
 __all__ = ["RULES", "CheckOutcome", "Rule", "Subject"]
@@ -29,7 +35,13 @@ _AGENT: Mapping[str, Rule] = {"latency_sla": latency_sla, "cost_budget": cost_bu
 
 RULES: Mapping[str, Mapping[str, Rule]] = {
     "imported_leads": {**_EVERYWHERE, "rejected_ratio": rejected_ratio},
-    "resolved_leads": _EVERYWHERE,
+    "resolved_leads": {
+        **_EVERYWHERE,
+        "largest_cluster": largest_cluster,
+        "review_share": review_share,
+        "explanations_add_up": explanations_add_up,
+        "bits_distribution": bits_distribution,
+    },
     "qualified_leads": {
         **_EVERYWHERE,
         **_AGENT,

@@ -1,7 +1,19 @@
 """Every table, as SQLAlchemy Core. ``docs/tables.md`` and the asset column schemas are made from here."""
 
 from sales_agent_dagster.warehouse.schema.columns import METADATA
-from sales_agent_dagster.warehouse.schema.identity import lead_keys, resolution_order
+from sales_agent_dagster.warehouse.schema.identity import (
+    capped_keys,
+    identity_labels,
+    identity_reviews,
+    lead_block_keys,
+    lead_norm,
+    merge_events,
+    merged_companies,
+    resolution_order,
+    shared_values,
+    superseded_rows,
+    value_counts,
+)
 from sales_agent_dagster.warehouse.schema.intake import (
     imported_leads,
     lead_batches,
@@ -39,16 +51,25 @@ __all__ = [
     "analyzed_leads",
     "campaign_messages",
     "campaigns",
+    "capped_keys",
     "crm_outbox",
     "crm_preview_records",
     "crm_synced_leads",
     "enriched_leads",
+    "identity_labels",
+    "identity_reviews",
     "imported_leads",
     "lead_batches",
+    "lead_block_keys",
     "lead_files",
-    "lead_keys",
+    "lead_norm",
+    "merge_events",
+    "merged_companies",
     "qualified_leads",
     "rejected_rows",
     "resolution_order",
     "resolved_leads",
+    "shared_values",
+    "superseded_rows",
+    "value_counts",
 ]
