@@ -19,6 +19,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import pyarrow as pa
@@ -67,12 +68,19 @@ def main() -> None:
             "Splink is missing: pip install 'splink==5.0.0' (the bench extra). Going on without it."
         )
         options.contenders.remove("splink")
+    found: dict[str, list[float]] = {}
     for case in _cases(options):
         console.print(f"[dim]{case} ...[/dim]")
         with tempfile.TemporaryDirectory() as folder:
             for row in _run(case, options.contenders, Path(folder)):
                 table.add_row(*row)
+                found.setdefault(row[1], []).append(float(row[2]))
     console.print(table)
+    for name, scores in found.items():
+        middle, least = median(scores), min(scores)
+        console.print(
+            f"{name}: clustered F1 over {len(scores)} lists: median {middle:.4f}, least {least:.4f}"
+        )
     if not options.rows:
         console.print(_standard_sets(console))
 

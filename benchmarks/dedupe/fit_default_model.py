@@ -94,7 +94,7 @@ def _shares(worlds: list[Labelled], matches: bool) -> dict[str, dict[str, float]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=400)
+    parser.add_argument("--steps", type=int, default=300)
     options = parser.parse_args()
     pa.set_cpu_count(1)
     worlds = []

@@ -40,7 +40,10 @@ from sales_agent_dagster.stages.identity.resolving import count_values, resolve
 from sales_agent_dagster.warehouse.database import Warehouse
 
 BATCH, FILL = 200, 25_000
-_COLUMNS = {"name": "company_name", "linkedin": "linkedin_url", "contact": "contact_name"}
+COLUMNS = (
+    "p50 ms", "p95 ms", "CPU ms", "cold ms", "lead-level F1", "P", "R", "F1 with reviews", "fill seconds",
+)  # fmt: skip
+_CELLS = {"name": "company_name", "linkedin": "linkedin_url", "contact": "contact_name"}
 
 
 def main() -> None:
@@ -69,16 +72,7 @@ def _measure(options: argparse.Namespace, url: str, folder: Path) -> None:
     wall, cpu = (1000 * np.array([run[clock] for run in timed[1:]]) for clock in (1, 2))
     known = set(existing.truth["entity"].to_pylist())
     table = Table(title=f"{BATCH} new leads against {len(existing):,}, {warehouse.engine.dialect.name}")
-    for column in (
-        "p50 ms",
-        "p95 ms",
-        "cold ms",
-        "lead-level F1",
-        "P",
-        "R",
-        "F1 with reviews",
-        "fill seconds",
-    ):
+    for column in COLUMNS:
         table.add_column(column, justify="right")
     sure, all_in = (_quality(existing, batches, timed, known, reviews) for reviews in (False, True))
     table.add_row(
@@ -154,7 +148,7 @@ def _cells(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     cells = []
     for number, row in enumerate(rows):
         lead_id = row.pop("record_id")
-        renamed = {_COLUMNS.get(name, name): value for name, value in row.items()}
+        renamed = {_CELLS.get(name, name): value for name, value in row.items()}
         cells.append({"lead_id": lead_id, "record_no": number, "phone_2": None, **renamed})
     return cells
 

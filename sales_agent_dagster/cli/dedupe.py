@@ -31,6 +31,9 @@ def dedupe_file(file: Path, out: Path, against: str | None, model_file: Path | N
     """Write a decision for every row of ``file`` to ``out``.
 
     Args:
+        file: the table, CSV or Parquet.
+        out: where the decisions go, CSV or Parquet.
+        model_file: weights to use as they are; without them the shipped ones are adapted to the table.
         against: a further table of leads, or ``warehouse``, that rows may belong to; it gets no decisions.
 
     Raises:
@@ -87,7 +90,7 @@ def _decisions(leads: LeadFile, known: LeadFile | None, done: Deduped) -> pa.Tab
     if known is not None and known.entity_ids is not None:
         entities = pa.concat_arrays([known.entity_ids, entities[start:]])
     matched = done.matched[rows]
-    partner = ids.take(pa.array(np.where(matched < 0, None, matched), pa.int32()))
+    partner = ids.take(pa.array(matched, mask=matched < 0))
     outcome, relation = done.outcome[rows], done.relation[rows]
     return pa.table(
         {
@@ -102,12 +105,16 @@ def _decisions(leads: LeadFile, known: LeadFile | None, done: Deduped) -> pa.Tab
     )
 
 
-def _explained(done: Deduped, partner: pa.StringArray, start: int, outcome: Any, relation: Any) -> pa.StringArray:
+def _explained(
+    done: Deduped, partner: pa.StringArray, start: int, outcome: Any, relation: Any
+) -> pa.StringArray:
     sentences = done.explanations()[start:]
     openings = ["New: ", "Same as ", "Perhaps the same as ", *(f"New, {kind} of " for kind in RELATIONS[1:])]
     opening = pa.array(openings).take(pa.array(np.where(relation > 0, relation + 2, outcome)))
     # A row without a partner has neither partner nor sentence: the join is null.
-    return pc.fill_null(pc.binary_join_element_wise(opening, partner, ": ", sentences, ".", ""), f"New: {NO_MATCH}")
+    return pc.fill_null(
+        pc.binary_join_element_wise(opening, partner, ": ", sentences, ".", ""), f"New: {NO_MATCH}"
+    )
 
 
 def train_model(file: Path, out: Path, model_file: Path | None) -> ExitCode:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,7 +57,9 @@ def read_leads(path: Path) -> LeadFile:
             or repeats a ``record_id``; the message names file, column and fix.
     """
     if path.suffix.lower() not in (*PARQUET, *CSV):
-        raise ConfigurationError(f"{path}: not a CSV or Parquet file. Give a file that ends in .csv or .parquet.")
+        raise ConfigurationError(
+            f"{path}: not a CSV or Parquet file. Give a file that ends in .csv or .parquet."
+        )
     try:
         header, columns = _parquet(path) if path.suffix.lower() in PARQUET else _csv(path)
     except QuarantinedFile as error:
@@ -77,7 +79,9 @@ def _parquet(path: Path) -> tuple[HeaderMap, Columns]:
     try:
         table = pq.read_table(path)
     except pa.ArrowInvalid as error:
-        raise QuarantinedFile("not_parquet", f"This is not a Parquet file ({error}).", "Write it again.") from None
+        raise QuarantinedFile(
+            "not_parquet", f"This is not a Parquet file ({error}).", "Write it again."
+        ) from None
     return map_header(table.column_names), lambda number: _texts(table.column(number))
 
 
@@ -106,7 +110,9 @@ def _fast_csv(found: CsvTable, names: list[str]) -> pa.Table:
         stream.seek(max(found.body.offset, found.encoding.bom_length))
         return pa_csv.read_csv(
             stream,
-            read_options=pa_csv.ReadOptions(column_names=names, encoding=found.encoding.name, block_size=1 << 23),
+            read_options=pa_csv.ReadOptions(
+                column_names=names, encoding=found.encoding.name, block_size=1 << 23
+            ),
             parse_options=pa_csv.ParseOptions(delimiter=found.delimiter, newlines_in_values=True),
             convert_options=pa_csv.ConvertOptions(
                 column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False, null_values=[]
@@ -159,7 +165,9 @@ def _raw(header: HeaderMap, columns: Columns, size: int) -> dict[str, pa.StringA
     raw["contact"] = _contact(fields, columns, size)
     for name, part in _PLACE_FIELDS.items():
         raw[name] = _first([columns(n) for place in header.places for n in place.get(part, ())], size)
-    streets = [columns(n) for place in header.places for n in (*place.get("street", ()), *place.get("whole", ()))]
+    streets = [
+        columns(n) for place in header.places for n in (*place.get("street", ()), *place.get("whole", ()))
+    ]
     more = [columns(n) for place in header.places[:1] for n in place.get("street_2", ())]
     street = _first(streets, size)
     raw["street"] = pc.binary_join_element_wise(street, more[0], ", ") if more else street
@@ -183,9 +191,12 @@ def _first_two(found: Sequence[pa.StringArray], size: int) -> tuple[pa.StringArr
     return first, second
 
 
-def _contact(fields: dict[str, Sequence[int]], columns: Columns, size: int) -> pa.StringArray:
+def _contact(fields: Mapping[str, Sequence[int]], columns: Columns, size: int) -> pa.StringArray:
     full = [columns(number) for number in fields.get("contact_name", ())]
-    parts = [_first([columns(n) for n in fields.get(name, ())], size) for name in ("contact_first_name", "contact_last_name")]
+    parts = [
+        _first([columns(n) for n in fields.get(name, ())], size)
+        for name in ("contact_first_name", "contact_last_name")
+    ]
     return _first([*full, pc.utf8_trim_whitespace(pc.binary_join_element_wise(*parts, " "))], size)
 
 
@@ -211,6 +222,10 @@ def require_writable(path: Path) -> None:
         ConfigurationError: the folder is not there, or the extension is neither CSV nor Parquet.
     """
     if path.suffix.lower() not in (*PARQUET, ".csv"):
-        raise ConfigurationError(f"{path}: not a CSV or Parquet file. Give --out a name that ends in .csv or .parquet.")
+        raise ConfigurationError(
+            f"{path}: not a CSV or Parquet file. Give --out a name that ends in .csv or .parquet."
+        )
     if not path.parent.is_dir():
-        raise ConfigurationError(f"{path.parent} is not a folder. Make it first, or give --out another place.")
+        raise ConfigurationError(
+            f"{path.parent} is not a folder. Make it first, or give --out another place."
+        )

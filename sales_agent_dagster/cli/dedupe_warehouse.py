@@ -36,7 +36,9 @@ def read_warehouse() -> LeadFile:
     settings = load_settings()
     query = (
         sa.select(
-            resolved_leads.c.lead_id, resolved_leads.c.entity_id, *(imported_leads.c[name] for name in _COLUMNS.values())
+            resolved_leads.c.lead_id,
+            resolved_leads.c.entity_id,
+            *(imported_leads.c[name] for name in _COLUMNS.values()),
         )
         .join_from(
             resolved_leads,

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from sales_agent_dagster.domain.us_places import STATES, state_of_name
-from sales_agent_dagster.domain.values.text import MISSING
+from sales_agent_dagster.domain.values.text import MISSING, words
 from sales_agent_dagster.matching.vocabulary import (
     CITY_SPELLINGS,
     DIRECTIONS,
@@ -18,17 +18,22 @@ from sales_agent_dagster.matching.vocabulary import (
 )
 
 _RESIDUE = re.compile(
-    r"^\s*(?:\(?~?\d+(?:\.\d+)?\s*(?:mi|miles?|km)\b\.?(?:\s+away)?\)?|\d(?:\.\d+)?\s*(?:out of 5\s*)?stars?\b\.?"
-    r"|\d\.\d\s*\(\d+\)|\d\.\d\s+(?=\d)|\(\d[\d,]*(?:\s*reviews?)?\)|\d+\s+reviews?\b|out of 5\s*(?:stars?)?"
-    r"|\d\.\d\s*out of 5\s*(?:stars?)?|\d+\.\s+(?=\d)|(?:rating|distance):?|[\u2605\u2606*]+|open now|closed)[\s,;|\u00b7-]*"
+    r"""\s*(?:
+        \(?~?\d+(?:\.\d+)?\s*(?:mi|miles?|km)\b\.?(?:\s+away)?\)?   # distance
+        |(?:\d(?:\.\d+)?\s*)?out\ of\ 5\s*(?:stars?)?|\d(?:\.\d+)?\s*stars?\b\.?|[\u2605\u2606*]+   # stars
+        |\d\.\d(?:\s*\(\d+\)|\s+(?=\d))|\(\d[\d,]*(?:\s*reviews?)?\)|\d+\s+reviews?\b   # rating, reviews
+        |\d+\.\s+(?=\d)|(?:rating|distance):?|open\ now|closed   # rank, labels
+    )[\s,;|\u00b7-]*""",
+    re.VERBOSE,
 )
+"""What listings put in front of a street."""
 _PO_BOX = re.compile(r"\b(?:p\.?\s*o\.?\s*(?:box|drawer)|post office box|pobox)\s*#?\s*(\w+)")
 _UNIT = re.compile(
-    r"(?:[,\s]+|^)(?:(?:suite|ste|unit|apt|apartment|bldg|building|floor|flr|fl|room|rm|lot|dept|office|ofc|space|spc)\b"
-    r"\.?\s*#?\s*([a-z0-9-]{1,6})\b|#\s*([a-z0-9-]{1,6}))"
+    r"(?:[,\s]+|^)(?:(?:suite|ste|unit|apt|apartment|bldg|building|floor|flr|fl|room|rm|lot|dept|office|ofc"
+    r"|space|spc)\b\.?\s*#?\s*([a-z0-9-]{1,6})\b|#\s*([a-z0-9-]{1,6}))"
 )
 _NUMBER = re.compile(r"^\s*(\d+)(?:-\d+)?(?:\s*([a-z])(?=\s|$)|\s+1/2)?[\s,]+")
-_ODD_STREET = UNITS | {"mi", "mile", "miles", "km", "star", "stars", "box", "drawer", "pobox", "reviews", "review"}
+_ODD_STREET = UNITS | words("mi mile miles km star stars box drawer pobox reviews review")
 _ODD_SIGNS = re.compile(r"[^a-z0-9. ]|\d\.")
 """With these a street is read step by step; most streets have none."""
 _WORD = re.compile(r"[^\W_]+")
@@ -61,12 +66,12 @@ def read_street(text: str) -> Street:
     lower = plain(text[:200])
     if lower in MISSING:
         return _NO_STREET
-    words = _WORD.findall(lower)
-    if len(words) > 1 and words[0].isdecimal() and _ODD_STREET.isdisjoint(words) and not _ODD_SIGNS.search(lower):
-        start = 2 if len(words) > 2 and len(words[1]) == 1 else 1
-        return Street(words[0].lstrip("0"), _telling_words(words[start:]))
-    while (shorter := _RESIDUE.sub("", lower, count=1)) != lower:
-        lower = shorter
+    found = _WORD.findall(lower)
+    if len(found) > 1 and found[0].isdecimal() and _is_plain(lower, found):
+        start = 2 if len(found) > 2 and len(found[1]) == 1 else 1
+        return Street(found[0].lstrip("0"), _telling_words(found[start:]))
+    while residue := _RESIDUE.match(lower):
+        lower = lower[residue.end() :]
     box = _PO_BOX.search(lower)
     if box:
         return Street(f"po {box[1]}", "po box")
@@ -80,15 +85,20 @@ def read_street(text: str) -> Street:
     return Street(number[1].lstrip("0") if number else "", _street_words(rest), found_unit)
 
 
+def _is_plain(lower: str, found: list[str]) -> bool:
+    """True for number and words alone: nothing that has to be read step by step."""
+    return _ODD_STREET.isdisjoint(found) and not _ODD_SIGNS.search(lower)
+
+
 def _street_words(text: str) -> str:
     return _telling_words(_WORD.findall(_PUNCTUATION.sub("", text.partition(",")[0])))
 
 
-def _telling_words(words: list[str]) -> str:
+def _telling_words(found: list[str]) -> str:
     """Words of a street without its type and direction, unless nothing else is there."""
-    words = " ".join([STREET_SPELLINGS.get(word, word) for word in words]).split()
-    telling = [word for word in words if word not in STREET_TYPES and word not in DIRECTIONS]
-    telling = [word for word in telling if word not in UNITS] or telling or words
+    spelled = " ".join([STREET_SPELLINGS.get(word, word) for word in found]).split()
+    telling = [word for word in spelled if word not in STREET_TYPES and word not in DIRECTIONS]
+    telling = [word for word in telling if word not in UNITS] or telling or spelled
     return " ".join([_ORDINAL.sub(r"\1", word) if word[0].isdigit() else word for word in telling])
 
 
@@ -97,10 +107,10 @@ def read_city(text: str) -> str:
     lower = plain(text[:100])
     if lower in MISSING:
         return ""
-    words = _WORD.findall(_PUNCTUATION.sub("", lower.partition(",")[0]))
-    if len(words) > 2 and words[:2] == ["city", "of"]:
-        words = words[2:]
-    return " ".join([CITY_SPELLINGS.get(word, word) for word in words if word.isalpha()])
+    found = _WORD.findall(_PUNCTUATION.sub("", lower.partition(",")[0]))
+    if len(found) > 2 and found[:2] == ["city", "of"]:
+        found = found[2:]
+    return " ".join([CITY_SPELLINGS.get(word, word) for word in found if word.isalpha()])
 
 
 @lru_cache(maxsize=4096)

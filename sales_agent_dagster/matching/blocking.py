@@ -89,7 +89,8 @@ class _Parts:
 
     def field(self, name: str) -> Hashes:
         column = self.table[name]
-        return column.hashes[column.codes]
+        found: Hashes = column.hashes[column.codes]
+        return found
 
     def _cut(self, name: str, start: int, stop: int) -> Hashes:
         column = self.table[name]

@@ -1,4 +1,4 @@
-"""Fitting a model's figures to labelled pairs: its starting figures, or those that reviewers' answers suggest.
+"""Fitting a model's figures to labelled pairs: for the shipped model, or to reviewers' answers.
 
 Maximises the likelihood of the labels (logistic loss of the odds) over all figures at once, drawn towards
 the figures it starts from, so that what the labels do not speak of stays as it was.
@@ -47,6 +47,9 @@ def calibrated(
     """The model with figures fitted to labelled pairs.
 
     Args:
+        model: where fitting starts.
+        labelled: judged pairs, table by table.
+        steps: of gradient descent.
         hold: strength of the pull towards the given figures.
 
     Raises:

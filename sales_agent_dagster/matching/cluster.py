@@ -60,7 +60,10 @@ def cluster(
     """Cluster ``size`` rows.
 
     Args:
-        left, right: pairs of rows, each once, ``left < right``.
+        size: number of rows.
+        left: first rows of the pairs, each pair once, ``left < right``.
+        right: their second rows.
+        threshold: bits from which a pair links.
         bits: per pair; those below ``threshold`` link nothing but count against joining.
         fixed: per row the smallest row of the entity it is known to belong to, or -1: two known
             entities are never joined.
@@ -121,4 +124,4 @@ class _Joining:
         if len(first) == len(second) == 1:
             return True
         pairs = (min(x, y) * self._size + max(x, y) for x in first for y in second)
-        return sum(self._bits.get(pair, UNSEEN) for pair in pairs) > 0
+        return bool(sum(self._bits.get(pair, UNSEEN) for pair in pairs) > 0)

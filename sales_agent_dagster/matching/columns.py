@@ -12,14 +12,21 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from sales_agent_dagster.matching.address_keys import read_city, read_state, read_street, read_zip
 from sales_agent_dagster.matching.lead import NORM_FIELDS, RawLead
 from sales_agent_dagster.matching.name_words import read_name
-from sales_agent_dagster.matching.normalise import is_place_odd, is_street_odd, is_website_odd, rearranged
-from sales_agent_dagster.matching.normalise import is_email_odd, is_linkedin_odd, is_phone_odd, is_state_odd
+from sales_agent_dagster.matching.normalise import (
+    is_email_odd,
+    is_linkedin_odd,
+    is_phone_odd,
+    is_place_odd,
+    is_state_odd,
+    is_street_odd,
+    is_website_odd,
+    rearranged,
+)
 from sales_agent_dagster.matching.table import Column, LeadTable, coded, stacked
 from sales_agent_dagster.matching.web_keys import (
     read_linkedin,
@@ -56,9 +63,7 @@ def normalise_columns(raw: RawColumns, *, processes: int = 2) -> LeadTable:
     if size < PARALLEL_FROM or processes < 2:
         return LeadTable(_normalised(raw))
     step = -(-size // processes)
-    parts = [
-        {name: column.slice(low, step) for name, column in raw.items()} for low in range(0, size, step)
-    ]
+    parts = [{name: column.slice(low, step) for name, column in raw.items()} for low in range(0, size, step)]
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
         done = list(pool.map(_normalised, parts))
     return LeadTable({name: stacked([part.pop(name) for part in done]) for name in NORM_FIELDS})
@@ -75,7 +80,7 @@ def _normalised(raw: RawColumns) -> dict[str, Column]:
     site = _several(given["website"], read_site, 2)
     mail = _several(given["email"], read_mail, 2)
     street = _several(given["street"], read_street, 3)
-    first, second = _phones(*phone, other)
+    first, second = _phones(phone[0], phone[1], other)
     values = [
         *name, first, second, _first_known(site[0], mail[1]), site[1], mail[0],
         _one(given["linkedin"], read_linkedin), _one(given["contact"], read_person), *street,
@@ -98,11 +103,10 @@ def _several(column: Column, read: Callable[[str], Iterable[str]], count: int) -
 def _first_known(*columns: Column) -> Column:
     """Per row the first value that is known."""
     stack = stacked(columns)
-    size = len(columns[0].codes)
-    codes = stack.codes[:size]
-    for start in range(size, len(stack.codes), size):
-        codes = np.where(codes > 0, codes, stack.codes[start : start + size])
-    return Column(codes, stack.values)
+    first, *others = stack.codes.reshape(len(columns), -1)
+    for codes in others:
+        first = np.where(first > 0, first, codes)
+    return Column(first, stack.values)
 
 
 def _phones(first: Column, second: Column, other: Column) -> tuple[Column, Column]:

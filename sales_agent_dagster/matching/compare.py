@@ -1,7 +1,7 @@
 """Candidate pairs, field by field, as levels of agreement.
 
-The levels are those of ``levels.LEVELS``. Beside each level stands how many other leads hold the value agreed on: what a level is worth
-depends on it (term frequency).
+The levels are those of ``levels.LEVELS``. Beside each level stands how many other leads hold the value
+agreed on: what a level is worth depends on it (term frequency).
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from rapidfuzz.distance import OSA, JaroWinkler
 
 from sales_agent_dagster.matching.compare_names import compare_names
-from sales_agent_dagster.matching.pairwise import pairwise
 from sales_agent_dagster.matching.facts import Facts
 from sales_agent_dagster.matching.levels import FIELDS
+from sales_agent_dagster.matching.pairwise import pairwise
 from sales_agent_dagster.matching.table import Codes
 
 Levels = NDArray[np.int8]
@@ -46,7 +46,9 @@ class Comparison:
 def compare(facts: Facts, left: Pairs, right: Pairs, *, workers: int = 1) -> Comparison:
     """Levels of all pairs of rows."""
     shape = (len(left), len(FIELDS))
-    result = Comparison(np.zeros(shape, np.int8), np.ones(shape, np.float32), np.full(shape, np.nan, np.float32))
+    result = Comparison(
+        np.zeros(shape, np.int8), np.ones(shape, np.float32), np.full(shape, np.nan, np.float32)
+    )
     for low in range(0, len(left), CHUNK):
         part = slice(low, low + CHUNK)
         _compare_chunk(_Chunk(facts, left[part], right[part], workers), result, part)
@@ -90,8 +92,8 @@ def _name(chunk: _Chunk) -> Compared:
         if len(rows):
             better = compare_names(chunk.facts, first[rows], second[rows], chunk.workers)
             use = better[0] < levels[rows]
-            for mine, other in zip((levels, others, similarity), better, strict=True):
-                mine[rows[use]] = other[use]
+            levels[rows[use]], others[rows[use]] = better[0][use], better[1][use]
+            similarity[rows[use]] = better[2][use]
     return levels, others, similarity
 
 
@@ -178,7 +180,9 @@ def _street(chunk: _Chunk) -> Compared:
     other_unit = (unit[0] != unit[1]) & (unit[0] > 0) & (unit[1] > 0)
     levels = np.where(known & ~mixed, 5, 0).astype(np.int8)
     rows = np.flatnonzero(levels == 5)
-    similarity = chunk.alike(JaroWinkler.normalized_similarity, table["street"].values, word[0][rows], word[1][rows])
+    similarity = chunk.alike(
+        JaroWinkler.normalized_similarity, table["street"].values, word[0][rows], word[1][rows]
+    )
     words, numbers = similarity >= 0.9, same_number[rows]
     near = chunk.alike(OSA.distance, table["street_no"].values, number[0][rows], number[1][rows]) <= 1
     exact = similarity >= 0.999
@@ -198,16 +202,21 @@ def _place(chunk: _Chunk) -> Compared:
     other_state = states & (state[0] != state[1])
     same_city = cities & (city[0] == city[1]) & ~other_state
     rows = np.flatnonzero(cities & ~same_city & ~other_state)
-    similarity = chunk.alike(JaroWinkler.normalized_similarity, table["city"].values, city[0][rows], city[1][rows])
+    similarity = chunk.alike(
+        JaroWinkler.normalized_similarity, table["city"].values, city[0][rows], city[1][rows]
+    )
     same_city[rows] = similarity >= 0.93
     three = chunk.facts.zip_areas
     near = zips & (three[zip5[0]] == three[zip5[1]])
+    same_state = states & (cities | zips)
     levels = np.select(
-        [same_city & same_zip, same_city & (near | ~zips), same_zip, same_city, near, other_state, states & (cities | zips)],
-        [1, 2, 3, 2, 4, 6, 5], 0,
+        [same_city & same_zip, same_city, same_zip, near, other_state, same_state],
+        [1, 2, 3, 4, 6, 5], 0,
     ).astype(np.int8)  # fmt: skip
     count, place = chunk.facts.city_count, chunk.codes(chunk.facts.city)
-    holders = np.where(levels == 2, np.maximum(*(count[side] for side in place)), chunk.facts.zip_count[zip5[0]])
+    holders = np.where(
+        levels == 2, np.maximum(*(count[side] for side in place)), chunk.facts.zip_count[zip5[0]]
+    )
     return levels, np.where((levels >= 1) & (levels <= 3), np.maximum(holders - 1, 1), 1), None
 
 

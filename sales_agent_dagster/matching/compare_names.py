@@ -64,7 +64,7 @@ def _unequal(facts: Facts, a: Codes, b: Codes, workers: int) -> Compared:
         DIFFERENT,
     ).astype(np.int8)
     others = np.where(levels < DIFFERENT, np.maximum(overlap.rarest - 1, 1), 1)
-    return levels, others.astype(np.float32), np.maximum(jaccard, np.where(levels <= RELATED, spelling, 0))
+    return levels, others.astype(np.float32), np.where(levels == ALIKE, spelling, jaccard)
 
 
 class _Overlap:

@@ -97,6 +97,7 @@ def decide(
     Args:
         new: leads in a fixed order; each is also compared with earlier ones that share a key.
         candidates: id of a new lead to the stored leads that share a key with it.
+        model: weights and thresholds.
         counts: over stored and new leads together.
         population: stored and new leads together.
         auto: bits from which a merge needs no person's look; default: the model's ``thresholds.auto``.
@@ -108,13 +109,19 @@ def decide(
     pairs = [
         (lead, other)
         for number, lead in enumerate(new)
-        for other in [*(known.lead for known in candidates.get(lead.lead_id, ())), *(new[row] for row in earlier[number])]
+        for other in [
+            *(known.lead for known in candidates.get(lead.lead_id, ())),
+            *(new[row] for row in earlier[number]),
+        ]
     ]
     found = iter(score(pairs, model, counts, population))
     decisions: list[Decision] = []
     for number, lead in enumerate(new):
         known = [*candidates.get(lead.lead_id, ())]
-        known += [KnownLead(new[row], decisions[row].entity_id, decisions[row].account_id) for row in earlier[number]]
+        known += [
+            KnownLead(new[row], decisions[row].entity_id, decisions[row].account_id)
+            for row in earlier[number]
+        ]
         scored = [(other, next(found)) for other in known]
         answer = answers.get(lead.lead_id, {})
         decisions.append(_decided(lead, scored, model.thresholds, auto, answer))
@@ -161,7 +168,9 @@ def _decided(
         entities.setdefault(known.entity_id, []).append((known, found))
     best_ones = sorted((_best(group) for group in entities.values()), key=_rank)
     ranked = [item for item in best_ones if item[0].entity_id not in refused]
-    accepted = [item for item in scored if answers.get(item[0].lead.lead_id) and item[0].entity_id not in refused]
+    accepted = [
+        item for item in scored if answers.get(item[0].lead.lead_id) and item[0].entity_id not in refused
+    ]
     if accepted:
         outcome, reason = Outcome.MERGE, f"A person says: same as {_named(accepted[0])}."
         ranked = [accepted[0], *(item for item in ranked if item[0].entity_id != accepted[0][0].entity_id)]
@@ -170,7 +179,9 @@ def _decided(
         ranked = best_ones
     else:
         outcome, reason = _outcome(ranked, entities, thresholds, thresholds.auto if auto is None else auto)
-    proposals = tuple(Proposal(known.lead.lead_id, known.entity_id, found) for known, found in ranked[:MAX_PROPOSALS])
+    proposals = tuple(
+        Proposal(known.lead.lead_id, known.entity_id, found) for known, found in ranked[:MAX_PROPOSALS]
+    )
     best = ranked[0] if ranked else None
     merged = best[0] if best and outcome is Outcome.MERGE else None
     own = merged.entity_id if merged else None

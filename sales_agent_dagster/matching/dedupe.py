@@ -107,6 +107,9 @@ def dedupe(
     """Decide about every row of a table.
 
     Args:
+        table: normalised leads.
+        model: weights and thresholds.
+        progress: told the name of each step when it begins.
         fixed: the first rows' known entities, as the smallest row of each: they are matched against, not
             decided about, and never joined.
         learning: adapt the weights to the table when it has at least ``LEARN_FROM`` rows.
@@ -186,10 +189,20 @@ def _decisions(
     choice.by_tree(done.labels, pairs, done.links, limits, 0 if fixed is None else len(fixed))
     choice.unsure(done.labels, pairs, bits, limits)
     choice.kin(done.labels, pairs)
-    kin = (pairs.relation == RELATIONS.index("branch")) & (done.labels[pairs.left] != done.labels[pairs.right])
+    kin = (pairs.relation == RELATIONS.index("branch")) & (
+        done.labels[pairs.left] != done.labels[pairs.right]
+    )
     account = components(size, done.labels[pairs.left[kin]], done.labels[pairs.right[kin]])[done.labels]
     return Deduped(
-        done.labels, account, choice.outcome, choice.bits, choice.matched, choice.relation, model, facts, report
+        done.labels,
+        account,
+        choice.outcome,
+        choice.bits,
+        choice.matched,
+        choice.relation,
+        model,
+        facts,
+        report,
     )
 
 
@@ -232,7 +245,9 @@ class _Choice:
         self.outcome[two] = REVIEW
         # The later row of an open question asks it, with its best partner.
         best = np.lexsort((left, -bits[apart], right))
-        first = best[np.flatnonzero(np.append(True, right[best][1:] != right[best][:-1]))] if len(best) else best
+        first = (
+            best[np.flatnonzero(np.append(True, right[best][1:] != right[best][:-1]))] if len(best) else best
+        )
         ask = first[self.outcome[right[first]] == NEW]
         self.outcome[right[ask]] = REVIEW
         self.matched[right[ask]] = left[ask]

@@ -147,12 +147,15 @@ class Facts:
     @cached_property
     def boxes(self) -> NDArray[np.bool_]:
         """Per distinct house number whether it is a post office box."""
-        return np.asarray(pc.starts_with(self.table["street_no"].values, "po "))
+        found: NDArray[np.bool_] = np.asarray(pc.starts_with(self.table["street_no"].values, "po "))
+        return found
 
     @cached_property
     def zip_areas(self) -> NDArray[Any]:
         """Number of each distinct ZIP's first three digits."""
-        return pc.utf8_slice_codeunits(self.table["zip5"].values, 0, 3).dictionary_encode().indices.to_numpy()
+        cut = pc.utf8_slice_codeunits(self.table["zip5"].values, 0, 3).dictionary_encode()
+        numbers: NDArray[Any] = cut.indices.to_numpy()
+        return numbers
 
     @cached_property
     def address(self) -> Codes:
@@ -173,7 +176,9 @@ class Facts:
         return self._better_by_row("street_spread", self.address, own, self._address_text)
 
     def _address_text(self, row: int) -> str:
-        return address_value(*(self.table[name].text(row) for name in ("street_no", "street", "state", "zip5")))
+        return address_value(
+            *(self.table[name].text(row) for name in ("street_no", "street", "state", "zip5"))
+        )
 
     @cached_property
     def city(self) -> Codes:
@@ -189,9 +194,7 @@ class Facts:
     def _city_text(self, row: int) -> str:
         return city_value(self.table["city"].text(row), self.table["state"].text(row))
 
-    def _better_by_row(
-        self, kind: str, codes: Codes, own: Numbers, text: Callable[[int], str]
-    ) -> Numbers:
+    def _better_by_row(self, kind: str, codes: Codes, own: Numbers, text: Callable[[int], str]) -> Numbers:
         if self._known is None:
             return own
         numbers, rows = np.unique(codes, return_index=True)

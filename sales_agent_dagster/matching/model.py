@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
 from sales_agent_dagster.domain.errors import ConfigurationError
-from sales_agent_dagster.matching.levels import ALTERNATIVES, FIELDS, LEVELS, LONE, SLOTS, SPREADING, VALUED
+from sales_agent_dagster.matching.levels import ALTERNATIVES, FIELDS, LEVELS, LONE, SLOTS, SPREADING
 
 Positive = Annotated[float, Field(gt=0, lt=1e9)]
 
@@ -115,7 +115,9 @@ class LinkageModel(BaseModel):
             tables = [weights.m, weights.u, weights.share]
             tables += [alternative.levels.get(name, {}) for alternative in self.alternatives.values()]
             if any(set(table) != set(LEVELS[name][1:]) for table in tables):
-                raise ValueError(f"field {name} must have the levels {', '.join(LEVELS[name][1:])} everywhere")
+                raise ValueError(
+                    f"field {name} must have the levels {', '.join(LEVELS[name][1:])} everywhere"
+                )
             if (weights.u_lone is not None) != (name in SPREADING):
                 raise ValueError(f"u_lone belongs to {', '.join(SPREADING)} and to no other field")
         return self
@@ -141,8 +143,10 @@ class Weights:
     def __init__(self, model: LinkageModel) -> None:
         self.match = _table({name: weights.m for name, weights in model.fields.items()})
         self.stranger = _table({name: weights.u for name, weights in model.fields.items()})
-        for name in SPREADING:
-            self.stranger[FIELDS.index(name) * SLOTS + LONE] = np.log2(model.fields[name].u_lone)
+        for number, name in enumerate(FIELDS):
+            lone = model.fields[name].u_lone
+            if lone is not None:
+                self.stranger[number * SLOTS + LONE] = np.log2(lone)
         self.others = np.stack([_table(model.alternatives[name].levels) for name in ALTERNATIVES])
         self.rates = np.log2([model.alternatives[name].rate for name in ALTERNATIVES])
         self.prior = float(np.log2(model.matches_per_lead))
@@ -182,9 +186,14 @@ def read_model(path: Path) -> LinkageModel:
     try:
         return LinkageModel.model_validate_json(path.read_bytes())
     except OSError as error:
-        raise ConfigurationError(f"{path}: {error.strerror or error}. Give the path of a model file.") from None
+        raise ConfigurationError(
+            f"{path}: {error.strerror or error}. Give the path of a model file."
+        ) from None
     except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, fault['loc'])) or 'document'}: {fault['msg']}" for fault in error.errors()[:10])
+        faults = "; ".join(
+            f"{'.'.join(map(str, fault['loc'])) or 'document'}: {fault['msg']}"
+            for fault in error.errors()[:10]
+        )
         raise ConfigurationError(
             f"{path} is not a linkage model: {faults}. Make one with `sales-agent dedupe train`."
         ) from None

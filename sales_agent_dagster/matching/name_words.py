@@ -20,10 +20,11 @@ MAX_NAME = 200
 
 _WORD = re.compile(r"[^\W_]+")
 _APOSTROPHES = re.compile(r"['\u2019\u2018`\u00b4]|(?<=\b\w)\.")
+_EDGES = " ,;:|*_-"
 _SLASHED = re.compile(r"\b([a-z])/([a-z])\b")
 _ALIAS = re.compile(
-    r"[\s(,;]+(?:d[\s/]{0,2}b[\s/]{0,2}a|a[\s/]{0,2}k[\s/]{0,2}a|f[\s/]{0,2}k[\s/]{0,2}a|doing business as|t/a|formerly)"
-    r"[\s:.)]+"
+    r"[\s(,;]+(?:d[\s/]{0,2}b[\s/]{0,2}a|[af][\s/]{0,2}k[\s/]{0,2}a|doing business as|t/a|formerly)"
+    r"(?:[\s:.,)]+|$)"
 )
 _ALIAS_WORDS = frozenset({"dba", "aka", "fka", "formerly", "doing", "d", "t", "a", "f", "db", "ak", "fk"})
 """Words of which ``_ALIAS`` needs one: most names have none."""
@@ -44,7 +45,7 @@ _NOTHING = NameWords()
 
 
 def read_name(text: str) -> NameWords:
-    """Comparable forms of a name cell; all empty when it holds none."""
+    """Comparable forms of a name cell; all empty when it holds no letter or digit."""
     lower = _plain(text[:MAX_NAME])
     if lower in MISSING:
         return _NOTHING
@@ -54,7 +55,7 @@ def read_name(text: str) -> NameWords:
         parts = [part for part in _ALIAS.split(lower) if _WORD.search(part)] or parts
         found = _WORD.findall(parts[-1])
     main = _spelled_out(found)
-    name = " ".join(main) or lower
+    name = " ".join(main)
     if name in MISSING:
         return _NOTHING
     untailed = _untailed(parts[-1])
@@ -71,7 +72,7 @@ def _plain(text: str) -> str:
     if not text.isascii():
         letters = unicodedata.normalize("NFKD", undo_mojibake(text))
         text = "".join(letter for letter in letters if not unicodedata.combining(letter)).casefold()
-    lower = text.strip().lower()
+    lower = text.strip(_EDGES).lower()
     if "'" in lower or "." in lower or "`" in lower or not lower.isascii():
         lower = _APOSTROPHES.sub("", lower)
     return _SLASHED.sub(r"\1\2", lower) if "/" in lower else lower
@@ -127,4 +128,7 @@ def _core(words: list[str]) -> list[str]:
     strong = [word for word in words if word not in LEGAL_FORMS or word in WEAK_LEGAL_FORMS]
     while len(strong) > 1 and strong[-1] in WEAK_LEGAL_FORMS:
         strong.pop()
-    return strong or words
+    if len(strong) in (0, len(words)):
+        return words
+    # What stood apart may now stand side by side: initials on both sides of a form.
+    return _core(_spelled_out(strong))

@@ -20,7 +20,9 @@ from sales_agent_dagster.matching.web_keys import (
 NORM_VERSION = "1"
 """Changes whenever the same cells may give other values: stored values of another version are redone."""
 
-_WHOLE = re.compile(r"(.+?),\s*([^,\d]+?),\s*([A-Za-z][A-Za-z. ]+?)[.,]?\s+(\d{5})(?:-\d{4})?(?:,?\s*USA?)?\s*")
+_WHOLE = re.compile(
+    r"(.+?),\s*([^,\d]+?),\s*([A-Za-z][A-Za-z. ]+?)[.,]?\s+(\d{5})(?:-\d{4})?(?:,?\s*USA?)?\s*"
+)
 _CITY_STATE = re.compile(r"([^,\d]+),\s*([A-Za-z][A-Za-z. ]+?)\.?\s*(\d{5})?(?:-\d{4})?\s*")
 _ZIP = re.compile(r"\s*\d{5}(?:-\d{4})?\s*")
 _TEN_DIGITS = re.compile(r"(?:\D*\d){10,11}\D*")

@@ -29,12 +29,11 @@ class Candidates:
     capped_rows: dict[str, int] = field(default_factory=dict)
 
 
-def candidate_pairs(
-    keys: Iterable[Keys], size: int, *, new_from: int = 0
-) -> Candidates:
+def candidate_pairs(keys: Iterable[Keys], size: int, *, new_from: int = 0) -> Candidates:
     """All pairs of rows that share a key which no more rows have than its kind allows.
 
     Args:
+        keys: per kind.
         size: rows of the table.
         new_from: pairs of two rows before this one are left out (they were decided before).
     """

@@ -1,4 +1,4 @@
-"""Cities whose beginning was cut off into the street column, joined again from what the table itself knows."""
+"""Cities whose beginning was cut off into the street column, joined again by what the table knows."""
 
 from __future__ import annotations
 

@@ -107,6 +107,8 @@ def score(
     """One score per pair, in order.
 
     Args:
+        pairs: any two leads each; one lead may be in many.
+        model: weights.
         counts: of the whole table; values it lacks count as often as these leads hold them.
         population: leads of the whole table, at least 2.
     """
@@ -143,7 +145,13 @@ def scores(
     tell = partial(_parts, facts, left, right, compared, falls)
     return [
         PairScore(
-            total, falls.prior, VETO if veto else None, RELATIONS[relation], model.version, text, partial(tell, pair)
+            total,
+            falls.prior,
+            VETO if veto else None,
+            RELATIONS[relation],
+            model.version,
+            text,
+            partial(tell, pair),
         )
         for pair, (total, veto, relation, text) in enumerate(
             zip(totals.tolist(), vetoes.tolist(), relations.tolist(), texts, strict=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,15 +38,17 @@ def sentences(compared: Comparison, falls: Waterfall, vetoes: NDArray[np.bool_])
     parts = np.stack([order, said[rows, order], alike[rows, order], tenths[rows, order]], axis=2)
     prior = f"prior ({falls.prior:+.1f})"
     return [
-        f"{_joined(row)}{prior} = {total:.1f} bits, {_chance(total)}" + (f"; not merged: {VETO}" if veto else "")
+        f"{_joined(row)}{prior} = {total:.1f} bits, {_chance(total)}"
+        + (f"; not merged: {VETO}" if veto else "")
         for row, total, veto in zip(parts.tolist(), totals.tolist(), vetoes.tolist(), strict=True)
     ]
 
 
-def _percent_alike(compared: Comparison) -> NDArray[Any]:
+def _percent_alike(compared: Comparison) -> NDArray[np.int64]:
     """Similarity in hundredths; 0 where there is none to tell."""
     told = np.where(compared.levels > 1, compared.similarity, 0)
-    return np.rint(np.nan_to_num(told) * 100).astype(np.int64)
+    hundredths: NDArray[np.int64] = np.rint(np.nan_to_num(told) * 100).astype(np.int64)
+    return hundredths
 
 
 def _joined(row: list[list[int]]) -> str:

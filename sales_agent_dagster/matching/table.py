@@ -104,7 +104,8 @@ class Names:
     @cached_property
     def token_lengths(self) -> Codes:
         """Letters of each distinct word."""
-        return pc.utf8_length(self.tokens).to_numpy(zero_copy_only=False).astype(np.int32)
+        lengths: Codes = pc.utf8_length(self.tokens).to_numpy(zero_copy_only=False).astype(np.int32)
+        return lengths
 
     @cached_property
     def is_trade(self) -> NDArray[np.bool_]:
@@ -150,7 +151,7 @@ class LeadTable:
     @classmethod
     def of(cls, leads: Sequence[NormLead]) -> LeadTable:
         """The table of a list of leads."""
-        rows = list(zip(*leads, strict=True)) if leads else [[] for _ in NormLead._fields]
+        rows: list[Any] = list(zip(*leads, strict=True)) if leads else [[] for _ in NormLead._fields]
         return cls({name: Column.of(list(texts)) for name, texts in zip(NORM_FIELDS, rows[1:], strict=True)})
 
     @cached_property

@@ -67,6 +67,7 @@ def learn(
     """The model with what the candidate pairs of a table teach.
 
     Args:
+        model: where learning starts, and what it is drawn to.
         evidence: candidate pairs, or a random sample of them.
         population: leads of the table.
         sampled: share of the candidate pairs that ``evidence`` holds.
@@ -118,7 +119,9 @@ def _with_shares(
     model: LinkageModel, match: NDArray[np.float64], shares: NDArray[np.float64], report: TrainingReport
 ) -> LinkageModel:
     fields = {
-        name: model.fields[name].model_copy(update={"m": _levels(match, number), "share": _levels(shares, number)})
+        name: model.fields[name].model_copy(
+            update={"m": _levels(match, number), "share": _levels(shares, number)}
+        )
         for number, name in enumerate(FIELDS)
     }
     return LinkageModel.model_validate(dict(model) | {"fields": fields, "report": report.as_dict()})
@@ -126,4 +129,6 @@ def _with_shares(
 
 def _levels(table: NDArray[np.float64], number: int) -> dict[str, float]:
     name = FIELDS[number]
-    return {level: float(np.exp2(table[number * SLOTS + slot])) for slot, level in enumerate(LEVELS[name][1:], 1)}
+    return {
+        level: float(np.exp2(table[number * SLOTS + slot])) for slot, level in enumerate(LEVELS[name][1:], 1)
+    }

@@ -11,7 +11,7 @@ from sales_agent_dagster.domain.values.text import words
 
 def _spellings(listing: str) -> dict[str, str]:
     """``usual: other other`` per line, as other to usual; ``_`` stands for a space."""
-    found = {}
+    found: dict[str, str] = {}
     for line in listing.strip().splitlines():
         usual, _, others = line.partition(":")
         found |= dict.fromkeys(others.split(), usual.strip().replace("_", " "))

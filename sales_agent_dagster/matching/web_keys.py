@@ -13,26 +13,29 @@ from sales_agent_dagster.domain.shared_hosts import (
 )
 from sales_agent_dagster.domain.values.email import first_email
 from sales_agent_dagster.domain.values.phone import read_phones
-from sales_agent_dagster.domain.values.text import MISSING, is_missing
+from sales_agent_dagster.domain.values.text import MISSING, is_missing, words
 from sales_agent_dagster.matching.address_keys import plain
 from sales_agent_dagster.matching.vocabulary import ROLE_PLACEHOLDERS
 
-_PHONE = re.compile(r"(?:tel:|p:|ph:?)?[\s+(]*(?:1[\s.-]*)?[\s(]*(\d{3})[)\s./-]{0,3}(\d{3})[\s.-]{0,3}(\d{4})(?:\.0)?")
+_PHONE = re.compile(
+    r"(?:tel:|p:|ph:?)?[\s+(]*(?:1[\s.-]*)?[\s(]*(\d{3})[)\s./-]{0,3}(\d{3})[\s.-]{0,3}(\d{4})(?:\.0)?"
+)
 _PHONE_INSIDE = re.compile(
     r"(?<!\d)(?:\+?1[\s.-]*)?\(?([1-9]\d\d)\)?[\s./-]{0,3}(\d{3})[\s.-]{0,2}(\d{4})(?!\d)"
 )
 _PLACEHOLDER_PHONES = frozenset({"1234567890", "0123456789", "9876543210", "5551234567", "5555555555"})
-_SITE = re.compile(r"(?:[a-z]+:/*)*(?:www\d?\.)*([a-z0-9.-]+\.[a-z0-9-]{2,})\.?(?::\d+)?(?:[/?#\\].*)?")
-_PATH = re.compile(r"^(?:[a-z]+:/*)*[^/?#]+/+([^?#]*)")
+_SITE = re.compile(
+    r"(?:[a-z]+:/*)*(?:www\d?\.)*([a-z0-9.-]+\.[a-z0-9-]{2,})\.?(?::\d+)?(/[^?#\\]*)?(?:[?#\\].*)?"
+)
 _SLUG = re.compile(r"linkedin\.com/+(?:company|in|school|showcase|pub)/+([^/?#\s]+)")
 _SLUG_NUMBER = re.compile(r"(?:-\d+|-[0-9a-f]{6,})$")
 _EMAIL = re.compile(r"[a-z0-9][a-z0-9._+&'-]*@[a-z0-9.-]+\.[a-z]{2,24}")
 _LETTERS = re.compile(r"[^\W\d_]+")
-_TITLES = frozenset("mr mrs ms miss dr prof owner mgr manager jr sr ii iii".split())
+_TITLES = words("mr mrs ms miss dr prof owner mgr manager jr sr ii iii")
 _PAGES = frozenset({"", "index.html", "index.htm", "index.php", "home", "default.aspx"})
 
 
-_SECOND_LEVELS = frozenset("co com org net gov edu ac or ne go gob ltd plc".split())
+_SECOND_LEVELS = words("co com org net gov edu ac or ne go gob ltd plc")
 """Labels under a country's domain that are not registrable themselves, as in ``acme.co.uk``."""
 
 
@@ -91,7 +94,7 @@ def read_site(text: str) -> Site:
         if not match:
             return _NO_SITE
     host = match[1].strip(".-")
-    path = _path(lower)
+    path = _path(match[2] or "")
     if is_shared_host(host):
         tenant = tenant_host(host)
         return Site(tenant, tenant) if tenant else Site("", f"{host}/{path}" if path else "")
@@ -111,11 +114,8 @@ def _domain(host: str) -> str:
     return ".".join(labels if two_level and labels[0] else labels[1:])
 
 
-def _path(lower: str) -> str:
-    if lower.count("/") < 1:
-        return ""
-    match = _PATH.match(lower)
-    path = match[1].strip("/ ") if match else ""
+def _path(given: str) -> str:
+    path = given.strip("/ ")
     return "" if path in _PAGES else path[:100]
 
 
@@ -140,9 +140,9 @@ def read_linkedin(text: str) -> str:
     """The page's own name: no scheme, slash, query or numeric suffix."""
     lower = text.strip().lower()
     match = _SLUG.search(lower)
-    if not match:
-        return "" if "/" in lower or "." in lower or is_missing(lower) or " " in lower else lower
-    slug = match[1]
+    if not match and ("/" in lower or "." in lower or is_missing(lower) or " " in lower):
+        return ""
+    slug = match[1] if match else lower
     return _SLUG_NUMBER.sub("", slug) or slug
 
 

@@ -106,7 +106,8 @@ class Odds:
     @property
     def penalty(self) -> Floats:
         """Bits by which the alternatives lower the odds: 0 or less."""
-        return -np.log2(1 + np.exp2(np.minimum(self.others - self.stranger[:, None], 900)).sum(axis=1))
+        ratios: Floats = np.exp2(np.minimum(self.others - self.stranger[:, None], 900)).sum(axis=1)
+        return -np.log2(1 + ratios)
 
 
 def odds(evidence: Evidence, weights: Weights, population: int) -> Odds:

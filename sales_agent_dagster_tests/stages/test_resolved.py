@@ -12,7 +12,6 @@ from sales_agent_dagster.domain.profile import Profile, Suppress
 from sales_agent_dagster.matching.decide import entity_id_of
 from sales_agent_dagster.matching.model import load_model
 from sales_agent_dagster.stages.base import Plan, StageContext
-from sales_agent_dagster.stages.identity.index import FOREVER, population_before
 from sales_agent_dagster.stages.resolved import ResolvedLeads
 from sales_agent_dagster.warehouse.database import Warehouse
 from sales_agent_dagster.warehouse.schema import (
@@ -354,10 +353,3 @@ def test_two_runs_at_once_create_one_company_once(warehouse: Warehouse, context:
     assert len({row["entity_id"] for row in shared}) == 1
     assert sorted(row["cluster_size"] for row in shared) == [1, 2, 3, 4]
     assert [row["is_duplicate"] for row in shared].count(False) == 1
-
-
-def test_the_population_is_that_of_the_order(warehouse: Warehouse, context: MakeContext) -> None:
-    seed_batch(warehouse, leads=[ACME, ZENITH])
-    resolve(context(warehouse))
-    with warehouse.reading() as connection:
-        assert population_before(connection, FOREVER) == 2

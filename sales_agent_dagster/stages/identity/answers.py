@@ -20,7 +20,6 @@ from sales_agent_dagster.stages.base import StageContext
 from sales_agent_dagster.stages.identity.labels import labels_of, withdraw_label, write_label
 from sales_agent_dagster.stages.resolved import ResolvedLeads
 from sales_agent_dagster.warehouse.schema import (
-    identity_labels,
     identity_reviews,
     resolution_order,
     resolved_leads,
@@ -199,8 +198,3 @@ def _batches_of(connection: sa.Connection, entity_ids: Sequence[str]) -> list[st
     order = resolution_order.c
     query = sa.select(order.batch_id).where(order.batch_id.in_(sa.select(named.c.batch_id)))
     return list(connection.scalars(query.order_by(order.resolve_seq)))
-
-
-def label_count(connection: sa.Connection) -> int:
-    """Answers so far."""
-    return int(connection.scalar(sa.select(sa.func.count()).select_from(identity_labels)) or 0)

@@ -6,7 +6,6 @@ batch that is decided again sees what it saw the first time, whatever came after
 
 from __future__ import annotations
 
-import logging
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,10 +25,6 @@ from sales_agent_dagster.warehouse.schema import resolution_order
 BATCH_SPAN = 1 << 20
 """Lead numbers per batch; ``settings.batch_size`` is at most 100,000."""
 
-FOREVER = 1 << 40
-"""A place after every batch."""
-
-_LOG = logging.getLogger(__name__)
 _SIGN = 0x7FFFFFFFFFFFFFFF
 _NORM_COLUMNS = ", ".join(
     f"n.{name}" for name in ("lead_no", "founder_id", "account_id", "lead_id", *NORM_FIELDS)

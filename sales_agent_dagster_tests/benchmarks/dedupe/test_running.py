@@ -16,7 +16,6 @@ from benchmarks.dedupe.measure import measured
 from benchmarks.dedupe.preparation import prepare
 from sales_agent_dagster.settings import PROJECT_ROOT
 
-
 CHILD = """
 import subprocess, sys
 subprocess.run([sys.executable, "-c", "held = b'x' * 60_000_000; import time; time.sleep(.5)"])
@@ -88,9 +87,34 @@ def test_standard_sets_are_read_where_installed(load: standard_sets.Loader, pack
 
 
 def test_one_command_prints_the_contenders_side_by_side() -> None:
-    command = [sys.executable, "-m", "benchmarks.dedupe", "--rows", "400", "--profile", "easy", "hard"]
-    command += ["--style", "mixed:100", "--seeds", "107", "--contenders", "naive", "splink"]
+    command = [sys.executable, "-m", "benchmarks.dedupe", "--rows", "400", "--profile", "hard"]
+    command += [
+        "--style",
+        "mixed:100",
+        "--seeds",
+        "107",
+        "--contenders",
+        "ours",
+        "command",
+        "naive",
+        "splink",
+    ]
     done = subprocess.run(command, cwd=PROJECT_ROOT, capture_output=True, text=True, check=True)
-    rows = re.findall(r"│ 400 (easy|hard) mixed:100 seed 107 │ naive +│ +0\.\d{4} │", done.stdout)
-    assert rows == ["easy", "hard"]
+    rows = re.findall(r"│ 400 hard mixed:100 seed 107 │ ([a-z -]+?) +│ +(\d\.\d{4}) │", done.stdout)
+    score = {name: float(value) for name, value in rows}
+    assert score.keys() - {"splink"} == {"ours", "sales-agent dedupe", "naive"}
+    assert score["ours"] == score["sales-agent dedupe"] > 0.9 > score["naive"]
+    assert ("splink" in score) == splink_yardstick.installed()
     assert splink_yardstick.installed() or "pip install 'splink==5.0.0'" in done.stdout
+
+
+def test_new_leads_against_a_warehouse() -> None:
+    command = [sys.executable, "-m", "benchmarks.dedupe.incremental", "--rows", "2000", "--batches", "2"]
+    done = subprocess.run(command, cwd=PROJECT_ROOT, capture_output=True, text=True, check=True)
+    found = re.search(
+        r"│ +\d+ │ +\d+ │ +\d+ │ +\d+ │ +(0\.\d{4}) │ +([01]\.\d{4}) │ +(0\.\d{4}) │", done.stdout
+    )
+    f1, precision, recall = map(float, found.groups())
+    assert precision >= 0.98
+    assert recall >= 0.9
+    assert f1 == pytest.approx(2 * precision * recall / (precision + recall), abs=1e-3)
