@@ -16,7 +16,10 @@ def shared(left: NormLead, right: NormLead) -> set[str]:
 
 
 def test_hashes_are_the_same_in_every_version() -> None:
-    keys = {key.kind: key.hash for key in keys_of(bare(name="Quill Oak", phone="312-555-0142", city="Springfield"))}
+    keys = {
+        key.kind: key.hash
+        for key in keys_of(bare(name="Quill Oak", phone="312-555-0142", city="Springfield"))
+    }
     assert keys["phone"] == 4433057437284356542
     assert keys["head_city"] == 1744265982726961990
     assert keys["name"] == 482050172916514918
@@ -60,7 +63,9 @@ def test_leads_that_differ_otherwise_meet_under(changes: dict[str, str], kinds: 
 
 
 def test_name_of_one_meets_website_of_the_other() -> None:
-    assert shared(bare(name="Quillfeather Electric"), bare(website="quillfeather-electric.example")) == {"stem"}
+    assert shared(bare(name="Quillfeather Electric"), bare(website="quillfeather-electric.example")) == {
+        "stem"
+    }
 
 
 def test_both_names_of_a_trade_name_are_keys() -> None:

@@ -53,7 +53,10 @@ def test_links_form_a_tree_per_cluster() -> None:
     assert done.links.tolist() == [0, 1, 3]
 
 
-@given(st.dictionaries(st.tuples(st.integers(0, 6), st.integers(0, 6)), st.integers(-8, 12), max_size=15), st.randoms())
+@given(
+    st.dictionaries(st.tuples(st.integers(0, 6), st.integers(0, 6)), st.integers(-8, 12), max_size=15),
+    st.randoms(),
+)
 def test_the_order_of_pairs_does_not_matter(links: dict[tuple[int, int], int], random: object) -> None:
     pairs = {(min(pair), max(pair)): float(bits) for pair, bits in links.items() if pair[0] != pair[1]}
     shuffled = list(pairs.items())

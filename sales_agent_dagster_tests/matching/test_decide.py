@@ -47,7 +47,10 @@ def test_a_stranger_and_a_lead_without_candidates_found_entities() -> None:
 
 
 def test_too_little_evidence_is_for_a_person_and_keeps_the_lead_apart() -> None:
-    found = decided(bare("N", name="Quillfeather Electric", phone="312-555-0142"), known(bare("K", phone="312-555-0142", name="Quillfeather")))
+    found = decided(
+        bare("N", name="Quillfeather Electric", phone="312-555-0142"),
+        known(bare("K", phone="312-555-0142", name="Quillfeather")),
+    )
     assert found.outcome is Outcome.REVIEW
     assert found.entity_id == entity_id_of("N")
     assert found.matched_lead_id == "K"

@@ -23,7 +23,9 @@ MODEL = load_model()
 
 def table_of(leads: Leads) -> LeadTable:
     names = leads.table.column_names[1:]
-    return rejoined_cities(normalise_columns({n: leads.table[n].fill_null("").combine_chunks() for n in names}))
+    return rejoined_cities(
+        normalise_columns({n: leads.table[n].fill_null("").combine_chunks() for n in names})
+    )
 
 
 @pytest.fixture(scope="module")
@@ -102,11 +104,10 @@ def test_branches_are_apart_in_one_account() -> None:
 
 
 def test_an_open_question_is_for_a_person() -> None:
-    found = dedupe(
-        LeadTable.of([bare("1", name="Quillfeather Electric", phone="312-555-0142"),
-                      bare("2", name="Quillfeather", phone="312-555-0142")] + [lead(str(n), **OTHER | {"name": f"Zed{n}x"}) for n in range(3, 60)]),
-        MODEL,
-    )  # fmt: skip
+    asked = [bare("1", name="Quillfeather Electric", phone="312-555-0142")]
+    asked.append(bare("2", name="Quillfeather", phone="312-555-0142"))
+    strangers = [lead(str(number), **(OTHER | {"name": f"Zed{number}x"})) for number in range(3, 60)]
+    found = outcomes(*asked, *strangers)
     assert found.outcome[1] == REVIEW
     assert found.matched[1] == 0
 

@@ -16,8 +16,9 @@ from sales_agent_dagster_tests.matching.leads import BASE, bare, lead
 MODEL = load_model()
 POPULATION = 10_000
 OTHER = {
-    "name": "Zedwick Plumbing", "phone": "415-777-0199", "website": "zedwick.example", "email": "zoe@zedwick.example",
-    "contact": "Zoe Zed", "street": "9 Elm Rd", "city": "Oakland", "state": "CA", "zip": "94601",
+    "name": "Zedwick Plumbing", "phone": "415-777-0199", "website": "zedwick.example",
+    "email": "zoe@zedwick.example", "contact": "Zoe Zed", "street": "9 Elm Rd",
+    "city": "Oakland", "state": "CA", "zip": "94601",
 }  # fmt: skip
 
 
@@ -30,7 +31,10 @@ def total(found: PairScore) -> float:
 
 
 @settings(max_examples=80, deadline=None)
-@given(st.lists(st.sets(st.sampled_from(sorted(BASE))), min_size=1, max_size=5), st.sets(st.sampled_from(sorted(BASE))))
+@given(
+    st.lists(st.sets(st.sampled_from(sorted(BASE))), min_size=1, max_size=5),
+    st.sets(st.sampled_from(sorted(BASE))),
+)
 def test_parts_add_up_to_the_total(changed: list[set[str]], missing: set[str]) -> None:
     pairs = [
         (lead(), lead("L2", **{name: OTHER[name] for name in names} | dict.fromkeys(missing, "")))
@@ -58,7 +62,10 @@ def test_the_same_firm_and_a_stranger() -> None:
 def test_every_disagreement_lowers_the_bits(field: str) -> None:
     left = lead(email="", contact="")
     right = {"email": "", "contact": ""}
-    assert scored(left, lead("L2", **right, **{field: OTHER[field]})).bits < scored(left, lead("L2", **right)).bits - 2
+    assert (
+        scored(left, lead("L2", **right, **{field: OTHER[field]})).bits
+        < scored(left, lead("L2", **right)).bits - 2
+    )
 
 
 def test_a_value_that_many_hold_is_worth_little() -> None:
@@ -105,7 +112,14 @@ def test_values_that_are_counted() -> None:
     assert values_of(NormLead("L1")) == []
 
 
-BRANCH = {"phone": "217-777-0100", "city": "Peoria", "zip": "61602", "street": "9 Elm Rd", "email": "", "contact": ""}
+BRANCH = {
+    "phone": "217-777-0100",
+    "city": "Peoria",
+    "zip": "61602",
+    "street": "9 Elm Rd",
+    "email": "",
+    "contact": "",
+}
 
 
 def test_a_branch_is_vetoed_by_name_and_related() -> None:
@@ -118,7 +132,8 @@ def test_a_branch_is_vetoed_by_name_and_related() -> None:
 
 @pytest.mark.parametrize(
     "agreement",
-    [{"phone": BASE["phone"]}, {"city": "Springfield", "zip": "62701"}, {"email": BASE["email"]}, {"street": BASE["street"]}],
+    [{"phone": BASE["phone"]}, {"city": "Springfield", "zip": "62701"},
+     {"email": BASE["email"]}, {"street": BASE["street"]}],
 )  # fmt: skip
 def test_agreement_on_anything_else_lifts_the_veto(agreement: dict[str, str]) -> None:
     assert scored(lead(), lead("L2", **(BRANCH | agreement))).veto is None
@@ -137,7 +152,9 @@ def test_sister_firms_share_head_word_town_and_contact() -> None:
 
 
 def test_the_sentence_tells_parts_prior_and_chance() -> None:
-    found = scored(bare(name="Quill Oak", phone="312-555-0142"), bare("L2", name="Quil Oak", phone="312-555-0143"))
+    found = scored(
+        bare(name="Quill Oak", phone="312-555-0142"), bare("L2", name="Quil Oak", phone="312-555-0143")
+    )
     assert found.sentence().startswith("name alike 0.9")
     assert "phone one digit off (+" in found.sentence()
     assert f"prior ({found.prior:+.1f}) = {found.bits:.1f} bits, " in found.sentence()
