@@ -65,7 +65,7 @@ class Rows:
         fields["city"], fields["state"], fields["zip"] = self._towns()
         fields["phone"] = self._phone_numbers()
         fields["website"] = self._websites()
-        fields["email"] = self._mailboxes(fields["website"])
+        fields["email"] = self._mailboxes()
         fields["contact"] = self._contacts()
         fields["street"] = self._streets()
         fields["name"] = self._names(fields["city"], fields["state"])
@@ -156,12 +156,12 @@ class Rows:
             texts[row] = f"https://www.{host[row]}/{slug(towns[row], '-')}"
         return texts
 
-    def _mailboxes(self, website: Column) -> Column:
+    def _mailboxes(self) -> Column:
         email = self._take("email").copy()
         roles = self._style.vocabulary.roles
         first = self._take("first")
 
-        def other(text: str, _: int) -> str:
+        def other(text: str, _row: int) -> str:
             _mailbox, _, host = text.partition("@")
             if host in FREE_MAIL:
                 return text

@@ -83,7 +83,7 @@ def populate(rng: np.random.Generator, style: Style, size: int) -> Population:
         kind=kind,
         core=core,
         legal=weighted(rng, style.vocabulary.legal, size),
-        phone=_phones(rng, places.area_code[place]),
+        phone=random_phones(rng, places.area_code[place]),
         phone2=_second_phones(rng, places.area_code[place]),
         host=host,
         platform=column([""] * size),
@@ -110,11 +110,6 @@ def populate(rng: np.random.Generator, style: Style, size: int) -> Population:
 def slug(text: str, joiner: str = "") -> str:
     """Letters and digits of a name, lower case."""
     return _NOT_SLUG.sub(joiner, text.lower().replace("&", "and" if joiner else "")).strip(joiner or "-")
-
-
-def random_phones(rng: np.random.Generator, area_code: Column) -> Column:
-    """Valid ten-digit numbers in the given area codes."""
-    return _phones(rng, area_code)
 
 
 def _groups(rng: np.random.Generator, style: Style, size: int) -> tuple[Numbers, Column]:
@@ -250,7 +245,8 @@ def _stem(form: int, head: str, trade: str, state: str) -> str:
     return start + state.lower()
 
 
-def _phones(rng: np.random.Generator, area_code: Column) -> Column:
+def random_phones(rng: np.random.Generator, area_code: Column) -> Column:
+    """Ten-digit numbers in the given area codes."""
     exchange = rng.integers(200, 1000, len(area_code))
     line = rng.integers(0, 10_000, len(area_code))
     return column([f"{code}{a}{b:04d}" for code, a, b in zip(area_code, exchange, line, strict=True)])
@@ -258,7 +254,7 @@ def _phones(rng: np.random.Generator, area_code: Column) -> Column:
 
 def _second_phones(rng: np.random.Generator, area_code: Column) -> Column:
     toll_free = uniform(rng, ("800", "888", "877", "866", "855", "844"), len(area_code))
-    return _phones(rng, np.where(rng.random(len(area_code)) < 0.3, toll_free, area_code))
+    return random_phones(rng, np.where(rng.random(len(area_code)) < 0.3, toll_free, area_code))
 
 
 def _house_numbers(rng: np.random.Generator, size: int) -> Column:

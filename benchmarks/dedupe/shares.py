@@ -6,7 +6,6 @@ Normalisation here is crude on purpose and shared with no matcher: letters and d
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 
 import numpy as np
 from rapidfuzz import fuzz
@@ -84,6 +83,5 @@ def _digits(text: str | None) -> str:
 
 
 def _host(text: str | None) -> str:
-    found: Callable[[str], re.Match[str] | None] = _HOST.match
-    match = found(text or "")
+    match = _HOST.match(text or "")
     return match[3].lower() if match else ""

@@ -6,14 +6,12 @@ in many different worlds. None of them is fitted to any other data set.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass
 
 import numpy as np
 
 from benchmarks.dedupe.vocabulary import VOCABULARIES, Vocabulary
 
-Profile = Literal["easy", "normal", "hard"]
 PROFILES: dict[str, float] = {"easy": 0.4, "normal": 0.75, "hard": 1.25}
 """Factor on every rate of corruption and of missing values."""
 
@@ -129,7 +127,6 @@ class Style:
     site: float = 0.8
     linkedin: float = 0.4
     company_mail: float = 0.65
-    extra: dict[str, float] = field(default_factory=dict)
 
 
 def draw_style(name: str = "trades:0", profile: str = "normal") -> Style:

@@ -94,7 +94,8 @@ class _Parts:
 
     def _cut(self, name: str, start: int, stop: int) -> Hashes:
         column = self.table[name]
-        return hash_texts(pc.utf8_slice_codeunits(column.values, start, stop))[column.codes]
+        hashes: Hashes = hash_texts(pc.utf8_slice_codeunits(column.values, start, stop))[column.codes]
+        return hashes
 
     def area(self) -> Hashes:
         return self._cut("phone", 0, 3)
@@ -103,16 +104,19 @@ class _Parts:
         """Host without its top-level domain and punctuation."""
         column = self.table["host"]
         bare = pc.replace_substring_regex(column.values, r"\..*$", "")
-        return hash_texts(pc.replace_substring_regex(bare, "[^a-z0-9]", ""))[column.codes]
+        hashes: Hashes = hash_texts(pc.replace_substring_regex(bare, "[^a-z0-9]", ""))[column.codes]
+        return hashes
 
     def squeezed(self, start: int, stop: int | None) -> Hashes:
         texts = pc.utf8_slice_codeunits(self.names.squeezed_texts, start, stop)
-        return hash_texts(texts)[self.names.squeezed[self.codes]]
+        hashes: Hashes = hash_texts(texts)[self.names.squeezed[self.codes]]
+        return hashes
 
     def head_form(self, change: Callable[[pa.StringArray], pa.StringArray]) -> Hashes:
         """Hash of the head word changed by ``change``."""
-        hashes = np.append(hash_texts(change(self.names.tokens)), np.uint64(0))
-        return hashes[self.names.head[self.codes]]
+        changed = np.append(hash_texts(change(self.names.tokens)), np.uint64(0))
+        hashes: Hashes = changed[self.names.head[self.codes]]
+        return hashes
 
 
 Made = tuple[Hashes, Rows]

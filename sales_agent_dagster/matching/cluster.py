@@ -65,8 +65,8 @@ def cluster(
         right: their second rows.
         threshold: bits from which a pair links.
         bits: per pair; those below ``threshold`` link nothing but count against joining.
-        fixed: per row the smallest row of the entity it is known to belong to, or -1: two known
-            entities are never joined.
+        fixed: per row the smallest row of the entity it is known to belong to, or -1 (the known rows come
+            first): two known entities are never joined.
     """
     start = np.arange(size) if fixed is None else np.where(fixed >= 0, fixed, np.arange(size))
     linked = np.flatnonzero(bits >= threshold)
@@ -113,8 +113,6 @@ class _Joining:
                 for row in self._members[b]:
                     self.label[row] = a
                 self._members[a] += self._members.pop(b)
-                if b in self.known:
-                    self.known.add(a)
         return np.array(used, np.int64)
 
     def _agree(self, a: int, b: int) -> bool:

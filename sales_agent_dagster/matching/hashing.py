@@ -32,12 +32,9 @@ def _table() -> Hashes:
 
 def hash_texts(texts: pa.StringArray) -> Hashes:
     """64-bit hash per text; 0 for the empty one."""
-    count = len(texts)
-    if count == 0:
-        return np.zeros(0, np.uint64)
     offsets, data = _buffers(texts)
     lengths = np.diff(offsets)
-    hashes = np.zeros(count, np.uint64)
+    hashes = np.zeros(len(texts), np.uint64)
     filled = np.flatnonzero(lengths)
     if not len(filled):
         return hashes

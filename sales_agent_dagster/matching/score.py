@@ -182,9 +182,8 @@ def _parts(
                 float(falls.tf[pair, number]),
             )
         )
-    if falls.penalty[pair] < 0:
-        words = ALTERNATIVE_WORDS[falls.alternative[pair]]
-        parts.append(Part("alternatives", "", "", words, None, float(falls.penalty[pair]), 0.0))
+    words = ALTERNATIVE_WORDS[falls.alternative[pair]]
+    parts.append(Part("alternatives", "", "", words, None, float(falls.penalty[pair]), 0.0))
     return tuple(parts)
 
 

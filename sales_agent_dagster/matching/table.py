@@ -67,8 +67,6 @@ def coded(codes: NDArray[Any], texts: pa.StringArray) -> Column:
 
 def stacked(columns: Sequence[Column]) -> Column:
     """The rows of several columns, one after the other."""
-    if len(columns) == 1:
-        return columns[0]
     starts = np.cumsum([0, *(len(column.values) for column in columns[:-1])])
     codes = np.concatenate([c.codes + start for c, start in zip(columns, starts, strict=True)])
     return coded(codes, pa.concat_arrays([column.values for column in columns]))

@@ -104,11 +104,10 @@ def test_branches_are_apart_in_one_account() -> None:
 
 
 def test_an_open_question_is_for_a_person() -> None:
-    found = dedupe(
-        LeadTable.of([bare("1", name="Quillfeather Electric", phone="312-555-0142"),
-                      bare("2", name="Quillfeather", phone="312-555-0142")] + [lead(str(n), **OTHER | {"name": f"Zed{n}x"}) for n in range(3, 60)]),
-        MODEL,
-    )  # fmt: skip
+    asked = [bare("1", name="Quillfeather Electric", phone="312-555-0142")]
+    asked.append(bare("2", name="Quillfeather", phone="312-555-0142"))
+    strangers = [lead(str(number), **(OTHER | {"name": f"Zed{number}x"})) for number in range(3, 60)]
+    found = outcomes(*asked, *strangers)
     assert found.outcome[1] == REVIEW
     assert found.matched[1] == 0
 

@@ -58,5 +58,5 @@ def test_a_file_that_is_no_model(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"absent\.json: No such file"):
         load_model(tmp_path / "absent.json")
     (tmp_path / "m.json").write_text("[]", encoding="utf-8")
-    with pytest.raises(ConfigurationError, match="not a linkage model: document: .*dedupe train"):
+    with pytest.raises(ConfigurationError, match=r"not a linkage model: document: .*dedupe train"):
         load_model(tmp_path / "m.json")

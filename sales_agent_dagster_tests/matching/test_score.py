@@ -16,8 +16,9 @@ from sales_agent_dagster_tests.matching.leads import BASE, bare, lead
 MODEL = load_model()
 POPULATION = 10_000
 OTHER = {
-    "name": "Zedwick Plumbing", "phone": "415-777-0199", "website": "zedwick.example", "email": "zoe@zedwick.example",
-    "contact": "Zoe Zed", "street": "9 Elm Rd", "city": "Oakland", "state": "CA", "zip": "94601",
+    "name": "Zedwick Plumbing", "phone": "415-777-0199", "website": "zedwick.example",
+    "email": "zoe@zedwick.example", "contact": "Zoe Zed", "street": "9 Elm Rd",
+    "city": "Oakland", "state": "CA", "zip": "94601",
 }  # fmt: skip
 
 
@@ -131,7 +132,8 @@ def test_a_branch_is_vetoed_by_name_and_related() -> None:
 
 @pytest.mark.parametrize(
     "agreement",
-    [{"phone": BASE["phone"]}, {"city": "Springfield", "zip": "62701"}, {"email": BASE["email"]}, {"street": BASE["street"]}],
+    [{"phone": BASE["phone"]}, {"city": "Springfield", "zip": "62701"},
+     {"email": BASE["email"]}, {"street": BASE["street"]}],
 )  # fmt: skip
 def test_agreement_on_anything_else_lifts_the_veto(agreement: dict[str, str]) -> None:
     assert scored(lead(), lead("L2", **(BRANCH | agreement))).veto is None

@@ -26,7 +26,8 @@ def tracked(number: int) -> list[NormLead]:
         "city": TOWNS[number % 4],
         "state": "IL",
     }
-    return [bare(f"L{copy}", phone=f"{copy}12-{200 + number}-{number:04}", **cells) for copy in (3, 4)]
+    phones = (f"312-{200 + number}-{number:04}", f"475-{900 - number}-{9990 - number:04}")
+    return [bare(f"L{copy}", phone=phone, **cells) for copy, phone in enumerate(phones)]
 
 
 def evidence(count: int) -> Evidence:
@@ -73,7 +74,9 @@ def test_fitting_to_labels_makes_the_labels_likelier() -> None:
     def loss(bits: np.ndarray) -> float:
         return float(np.mean(np.logaddexp(0, np.where(labels, -bits, bits) * np.log(2))))
 
-    assert loss(after) < loss(before) - 0.5
+    # The pairs are all alike, so that nothing can beat the entropy of three in four.
+    assert loss(after) == pytest.approx(0.5623, abs=0.005)
+    assert loss(before) > 0.66
     for weights in fitted.fields.values():
         assert sum(weights.m.values()) == pytest.approx(1, abs=1e-3)
 
