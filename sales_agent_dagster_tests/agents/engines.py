@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 
 from sales_agent_dagster.domain.calls import CallScope
@@ -17,11 +18,11 @@ from sales_agent_dagster.inference.engine import (
 SCOPE = CallScope("run-1", "batch-1")
 
 
-class OneByOne:
+class OneByOne(ABC):
     """Base of engines that answer each task by itself; an error of one becomes its rules' answer."""
 
-    async def answer(self, task: Task[OutputT]) -> Answer[OutputT]:
-        raise NotImplementedError
+    @abstractmethod
+    async def answer(self, task: Task[OutputT]) -> Answer[OutputT]: ...
 
     async def answer_all(
         self, tasks: Sequence[Task[OutputT]], scope: CallScope
