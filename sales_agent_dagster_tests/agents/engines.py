@@ -35,7 +35,8 @@ class OneByOne(ABC):
                 answers.append(answer_by_rules(task, describe_error(error)))
         return answers
 
-    def close(self) -> None: ...
+    def close(self) -> None:  # noqa: B027 - most hold nothing
+        """Nothing to release."""
 
 
 class FailingEngine(OneByOne):
