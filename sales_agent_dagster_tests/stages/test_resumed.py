@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -56,7 +57,7 @@ def kept_channels(warehouse: Warehouse, home: Path) -> int:
     query = f"SELECT count(DISTINCT channel) FROM {{}} WHERE {names}"
     try:
         if warehouse.url.get_backend_name() == "sqlite":
-            with sqlite3.connect(f"file:{home / 'checkpoints.db'}?mode=ro", uri=True) as connection:
+            with closing(sqlite3.connect(f"file:{home / 'checkpoints.db'}?mode=ro", uri=True)) as connection:
                 return int(connection.execute(query.format("writes")).fetchone()[0])
         with warehouse.reading() as connection:
             return int(connection.scalar(sa.text(query.format("agent_checkpoints.checkpoint_writes"))))
