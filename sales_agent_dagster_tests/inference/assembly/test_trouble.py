@@ -45,7 +45,10 @@ def test_a_mix_of_faults_costs_little_and_nobody_goes_without(
     cerebras.rates({"500": 0.10, Fault("429", retry_after=0.02): 0.05, "hang": 0.02}, seed=1)
     engine = make_engine(hedge_after_ms=400, hedge_share=0.1, timeout_s=2.0, deadline_s=20)
     answers = asyncio.run(engine.answer_all(tasks(200), SCOPE))
-    assert engines(answers) == {"cerebras": 200}
+    by = engines(answers)
+    assert by["cerebras"] + by.get("scorecard", 0) == 200
+    # Four faults in a row meet one lead in 1,700: more than three of 200 is no bad luck any more.
+    assert by["cerebras"] >= 197
     assert cerebras.stats.billed <= 240
     assert cerebras.stats.faults["500"] > 10
 

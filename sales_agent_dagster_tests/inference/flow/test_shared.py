@@ -268,7 +268,8 @@ def test_a_held_lease_lives_on_and_a_dead_one_does_not(
             await asyncio.sleep(0.4)
             still_waiting = not waiting.done()
             assert a._renewing is not None
-            a._renewing.cancel()  # as if its process were dead
+            a._renewing.cancel()  # as if its process were dead: it neither renews nor gives back
+            a._held.clear()
             return still_waiting, await asyncio.wait_for(waiting, 10)
 
     assert asyncio.run(scene()) == (True, True)
