@@ -58,6 +58,10 @@ class CheckSettings(BaseModel):
     icp_agreement: Enforcement = Enforcement.WARN
     answer_quality: Enforcement = Enforcement.WARN
     campaign_lint: Enforcement = Enforcement.BLOCK
+    largest_cluster: Enforcement = Enforcement.WARN
+    review_share: Enforcement = Enforcement.WARN
+    explanations_add_up: Enforcement = Enforcement.BLOCK
+    bits_distribution: Enforcement = Enforcement.WARN
 
 
 class BudgetSettings(BaseModel):
@@ -123,6 +127,9 @@ class Settings(BaseSettings):
     )
     incoming_dir: Path = Field(PROJECT_ROOT / "data" / "incoming", description="The sensor watches it.")
     profile_path: Path = Field(PROJECT_ROOT / "data" / "profile.yaml", description="Whom to sell what.")
+    linkage_model_path: Path | None = Field(
+        None, description="Weights from `sales-agent dedupe train`; unset is the model that is shipped."
+    )
     engine: Literal["auto", "cerebras", "scorecard"] = Field(
         "auto", description="What the agents think with; auto is Cerebras when a key or base URL is set."
     )

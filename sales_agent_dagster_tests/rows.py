@@ -34,7 +34,13 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "do_not_contact": False,
         "existing_customer": False,
     },
-    "resolved_leads": {"is_duplicate": False, "cluster_size": 1, "oem_count": 0, "suppressed": False},
+    "resolved_leads": {
+        "decision": "new",
+        "is_duplicate": False,
+        "cluster_size": 1,
+        "oem_count": 0,
+        "suppressed": False,
+    },
     "qualified_leads": {"score": 65.0, "tier": "GOLD", "confidence": 0.5, "icp_score": 62.0},
     "enriched_leads": {"domain_kind": "none", "email_kind": "none", "fact_count": 0, "completeness": 0.0},
     "analyzed_leads": {"expansion_score": 50.0},
@@ -86,7 +92,7 @@ def stage_row(
     else:
         row |= {"engine": "rules", "engine_version": "1", "latency_ms": 1.0, "cost_usd": 0.0}
     if stage == "resolved_leads":
-        row["entity_id"] = f"entity-{lead_id}"
+        row["entity_id"], row["account_id"] = f"entity-{lead_id}", f"account-{lead_id}"
     return row | DEFAULTS[stage] | columns
 
 
@@ -127,7 +133,7 @@ def seed_batch(
             ]
             warehouse.upsert(connection, METADATA.tables[stage], rows)
             if stage == "resolved_leads":
-                place = {"batch_id": batch_id, "resolve_seq": seq, **PROVENANCE}
+                place = {"batch_id": batch_id, "resolve_seq": seq, "leads": count, **PROVENANCE}
                 warehouse.upsert(connection, resolution_order, [place])
     return ids
 

@@ -19,6 +19,7 @@ from sales_agent_dagster.cli.terminal import (
     safe,
     say,
 )
+from sales_agent_dagster.cli.waterfall import print_waterfall
 from sales_agent_dagster.settings import Settings
 from sales_agent_dagster.warehouse.reports import LeadMatch, find_leads, lead_history
 
@@ -73,9 +74,20 @@ def _print_lead(history: Mapping[str, Mapping[str, Any]], messages: Sequence[Map
         if text:
             say(text)
     say((f"{imported['lead_id']}, line {imported['line_no']} of batch {imported['batch_id']}", "dim"))
+    _print_identity(history.get("resolved_leads"))
     _print_score(history.get("qualified_leads"))
     _print_stages(history)
     _print_messages(messages)
+
+
+def _print_identity(resolved: Mapping[str, Any] | None) -> None:
+    """Which company it is, and why; a new one without anything alike needs no words."""
+    if resolved is None or resolved["explanation"] is None:
+        return
+    gap()
+    say((f"Identity: {resolved['decision']}", "bold"), f", company {resolved['entity_id']}")
+    say(resolved["reason"] or "")
+    print_waterfall(resolved["explanation"])
 
 
 def _print_score(qualified: Mapping[str, Any] | None) -> None:

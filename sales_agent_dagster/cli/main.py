@@ -145,6 +145,58 @@ def cost(
 
 
 @app.command()
+def review(
+    accept: Annotated[list[str] | None, typer.Option(metavar="ID", help="They are one company.")] = None,
+    reject: Annotated[list[str] | None, typer.Option(metavar="ID", help="They are not.")] = None,
+    list_only: Annotated[bool, typer.Option("--list", help="Only list what is open.")] = False,
+) -> None:
+    """Decide which leads are one company, where the evidence leaves it open."""
+    from sales_agent_dagster.cli.review import Answers, run_review
+    from sales_agent_dagster.settings import load_settings
+
+    raise typer.Exit(run_review(load_settings(), Answers(accept or (), reject or ()), list_only=list_only))
+
+
+@app.command()
+def unmerge(
+    lead_id: Annotated[str, typer.Argument(metavar="LEAD_ID", help="A lead that was merged.")],
+) -> None:
+    """Take a lead out of the company it was merged into; it is never merged there again."""
+    from sales_agent_dagster.cli.review import run_unmerge
+    from sales_agent_dagster.settings import load_settings
+
+    raise typer.Exit(run_unmerge(load_settings(), lead_id))
+
+
+@app.command()
+def dedupe(
+    words: Annotated[
+        list[str],
+        typer.Argument(metavar="[train] FILE", help="CSV or Parquet; 'train FILE' learns weights instead."),
+    ],
+    out: Annotated[Path, typer.Option(help="Decisions, CSV or Parquet; for train the weights, JSON.")],
+    against: Annotated[
+        str | None, typer.Option(metavar="FILE|warehouse", help="Leads that rows may belong to.")
+    ] = None,
+    model: Annotated[
+        Path | None, typer.Option(help="Weights; default: the shipped ones, adapted to the file.")
+    ] = None,
+) -> None:
+    """Find duplicates in any table of leads: an entity and a decision per row, with its reason."""
+    from sales_agent_dagster.cli.dedupe import dedupe_file, train_model
+
+    match words:
+        case ["train", file] if against is None:
+            raise typer.Exit(train_model(Path(file), out, model))
+        case [file] if file != "train":
+            raise typer.Exit(dedupe_file(Path(file), out, against, model))
+        case _:
+            raise typer.BadParameter(
+                "give one file: dedupe FILE --out FILE, or dedupe train FILE --out MODEL"
+            )
+
+
+@app.command()
 def query(
     sql: Annotated[str, typer.Argument(metavar="SQL", help="One SELECT; see docs/tables.md.")],
     output: Annotated[Format, typer.Option("--format", help="How to print the rows.")] = Format.TABLE,

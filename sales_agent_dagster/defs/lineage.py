@@ -10,12 +10,17 @@ COLUMN_LINEAGE: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "imported_leads": {},
     "resolved_leads": {
         "entity_id": (
-            "imported_leads.phone",
-            "imported_leads.domain",
-            "imported_leads.email",
             "imported_leads.company_name",
+            "imported_leads.phone",
+            "imported_leads.phone_2",
+            "imported_leads.website",
+            "imported_leads.email",
+            "imported_leads.linkedin_url",
+            "imported_leads.contact_name",
+            "imported_leads.street",
             "imported_leads.city",
             "imported_leads.state",
+            "imported_leads.zip",
         ),
         "oems": ("imported_leads.oems",),
         "suppressed": (

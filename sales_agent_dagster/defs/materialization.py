@@ -10,13 +10,14 @@ from typing import Any
 import dagster as dg
 import sqlalchemy as sa
 
-from sales_agent_dagster.defs.plots import latency_histogram, score_histogram
+from sales_agent_dagster.defs.plots import bits_histogram, latency_histogram, score_histogram, waterfall
 from sales_agent_dagster.domain.hashing import content_hash
 from sales_agent_dagster.inference.prices import load_prices
 from sales_agent_dagster.settings import Sla
 from sales_agent_dagster.stages.base import StageContext
 from sales_agent_dagster.stages.forecast import forecast
 from sales_agent_dagster.warehouse.reports import StageReport, column_values, preview, stage_report
+from sales_agent_dagster.warehouse.schema import resolved_leads
 from sales_agent_dagster.warehouse.spending import spending
 
 PREVIEW_ROWS = 10
@@ -29,7 +30,16 @@ SCORE_COLUMNS = {"qualified_leads": "score", "analyzed_leads": "expansion_score"
 
 PREVIEW_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "imported_leads": ("company_name", "city", "state", "phone", "email", "website_host", "oems", "repairs"),
-    "resolved_leads": ("entity_id", "is_duplicate", "match_rule", "cluster_size", "oem_count", "suppressed"),
+    "resolved_leads": (
+        "decision",
+        "entity_id",
+        "is_duplicate",
+        "bits",
+        "relation",
+        "cluster_size",
+        "oem_count",
+        "suppressed",
+    ),
     "qualified_leads": ("score", "tier", "confidence", "icp_score", "icp_delta", "trades"),
     "enriched_leads": ("region_state", "timezone", "domain_kind", "email_kind", "trades", "completeness"),
     "analyzed_leads": ("territory", "market_position", "capability_gaps", "expansion_score"),
@@ -149,8 +159,29 @@ def _plots(
     if column := SCORE_COLUMNS.get(table.name):
         scores = column_values(connection, table, work.batch_id, column)
         plots += [score_histogram(column, scores)] if scores else []
+    if table is resolved_leads:
+        plots += _identity_plots(connection, work.batch_id)
     if agent and report.latency_p95_ms >= NOTICEABLE_MS:
         sla: Sla = getattr(work.settings.sla, agent)
         latencies = [ms for ms in column_values(connection, table, work.batch_id, "latency_ms") if ms > 0]
         plots.append(latency_histogram(latencies, report.latency_p50_ms, report.latency_p95_ms, sla))
     return plots
+
+
+def _identity_plots(connection: sa.Connection, batch_id: str) -> list[str]:
+    """Evidence by decision, and how that of the strongest merge (or else decision) adds up."""
+    columns = resolved_leads.c
+    query = (
+        sa.select(columns.lead_id, columns.decision, columns.bits, columns.explanation)
+        .where(columns.batch_id == batch_id, columns.bits.is_not(None))
+        .order_by(columns.bits.desc(), columns.lead_id)
+    )
+    rows = connection.execute(query).all()
+    if not rows:
+        return []
+    bits: dict[str, list[float]] = {}
+    for row in rows:
+        bits.setdefault(row.decision, []).append(row.bits)
+    weightiest = next((row for row in rows if row.decision == "merge"), rows[0])
+    title = f"{weightiest.decision}: {weightiest.lead_id}"
+    return [bits_histogram(bits), waterfall(title, weightiest.explanation)]

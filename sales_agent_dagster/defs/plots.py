@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from sales_agent_dagster.settings import Sla
 
@@ -23,7 +23,14 @@ FRAME = (0.12, 0.2, 0.83, 0.66)
 
 BAR_COLOR = "#4f43dd"
 LIMIT_COLOR = "#d24141"
+FOR_COLOR = "#2f9e63"
+DECISION_COLORS = {"merge": FOR_COLOR, "review": "#e0a126", "new": "#9aa0ac"}
+WIDE_FRAME = (0.32, 0.2, 0.63, 0.68)
+"""Room for the names of fields."""
+
 SCORE_BIN = 5
+BITS_BINS = 30
+LEAST_SHOWN_BITS = 0.05
 LATENCY_BINS = 30
 
 
@@ -53,16 +60,88 @@ def latency_histogram(latencies_ms: Sequence[float], p50_ms: float, p95_ms: floa
     return _image(f"latency, {len(latencies_ms)} leads", draw)
 
 
-def _image(title: str, draw: Callable[[Axes], None]) -> str:
+def bits_histogram(bits_by_decision: Mapping[str, Sequence[float]]) -> str:
+    """Markdown image: evidence that leads are one company with the one they are most like, by decision."""
+    from matplotlib.ticker import MaxNLocator
+
+    shown = [name for name in DECISION_COLORS if bits_by_decision.get(name)]
+
+    def draw(axes: Axes) -> None:
+        axes.hist(
+            [bits_by_decision[name] for name in shown],
+            bins=BITS_BINS,
+            stacked=True,
+            color=[DECISION_COLORS[name] for name in shown],
+            edgecolor="white",
+            label=[f"{name} {len(bits_by_decision[name])}" for name in shown],
+        )
+        axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.set_xlabel("bits")
+        axes.legend(fontsize=8, frameon=False)
+
+    return _image(f"evidence, {sum(len(bits_by_decision[name]) for name in shown)} leads", draw)
+
+
+def waterfall(title: str, explanation: Mapping[str, Any]) -> str:
+    """Markdown image: how the bits of one decision add up, prior first, then field by field.
+
+    Names of fields and findings only: values are personal data.
+    """
+    steps = [("prior", explanation["prior"])]
+    steps += [
+        (_finding(part), part["bits"] + part["tf_bits"])
+        for part in explanation["parts"]
+        if abs(part["bits"] + part["tf_bits"]) >= LEAST_SHOWN_BITS
+    ]
+    starts = [sum(bits for _, bits in steps[:number]) for number in range(len(steps))]
+
+    def draw(axes: Axes) -> None:
+        names = [name for name, _ in steps] + ["total"]
+        widths = [bits for _, bits in steps] + [explanation["total"]]
+        lefts = [*starts, 0.0]
+        colors = [*(FOR_COLOR if bits > 0 else LIMIT_COLOR for _, bits in steps), BAR_COLOR]
+        axes.barh(names[::-1], widths[::-1], left=lefts[::-1], color=colors[::-1], height=0.6)
+        for name, width, left in zip(names, widths, lefts, strict=True):
+            axes.annotate(
+                f"{width:+.1f}",
+                (max(left, left + width), name),
+                xytext=(3, 0),
+                textcoords="offset points",
+                va="center",
+                fontsize=7,
+            )
+        edges = [0.0, *lefts, *(left + width for left, width in zip(lefts, widths, strict=True))]
+        room = 0.12 * (max(edges) - min(edges))
+        axes.set_xlim(min(edges) - room / 4, max(edges) + room)
+        axes.axvline(0, color="black", linewidth=0.8)
+        axes.tick_params(axis="y", labelsize=8)
+        axes.set_xlabel("bits")
+
+    return _image(title, draw, ylabel="", inches=(5.6, 1.0 + 0.24 * (len(steps) + 1)), frame=WIDE_FRAME)
+
+
+def _finding(part: Mapping[str, Any]) -> str:
+    """``phone equal``; what the alternatives take off has a sentence for a level."""
+    return part["field"] if part["field"] == "alternatives" else f"{part['field']} {part['level']}"
+
+
+def _image(
+    title: str,
+    draw: Callable[[Axes], None],
+    *,
+    ylabel: str = "leads",
+    inches: tuple[float, float] = INCHES,
+    frame: tuple[float, float, float, float] = FRAME,
+) -> str:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=INCHES, dpi=DPI)
+    figure = Figure(figsize=inches, dpi=DPI)
     FigureCanvasAgg(figure)
-    axes = figure.add_axes(FRAME)
+    axes = figure.add_axes(frame)
     draw(axes)
     axes.set_title(title, fontsize=10)
-    axes.set_ylabel("leads")
+    axes.set_ylabel(ylabel)
     axes.spines[["top", "right"]].set_visible(False)
     png = io.BytesIO()
     figure.savefig(png, format="png")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sales_agent_dagster.stages.base import Stage, StageContext
+import sqlalchemy as sa
+
+from sales_agent_dagster.stages.base import LeadInput, LeadResult, Stage, StageContext
 
 
 class ExclusiveStage(Stage):
@@ -19,5 +21,16 @@ class ExclusiveStage(Stage):
             context.warehouse.exclusive(connection, self.name)
             inputs = self.load(context, connection, lead_ids)
             results = await self.compute(context, inputs)
-            self.store(context, connection, results, self.hashes(context, inputs))
+            if inputs:
+                self.write(context, connection, inputs, results)
         return len(results)
+
+    def write(
+        self,
+        context: StageContext,
+        connection: sa.Connection,
+        inputs: Sequence[LeadInput],
+        results: Sequence[LeadResult],
+    ) -> None:
+        """Write the rows; stages that write more of what they read in the same transaction extend it."""
+        self.store(context, connection, results, self.hashes(context, inputs))

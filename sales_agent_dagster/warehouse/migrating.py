@@ -6,12 +6,14 @@ and a kill leaves the old schema whole.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from sales_agent_dagster.domain.errors import ConfigurationError
+from sales_agent_dagster.domain.errors import ConfigurationError, PermanentError
 from sales_agent_dagster.warehouse.views import create_views, drop_views
 
 if TYPE_CHECKING:
@@ -32,16 +34,42 @@ def migrate(engine: sa.Engine) -> None:
 
     Raises:
         ConfigurationError: the database has a revision that this code does not know.
+        PermanentError: rows would lose what they refer to; nothing is changed.
     """
     with engine.connect() as connection:
         if stored_revision(connection) == revisions()[-1]:
             return
-    with engine.connect() as connection:
+    with engine.connect() as connection, _keys_checked_at_the_end(connection) as check:
         writer = connection.execution_options(write_lock=True)
         with writer.begin():
             if writer.dialect.name == "postgresql":
                 writer.execute(sa.select(sa.func.pg_advisory_xact_lock(ADVISORY_LOCK)))
             _upgrade(writer)
+            check(writer)
+
+
+@contextmanager
+def _keys_checked_at_the_end(connection: sa.Connection) -> Iterator[Callable[[sa.Connection], None]]:
+    """Let SQLite replace a table that others refer to, its only way to alter one; gives the final check.
+
+    SQLite's documented procedure (https://www.sqlite.org/lang_altertable.html, 7): enforcement can only be
+    switched outside of a transaction, and what refers to nothing must be looked for before the commit.
+    """
+    if connection.dialect.name != "sqlite":
+        yield lambda _writer: None
+        return
+    driver: Any = connection.connection.driver_connection
+    driver.execute("PRAGMA foreign_keys = OFF")
+    try:
+        yield _require_whole_keys
+    finally:
+        driver.execute("PRAGMA foreign_keys = ON")
+
+
+def _require_whole_keys(connection: sa.Connection) -> None:
+    broken = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchone()
+    if broken:
+        raise PermanentError(f"The migration would leave rows of {broken[0]} without their {broken[2]}.")
 
 
 def stored_revision(connection: sa.Connection) -> str | None:

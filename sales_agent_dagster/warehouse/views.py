@@ -83,6 +83,8 @@ LEAD_360 = View(
         "zip": "Five-digit ZIP.",
         "oems": "Brands carried, comma-separated.",
         "entity_id": "The company; leads of one company share it.",
+        "account_id": "The firm over its branches.",
+        "decision": "merge, review or new.",
         "is_duplicate": "True when an earlier lead stands for the company.",
         "duplicate_of": "Lead id of the earlier lead.",
         "suppressed": "True when the company must not be contacted.",
@@ -115,7 +117,8 @@ LEAD_360 = View(
     },
     """
     SELECT i.batch_id, i.lead_id, f.file_name, i.record_no, i.company_name, i.contact_name, i.email, i.phone,
-        i.website, i.city, i.state, i.zip, COALESCE(r.oems, i.oems), r.entity_id, r.is_duplicate,
+        i.website, i.city, i.state, i.zip, COALESCE(r.oems, i.oems), r.entity_id, r.account_id, r.decision,
+        r.is_duplicate,
         r.duplicate_of, r.suppressed, q.score, q.tier, q.confidence, q.summary, e.region_city,
         e.region_state, e.timezone, COALESCE(e.trades, q.trades), a.territory, a.market_position,
         a.expansion_score, c.contactable, c.channels, c.message_count, c.next_step, s.operation,

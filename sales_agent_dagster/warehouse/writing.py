@@ -145,14 +145,16 @@ _SQLITE: Converters = {**_POSTGRES, datetime: _moment_texts}
 def _clauses(table: sa.Table, names: tuple[str, ...], dialect: sa.Dialect) -> tuple[str, str, str]:
     """Quoted table name, list of the named columns, ``ON CONFLICT`` clause; alike in both dialects.
 
-    A conflict replaces every column: ``excluded`` has NULL for those that are not named.
+    A conflict replaces every column: ``excluded`` has NULL for those that are not named. In a table that is
+    all key there is nothing to replace.
     """
     quote = dialect.identifier_preparer.quote
     key = ", ".join(quote(column.name) for column in table.primary_key)
     rest = [quote(column.name) for column in table.columns if not column.primary_key]
     assignments = ", ".join(f"{name} = excluded.{name}" for name in rest)
     columns = ", ".join(quote(name) for name in names)
-    return quote(table.name), columns, f"ON CONFLICT ({key}) DO UPDATE SET {assignments}"
+    action = f"UPDATE SET {assignments}" if rest else "NOTHING"
+    return quote(table.name), columns, f"ON CONFLICT ({key}) DO {action}"
 
 
 def _write_sqlite(

@@ -39,6 +39,8 @@ class _Counting(ExclusiveStage):
                 Status.OK,
                 values={
                     "entity_id": "E",
+                    "account_id": "A",
+                    "decision": "new",
                     "is_duplicate": False,
                     "suppressed": False,
                     "oem_count": 0,

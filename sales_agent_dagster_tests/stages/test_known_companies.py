@@ -2,25 +2,23 @@ from __future__ import annotations
 
 import asyncio
 
-from sales_agent_dagster.matching.base import MAX_CANDIDATES, Key
 from sales_agent_dagster.stages.known_companies import (
     LOOKUP_SIZE,
     chunked,
     known_companies,
-    known_leads,
+    next_place,
     resolve_seq,
 )
 from sales_agent_dagster.stages.resolved import ResolvedLeads
 from sales_agent_dagster.warehouse.database import Warehouse
+from sales_agent_dagster.warehouse.schema import resolved_leads
 from sales_agent_dagster_tests.conftest import MakeContext
 from sales_agent_dagster_tests.rows import seed_batch
-
-PHONE = "+13305550101"
-BY_PHONE = Key("phone", PHONE)
+from sales_agent_dagster_tests.stages.firms import ACME
 
 
 def resolved(warehouse: Warehouse, context: MakeContext, batch_id: str, count: int) -> list[str]:
-    ids = seed_batch(warehouse, batch_id, [{"phone": PHONE, "oems": batch_id}] * count)
+    ids = seed_batch(warehouse, batch_id, [{**ACME, "oems": batch_id}] * count)
     asyncio.run(ResolvedLeads().run(context(warehouse, batch_id)))
     return ids
 
@@ -30,28 +28,8 @@ def test_places_follow_the_order_of_first_resolution(warehouse: Warehouse, conte
         resolved(warehouse, context, batch_id, 1)
     with warehouse.reading() as connection:
         places = [resolve_seq(connection, batch_id) for batch_id in ("batch-b", "batch-a", "batch-c")]
+        assert next_place(connection) == 3
     assert places == [1, 2, None]
-
-
-def test_leads_are_found_by_key_earliest_first_and_only_before_a_place(
-    warehouse: Warehouse, context: MakeContext
-) -> None:
-    ids = [*resolved(warehouse, context, "batch-b", 2), *resolved(warehouse, context, "batch-a", 1)]
-    with warehouse.reading() as connection:
-        everyone = known_leads(connection, [BY_PHONE, Key("domain", PHONE)], before=None)
-        earlier = known_leads(connection, [BY_PHONE, Key("name", "example power")], before=2)
-        nobody = known_leads(connection, [BY_PHONE], before=1)
-    assert [lead["lead_id"] for lead in everyone] == ids
-    assert {lead["founder_id"] for lead in everyone} == {ids[0]}
-    assert [lead["lead_id"] for lead in earlier] == ids[:2]
-    assert nobody == []
-
-
-def test_a_key_that_many_share_gives_its_first_leads_only(warehouse: Warehouse, context: MakeContext) -> None:
-    ids = resolved(warehouse, context, "batch-1", MAX_CANDIDATES + 5)
-    with warehouse.reading() as connection:
-        found = known_leads(connection, [BY_PHONE], before=None)
-    assert [lead["lead_id"] for lead in found] == ids[:MAX_CANDIDATES]
 
 
 def test_companies_are_known_as_the_latest_batch_left_them(
@@ -60,7 +38,9 @@ def test_companies_are_known_as_the_latest_batch_left_them(
     resolved(warehouse, context, "batch-b", 2)
     resolved(warehouse, context, "batch-a", 1)
     with warehouse.reading() as connection:
-        [entity_id] = {lead["entity_id"] for lead in known_leads(connection, [BY_PHONE], before=None)}
+        [entity_id] = set(
+            connection.scalars(resolved_leads.select().with_only_columns(resolved_leads.c.entity_id))
+        )
         latest = known_companies(connection, [entity_id, "E-unknown"], before=None)
         earlier = known_companies(connection, [entity_id], before=2)
     assert latest == {entity_id: {"size": 3, "oems": "batch-b, batch-a", "suppressed_reason": None}}

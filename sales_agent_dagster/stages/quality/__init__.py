@@ -16,6 +16,12 @@ from sales_agent_dagster.stages.quality.figures import (
     icp_agreement,
     score_distribution,
 )
+from sales_agent_dagster.stages.quality.identity import (
+    bits_distribution,
+    explanations_add_up,
+    largest_cluster,
+    review_share,
+)
 from sales_agent_dagster.stages.quality.results import is_blocking, keep_results, open_checks
 from sales_agent_dagster.stages.quality.rows import rejected_ratio, row_conservation, schema_and_ranges
 from sales_agent_dagster.stages.quality.service import answer_quality, fallback_share, latency_sla
@@ -34,7 +40,13 @@ _AGENT: Mapping[str, Rule] = {
 
 RULES: Mapping[str, Mapping[str, Rule]] = {
     "imported_leads": {**_EVERYWHERE, "rejected_ratio": rejected_ratio},
-    "resolved_leads": _EVERYWHERE,
+    "resolved_leads": {
+        **_EVERYWHERE,
+        "largest_cluster": largest_cluster,
+        "review_share": review_share,
+        "explanations_add_up": explanations_add_up,
+        "bits_distribution": bits_distribution,
+    },
     "qualified_leads": {
         **_EVERYWHERE,
         **_AGENT,

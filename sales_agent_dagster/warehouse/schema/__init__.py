@@ -3,7 +3,19 @@
 from sales_agent_dagster.warehouse.schema.calls import agent_calls, agent_replays
 from sales_agent_dagster.warehouse.schema.columns import METADATA
 from sales_agent_dagster.warehouse.schema.evaluation import evaluation_cases, evaluation_runs
-from sales_agent_dagster.warehouse.schema.identity import lead_keys, resolution_order
+from sales_agent_dagster.warehouse.schema.identity import (
+    capped_keys,
+    identity_labels,
+    identity_reviews,
+    lead_block_keys,
+    lead_norm,
+    merge_events,
+    merged_companies,
+    resolution_order,
+    shared_values,
+    superseded_rows,
+    value_counts,
+)
 from sales_agent_dagster.warehouse.schema.intake import (
     imported_leads,
     lead_batches,
@@ -44,6 +56,7 @@ __all__ = [
     "analyzed_leads",
     "campaign_messages",
     "campaigns",
+    "capped_keys",
     "check_results",
     "crm_outbox",
     "crm_preview_records",
@@ -51,12 +64,20 @@ __all__ = [
     "enriched_leads",
     "evaluation_cases",
     "evaluation_runs",
+    "identity_labels",
+    "identity_reviews",
     "imported_leads",
     "lead_batches",
+    "lead_block_keys",
     "lead_files",
-    "lead_keys",
+    "lead_norm",
+    "merge_events",
+    "merged_companies",
     "qualified_leads",
     "rejected_rows",
     "resolution_order",
     "resolved_leads",
+    "shared_values",
+    "superseded_rows",
+    "value_counts",
 ]

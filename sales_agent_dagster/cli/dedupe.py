@@ -1,0 +1,180 @@
+"""``sales-agent dedupe``: any table of leads in, entity ids and decisions out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from sales_agent_dagster.cli.dedupe_files import LeadFile, read_leads, require_writable, write_decisions
+from sales_agent_dagster.cli.exits import ExitCode
+from sales_agent_dagster.cli.terminal import count, err, interactive, say
+from sales_agent_dagster.domain.errors import ConfigurationError
+from sales_agent_dagster.matching.columns import normalise_columns
+from sales_agent_dagster.matching.dedupe import MERGE, OUTCOMES, REVIEW, Deduped, dedupe
+from sales_agent_dagster.matching.model import LinkageModel, load_model
+from sales_agent_dagster.matching.places_repair import rejoined_cities
+from sales_agent_dagster.matching.table import LeadTable, appended
+from sales_agent_dagster.matching.weigh import RELATIONS
+
+WAREHOUSE = "warehouse"
+NO_MATCH = "No other lead shares enough with it."
+
+Progress = Callable[[str], Any]
+
+
+def dedupe_file(file: Path, out: Path, against: str | None, model_file: Path | None) -> ExitCode:
+    """Write a decision for every row of ``file`` to ``out``.
+
+    Args:
+        file: the table, CSV or Parquet.
+        out: where the decisions go, CSV or Parquet.
+        model_file: weights to use as they are; without them the shipped ones are adapted to the table.
+        against: a further table of leads, or ``warehouse``, that rows may belong to; it gets no decisions.
+
+    Raises:
+        ConfigurationError: a file or the model cannot be used.
+    """
+    require_writable(out)
+    model = load_model(model_file)
+    with _Steps() as step:
+        step("reading")
+        leads = read_leads(file)
+        known = _known(against)
+        step("normalising")
+        table = _normalised(leads)
+        if known is None:
+            done = dedupe(table, model, learning=model_file is None, progress=step)
+        else:
+            whole = appended([_normalised(known), table])
+            done = dedupe(whole, model, fixed=_entities(known), learning=model_file is None, progress=step)
+        step("writing")
+        write_decisions(_decisions(leads, known, done), out)
+    _summary(leads, done, out)
+    return ExitCode.OK
+
+
+def _normalised(leads: LeadFile) -> LeadTable:
+    table = rejoined_cities(normalise_columns(leads.raw))
+    leads.raw.clear()  # a million rows' cells are hundreds of megabytes
+    return table
+
+
+def _known(against: str | None) -> LeadFile | None:
+    if against is None:
+        return None
+    if against == WAREHOUSE:
+        from sales_agent_dagster.cli.dedupe_warehouse import read_warehouse
+
+        return read_warehouse()
+    return read_leads(Path(against))
+
+
+def _entities(known: LeadFile) -> Any:
+    """Per known row the first row of its entity; None when the file does not say: they are then found too."""
+    if known.entity_ids is None:
+        return None
+    numbers = known.entity_ids.dictionary_encode().indices.to_numpy()
+    return np.unique(numbers, return_index=True)[1][numbers]
+
+
+def _decisions(leads: LeadFile, known: LeadFile | None, done: Deduped) -> pa.Table:
+    start = len(known) if known else 0
+    ids = leads.record_ids if known is None else pa.concat_arrays([known.record_ids, leads.record_ids])
+    rows = slice(start, None)
+    entities = pc.binary_join_element_wise("E-", ids, "")
+    if known is not None and known.entity_ids is not None:
+        entities = pa.concat_arrays([known.entity_ids, entities[start:]])
+    matched = done.matched[rows]
+    partner = ids.take(pa.array(matched, mask=matched < 0))
+    outcome, relation = done.outcome[rows], done.relation[rows]
+    return pa.table(
+        {
+            "record_id": leads.record_ids,
+            "entity_id": entities.take(pa.array(done.entity[rows])),
+            "account_id": pc.binary_join_element_wise("A-", ids.take(pa.array(done.account[rows])), ""),
+            "decision": pa.array(OUTCOMES).take(pa.array(outcome)),
+            "bits": pa.array(np.round(done.bits[rows].astype(float), 2), from_pandas=True),
+            "matched_record_id": pc.if_else(pa.array(outcome != 0), partner, None),
+            "explanation": _explained(done, partner, start, outcome, relation),
+        }
+    )
+
+
+def _explained(
+    done: Deduped, partner: pa.StringArray, start: int, outcome: Any, relation: Any
+) -> pa.StringArray:
+    sentences = done.explanations()[start:]
+    openings = ["New: ", "Same as ", "Perhaps the same as ", *(f"New, {kind} of " for kind in RELATIONS[1:])]
+    opening = pa.array(openings).take(pa.array(np.where(relation > 0, relation + 2, outcome)))
+    # A row without a partner has neither partner nor sentence: the join is null.
+    return pc.fill_null(
+        pc.binary_join_element_wise(opening, partner, ": ", sentences, ".", ""), f"New: {NO_MATCH}"
+    )
+
+
+def train_model(file: Path, out: Path, model_file: Path | None) -> ExitCode:
+    """Learn the weights of ``file`` and write them to ``out``.
+
+    Raises:
+        ConfigurationError: the file cannot be used, or is too small to learn from.
+    """
+    from sales_agent_dagster.matching.dedupe import LEARN_FROM, learn_from
+
+    with _Steps() as step:
+        step("reading")
+        leads = read_leads(file)
+        if len(leads) < LEARN_FROM:
+            raise ConfigurationError(
+                f"{file} has {count(len(leads), 'row')}: at least {LEARN_FROM:,} are needed to learn from. "
+                "Use the shipped weights: leave out --model."
+            )
+        step("normalising")
+        model, report = learn_from(_normalised(leads), load_model(model_file), progress=step)
+    _write_model(model, out)
+    state = "converged" if report["converged"] else "NOT converged"
+    say(f"{out}: {state} after {count(report['iterations'], 'iteration')}; "
+        f"about {report['matches']:,.0f} matching pairs among {len(leads):,} rows.")  # fmt: skip
+    if report["untrained"]:
+        say(f"Kept from the given weights, seen too rarely: {', '.join(report['untrained'])}.")
+    return ExitCode.OK
+
+
+def _write_model(model: LinkageModel, out: Path) -> None:
+    try:
+        out.write_text(model.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise ConfigurationError(f"{out} cannot be written: {error.strerror or error}.") from None
+
+
+def _summary(leads: LeadFile, done: Deduped, out: Path) -> None:
+    start = len(done.outcome) - len(leads)
+    outcome = done.outcome[start:]
+    entities = len(np.unique(done.entity[start:]))
+    say(
+        f"{count(len(leads), 'row')}, {count(entities, 'entity', 'entities')}: "
+        f"{int((outcome == MERGE).sum()):,} merged, {int((outcome == REVIEW).sum()):,} to review. "
+        f"Decisions are in {out}."
+    )
+
+
+class _Steps:
+    """The step at work, shown on a terminal and nowhere else."""
+
+    def __enter__(self) -> Progress:
+        self._status = err().status("starting") if interactive(err()) else None
+        if self._status:
+            self._status.start()
+        return self._show
+
+    def _show(self, step: str) -> None:
+        if self._status:
+            self._status.update(f"{step} ...")
+
+    def __exit__(self, *_: object) -> None:
+        if self._status:
+            self._status.stop()

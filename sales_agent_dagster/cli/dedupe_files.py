@@ -1,0 +1,231 @@
+"""Tables of leads in and decisions out, CSV or Parquet by the file's extension."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
+
+from sales_agent_dagster.domain.errors import ConfigurationError, QuarantinedFile
+from sales_agent_dagster.domain.header_aliases import compact
+from sales_agent_dagster.domain.headers import HeaderMap, map_header
+from sales_agent_dagster.stages.intake.reader import CsvTable
+
+PARQUET = (".parquet", ".pq")
+CSV = (".csv", ".tsv", ".txt")
+
+_PLAIN_FIELDS = {
+    "name": ("company_name",),
+    "website": ("website", "domain"),
+    "email": ("email",),
+    "linkedin": ("linkedin_url",),
+}
+_PLACE_FIELDS = {"city": "city", "state": "state", "zip": "zip"}
+
+
+@dataclass(frozen=True)
+class LeadFile:
+    """A table of leads as read.
+
+    Attributes:
+        record_ids: as given in ``record_id``, else row numbers from 1.
+        raw: field of ``RawLead`` to its cells.
+        entity_ids: known entities, where the file has an ``entity_id`` column.
+    """
+
+    path: Path
+    record_ids: pa.StringArray
+    raw: dict[str, pa.StringArray]
+    entity_ids: pa.StringArray | None
+
+    def __len__(self) -> int:
+        return len(self.record_ids)
+
+
+def read_leads(path: Path) -> LeadFile:
+    """Read a table of leads; which column is which field is found as the import finds it.
+
+    Raises:
+        ConfigurationError: the file is not there, is of another kind, has no column that names a company,
+            or repeats a ``record_id``; the message names file, column and fix.
+    """
+    if path.suffix.lower() not in (*PARQUET, *CSV):
+        raise ConfigurationError(
+            f"{path}: not a CSV or Parquet file. Give a file that ends in .csv or .parquet."
+        )
+    try:
+        header, columns = _parquet(path) if path.suffix.lower() in PARQUET else _csv(path)
+    except QuarantinedFile as error:
+        raise ConfigurationError(f"{path}: {error}") from None
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be read: {error.strerror or error}.") from None
+    names = [compact(name) for name in header.names]
+    ids = _record_ids(path, names, columns)
+    entities = columns(names.index("entityid")) if "entityid" in names else None
+    return LeadFile(path, ids, _raw(header, columns, len(ids)), entities)
+
+
+Columns = Callable[[int], pa.StringArray]
+
+
+def _parquet(path: Path) -> tuple[HeaderMap, Columns]:
+    try:
+        table = pq.read_table(path)
+    except pa.ArrowInvalid as error:
+        raise QuarantinedFile(
+            "not_parquet", f"This is not a Parquet file ({error}).", "Write it again."
+        ) from None
+    return map_header(table.column_names), lambda number: _texts(table.column(number))
+
+
+def _texts(column: pa.ChunkedArray) -> pa.StringArray:
+    if pa.types.is_floating(column.type):
+        whole = pc.all(pc.equal(column, pc.floor(column))).as_py() is not False
+        column = column.cast(pa.int64()) if whole else column
+    flat = column.cast(pa.string()).fill_null("").combine_chunks()
+    return pa.concat_arrays(flat.chunks) if isinstance(flat, pa.ChunkedArray) else flat
+
+
+def _csv(path: Path) -> tuple[HeaderMap, Columns]:
+    found = CsvTable.detect(path)
+    header = map_header(found.header)
+    # Names of their own: the file's may repeat.
+    names = [f"c{number}" for number in range(len(header.names))]
+    try:
+        table = _fast_csv(found, names)
+    except (pa.ArrowInvalid, UnicodeDecodeError):
+        table = _tolerant_csv(found, names)
+    return header, lambda number: _texts(table.column(number))
+
+
+def _fast_csv(found: CsvTable, names: list[str]) -> pa.Table:
+    with found.path.open("rb") as stream:
+        stream.seek(max(found.body.offset, found.encoding.bom_length))
+        return pa_csv.read_csv(
+            stream,
+            read_options=pa_csv.ReadOptions(
+                column_names=names, encoding=found.encoding.name, block_size=1 << 23
+            ),
+            parse_options=pa_csv.ParseOptions(delimiter=found.delimiter, newlines_in_values=True),
+            convert_options=pa_csv.ConvertOptions(
+                column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False, null_values=[]
+            ),
+        )
+
+
+def _tolerant_csv(found: CsvTable, names: list[str]) -> pa.Table:
+    """Row by row: short rows are filled up, rows with too many cells refused."""
+    rows: list[list[str]] = []
+    with found.path.open("rb") as stream:
+        stream.seek(max(found.body.offset, found.encoding.bom_length))
+        text = io.TextIOWrapper(stream, found.encoding.name, newline="")
+        reader = csv.reader(text, delimiter=found.delimiter)
+        for cells in reader:
+            if len(cells) > len(names) and any(map(str.strip, cells[len(names) :])):
+                line = found.body.line_no + reader.line_num - 1
+                raise QuarantinedFile(
+                    "too_many_cells",
+                    f"The row that ends on line {line} has {len(cells)} cells and the header {len(names)}.",
+                    "Put cells that contain the separator in quotes, or add the missing column names.",
+                )
+            if cells:
+                rows.append([*cells, *[""] * (len(names) - len(cells))][: len(names)])
+    columns = list(zip(*rows, strict=True)) or [()] * len(names)
+    return pa.table([pa.array(column, pa.string()) for column in columns], names=names)
+
+
+def _record_ids(path: Path, names: Sequence[str], columns: Columns) -> pa.StringArray:
+    if "recordid" not in names:
+        return pa.array(range(1, len(columns(0)) + 1)).cast(pa.string())
+    ids = columns(names.index("recordid"))
+    counts = pc.value_counts(ids)
+    if len(counts) < len(ids):
+        repeated = next(item["values"].as_py() for item in counts if item["counts"].as_py() > 1)
+        raise ConfigurationError(
+            f"{path}: column record_id holds {repeated[:50]!r} more than once. "
+            "Give every row its own record_id, or remove the column: rows are then numbered."
+        )
+    return ids
+
+
+def _raw(header: HeaderMap, columns: Columns, size: int) -> dict[str, pa.StringArray]:
+    fields = header.fields
+    raw = {
+        name: _first([columns(number) for source in sources for number in fields.get(source, ())], size)
+        for name, sources in _PLAIN_FIELDS.items()
+    }
+    raw["phone"], raw["phone_2"] = _first_two([columns(number) for number in fields.get("phone", ())], size)
+    raw["contact"] = _contact(fields, columns, size)
+    for name, part in _PLACE_FIELDS.items():
+        raw[name] = _first([columns(n) for place in header.places for n in place.get(part, ())], size)
+    streets = [
+        columns(n) for place in header.places for n in (*place.get("street", ()), *place.get("whole", ()))
+    ]
+    more = [columns(n) for place in header.places[:1] for n in place.get("street_2", ())]
+    street = _first(streets, size)
+    raw["street"] = pc.binary_join_element_wise(street, more[0], ", ") if more else street
+    return raw
+
+
+def _first(found: Sequence[pa.StringArray], size: int) -> pa.StringArray:
+    """Per row the first cell that is not blank."""
+    result = found[0] if found else pa.array([""] * size, pa.string())
+    for column in found[1:]:
+        result = pc.if_else(pc.equal(pc.utf8_trim_whitespace(result), ""), column, result)
+    return result
+
+
+def _first_two(found: Sequence[pa.StringArray], size: int) -> tuple[pa.StringArray, pa.StringArray]:
+    first, second = _first(found[:1], size), _first([], size)
+    for column in found[1:]:
+        missing = pc.equal(pc.utf8_trim_whitespace(first), "")
+        second = pc.if_else(pc.or_(missing, pc.not_equal(second, "")), second, column)
+        first = pc.if_else(missing, column, first)
+    return first, second
+
+
+def _contact(fields: Mapping[str, Sequence[int]], columns: Columns, size: int) -> pa.StringArray:
+    full = [columns(number) for number in fields.get("contact_name", ())]
+    parts = [
+        _first([columns(n) for n in fields.get(name, ())], size)
+        for name in ("contact_first_name", "contact_last_name")
+    ]
+    return _first([*full, pc.utf8_trim_whitespace(pc.binary_join_element_wise(*parts, " "))], size)
+
+
+def write_decisions(table: pa.Table, path: Path) -> None:
+    """Write a table as Parquet or CSV.
+
+    Raises:
+        ConfigurationError: the file cannot be written, or has another extension.
+    """
+    try:
+        if path.suffix.lower() in PARQUET:
+            pq.write_table(table, path)
+        else:
+            pa_csv.write_csv(table, path, pa_csv.WriteOptions(quoting_style="needed"))
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be written: {error.strerror or error}.") from None
+
+
+def require_writable(path: Path) -> None:
+    """Refuse an output path before the work rather than after it.
+
+    Raises:
+        ConfigurationError: the folder is not there, or the extension is neither CSV nor Parquet.
+    """
+    if path.suffix.lower() not in (*PARQUET, ".csv"):
+        raise ConfigurationError(
+            f"{path}: not a CSV or Parquet file. Give --out a name that ends in .csv or .parquet."
+        )
+    if not path.parent.is_dir():
+        raise ConfigurationError(
+            f"{path.parent} is not a folder. Make it first, or give --out another place."
+        )

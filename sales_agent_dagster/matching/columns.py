@@ -1,0 +1,142 @@
+"""Normalising whole tables: every distinct cell once, in two processes when there are many.
+
+Gives what ``normalise`` gives row by row; the tests compare them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from sales_agent_dagster.matching.address_keys import read_city, read_state, read_street, read_zip
+from sales_agent_dagster.matching.lead import NORM_FIELDS, RawLead
+from sales_agent_dagster.matching.name_words import read_name
+from sales_agent_dagster.matching.normalise import (
+    is_email_odd,
+    is_linkedin_odd,
+    is_phone_odd,
+    is_place_odd,
+    is_state_odd,
+    is_street_odd,
+    is_website_odd,
+    rearranged,
+)
+from sales_agent_dagster.matching.table import Column, LeadTable, coded, stacked
+from sales_agent_dagster.matching.web_keys import (
+    read_linkedin,
+    read_mail,
+    read_person,
+    read_phone,
+    read_site,
+)
+
+RAW_FIELDS: tuple[str, ...] = RawLead._fields[1:]
+PARALLEL_FROM = 200_000
+"""Rows from which starting further processes pays."""
+
+_ODD: dict[str, Callable[[str], bool]] = {
+    "website": is_website_odd,
+    "email": is_email_odd,
+    "phone": is_phone_odd,
+    "linkedin": is_linkedin_odd,
+    "city": is_place_odd,
+    "state": is_state_odd,
+    "street": is_street_odd,
+}
+RawColumns = Mapping[str, pa.StringArray]
+
+
+def normalise_columns(raw: RawColumns, *, processes: int = 2) -> LeadTable:
+    """The normalised table of raw columns.
+
+    Args:
+        raw: field of ``RawLead`` to its cells, all of one length; fields that are not there are unknown.
+        processes: how many may work at a time; small tables never use more than one.
+    """
+    size = max(map(len, raw.values()), default=0)
+    if size < PARALLEL_FROM or processes < 2:
+        return LeadTable(_normalised(raw))
+    step = -(-size // processes)
+    parts = [{name: column.slice(low, step) for name, column in raw.items()} for low in range(0, size, step)]
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        done = list(pool.map(_normalised, parts))
+    return LeadTable({name: stacked([part.pop(name) for part in done]) for name in NORM_FIELDS})
+
+
+def _normalised(raw: RawColumns) -> dict[str, Column]:
+    size = max(map(len, raw.values()), default=0)
+    empty = pa.array([""] * size, pa.string())
+    given = {name: Column.of(raw.get(name, empty)) for name in RAW_FIELDS}
+    given = _rearranged(given)
+    name = _several(given["name"], read_name, 3)
+    phone = _several(given["phone"], read_phone, 2)
+    other = _one(given["phone_2"], lambda text: read_phone(text)[0])
+    site = _several(given["website"], read_site, 2)
+    mail = _several(given["email"], read_mail, 2)
+    street = _several(given["street"], read_street, 3)
+    first, second = _phones(phone[0], phone[1], other)
+    values = [
+        *name, first, second, _first_known(site[0], mail[1]), site[1], mail[0],
+        _one(given["linkedin"], read_linkedin), _one(given["contact"], read_person), *street,
+        _one(given["city"], read_city), _one(given["state"], read_state), _one(given["zip"], read_zip),
+    ]  # fmt: skip
+    return dict(zip(NORM_FIELDS, values, strict=True))
+
+
+def _one(column: Column, read: Callable[[str], str]) -> Column:
+    texts = [read(text) if text else "" for text in column.values.to_pylist()]
+    return coded(column.codes, pa.array(texts, pa.string()))
+
+
+def _several(column: Column, read: Callable[[str], Iterable[str]], count: int) -> list[Column]:
+    rows = [read(text) if text else ("",) * count for text in column.values.to_pylist()]
+    parts = zip(*rows, strict=True)
+    return [coded(column.codes, pa.array(part, pa.string())) for part in parts]
+
+
+def _first_known(*columns: Column) -> Column:
+    """Per row the first value that is known."""
+    stack = stacked(columns)
+    first, *others = stack.codes.reshape(len(columns), -1)
+    for codes in others:
+        first = np.where(first > 0, first, codes)
+    return Column(first, stack.values)
+
+
+def _phones(first: Column, second: Column, other: Column) -> tuple[Column, Column]:
+    """The main number and another one, as ``normalise`` chooses them."""
+    stack = stacked([first, second, other])
+    a, b, c = stack.codes.reshape(3, -1)
+    main = np.where(a > 0, a, c)
+    rest = np.where(b > 0, b, np.where((a > 0) & (a != c), c, 0))
+    return Column(main, stack.values), Column(rest, stack.values)
+
+
+def _rearranged(given: dict[str, Column]) -> dict[str, Column]:
+    """Rows with a cell that looks misplaced go through ``rearranged`` one by one."""
+    odd = np.zeros(len(given["name"].codes), bool)
+    for name, test in _ODD.items():
+        column = given[name]
+        odd |= np.array([test(text) for text in column.values.to_pylist()], bool)[column.codes]
+    rows = np.flatnonzero(odd)
+    if not len(rows):
+        return given
+    before = [given[name].values.take(pa.array(given[name].codes[rows])).to_pylist() for name in RAW_FIELDS]
+    after = [rearranged(RawLead("", *cells)) for cells in zip(*before, strict=True)]
+    changed = dict(given)
+    for name, old, new in zip(RAW_FIELDS, before, list(zip(*after, strict=True))[1:], strict=True):
+        if list(new) != old:
+            changed[name] = _with_rows(given[name], rows, new)
+    return changed
+
+
+def _with_rows(column: Column, rows: NDArray[Any], texts: Sequence[str]) -> Column:
+    codes = column.codes.copy()
+    codes[rows] = np.arange(len(rows), dtype=np.int32) + len(column.values)
+    return coded(codes, pa.concat_arrays([column.values, pa.array(texts, pa.string())]))

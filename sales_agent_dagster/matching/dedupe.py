@@ -1,0 +1,266 @@
+"""A whole table at once: candidate pairs, weights learnt on the table, clusters, a decision per row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from sales_agent_dagster.matching.blocking import block_keys
+from sales_agent_dagster.matching.cluster import cluster, components
+from sales_agent_dagster.matching.compare import CHUNK, compare
+from sales_agent_dagster.matching.facts import Facts
+from sales_agent_dagster.matching.model import LinkageModel, Thresholds
+from sales_agent_dagster.matching.pairs import Candidates, candidate_pairs
+from sales_agent_dagster.matching.sentences import sentences
+from sales_agent_dagster.matching.table import LeadTable
+from sales_agent_dagster.matching.train import learn
+from sales_agent_dagster.matching.weigh import RELATIONS, evidence_of, odds, related, vetoed, waterfall
+
+NEW, MERGE, REVIEW = range(3)
+OUTCOMES = ("new", "merge", "review")
+
+LEARN_FROM = 2_000
+"""Rows from which a table teaches more than it distorts."""
+SAMPLE = 200_000
+"""Candidate pairs learnt from; more change nothing."""
+SENTENCES = 50_000
+"""Rows explained at a time: bounds memory."""
+_SEED = 20_240_601
+
+Rows = NDArray[np.int64]
+Progress = Callable[[str], Any]
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Weighed candidate pairs.
+
+    Attributes:
+        relation: number in ``weigh.RELATIONS``.
+    """
+
+    left: NDArray[np.int32]
+    right: NDArray[np.int32]
+    bits: NDArray[np.float32]
+    veto: NDArray[np.bool_]
+    relation: NDArray[np.int8]
+
+
+@dataclass(frozen=True)
+class Deduped:
+    """Decisions over a table, row by row.
+
+    Attributes:
+        entity: smallest row of the row's cluster: the best estimate, also where a person should look.
+        account: smallest row of the company's entities: branches share it.
+        outcome: ``NEW``, ``MERGE`` or ``REVIEW``.
+        bits: of the pair that decided; NaN where nothing was compared.
+        matched: the other row of that pair; -1 when there is none.
+        relation: number, in ``weigh.RELATIONS``, of what the row is of ``matched`` when it is new.
+        model: the weights used, learnt on the table or as given.
+        report: counts for people and checks.
+    """
+
+    entity: Rows
+    account: Rows
+    outcome: NDArray[np.int8]
+    bits: NDArray[np.float32]
+    matched: NDArray[np.int32]
+    relation: NDArray[np.int8]
+    model: LinkageModel
+    facts: Facts
+    report: dict[str, Any] = field(default_factory=dict)
+
+    def explanations(self) -> pa.StringArray:
+        """A sentence per row; null where it has no ``matched`` row."""
+        pa.default_memory_pool().release_unused()
+        rows = np.flatnonzero(self.matched >= 0)
+        texts = [pa.array([], pa.string())]
+        for low in range(0, len(rows), SENTENCES):
+            some = rows[low : low + SENTENCES]
+            pairs = np.sort(np.stack([some.astype(np.int32), self.matched[some]]), axis=0)
+            texts.append(pa.array(self._sentences(*pairs), pa.string()))
+        place = np.full(len(self.matched), -1)
+        place[rows] = np.arange(len(rows))
+        return pa.concat_arrays(texts).take(pa.array(place, mask=place < 0))
+
+    def _sentences(self, left: NDArray[np.int32], right: NDArray[np.int32]) -> list[str]:
+        compared = compare(self.facts, left, right, workers=2)
+        falls = waterfall(evidence_of(compared), self.model.weights, self.facts.population)
+        return sentences(compared, falls, vetoed(compared.levels))
+
+
+def dedupe(
+    table: LeadTable,
+    model: LinkageModel,
+    *,
+    fixed: Rows | None = None,
+    learning: bool = True,
+    progress: Progress = lambda step: None,
+) -> Deduped:
+    """Decide about every row of a table.
+
+    Args:
+        table: normalised leads.
+        model: weights and thresholds.
+        progress: told the name of each step when it begins.
+        fixed: the first rows' known entities, as the smallest row of each: they are matched against, not
+            decided about, and never joined.
+        learning: adapt the weights to the table when it has at least ``LEARN_FROM`` rows.
+    """
+    known = 0 if fixed is None else len(fixed)
+    _begin("blocking", progress)
+    found = candidate_pairs(block_keys(table), table.size, new_from=known)
+    facts = Facts(table, table.size)
+    report: dict[str, Any] = {"candidate_pairs": len(found.left), "capped_keys": _capped(found)}
+    if learning and table.size >= LEARN_FROM:
+        _begin("learning", progress)
+        model, report["learnt"] = _learnt(facts, found, model)
+    _begin("comparing", progress)
+    pairs = _weighed(facts, found, model)
+    _begin("clustering", progress)
+    return _decisions(facts, pairs, model, fixed, report)
+
+
+def _begin(step: str, progress: Progress) -> None:
+    """Report a step; memory that earlier ones no longer need goes back to the system first."""
+    pa.default_memory_pool().release_unused()
+    progress(step)
+
+
+def learn_from(
+    table: LeadTable, model: LinkageModel, *, progress: Progress = lambda step: None
+) -> tuple[LinkageModel, dict[str, Any]]:
+    """The model with what a table teaches, and the report of the training."""
+    _begin("blocking", progress)
+    found = candidate_pairs(block_keys(table), table.size)
+    _begin("learning", progress)
+    return _learnt(Facts(table, table.size), found, model)
+
+
+def _capped(found: Candidates) -> dict[str, int]:
+    return {kind: count for kind, count in found.capped.items() if count}
+
+
+def _learnt(facts: Facts, found: Candidates, model: LinkageModel) -> tuple[LinkageModel, dict[str, Any]]:
+    total = len(found.left)
+    some: Any = slice(None)
+    if total > SAMPLE:
+        some = np.sort(np.random.default_rng(_SEED).choice(total, SAMPLE, replace=False))
+    evidence = evidence_of(compare(facts, found.left[some], found.right[some], workers=2))
+    sampled = len(evidence) / max(total, 1)
+    learnt, report = learn(model, evidence, facts.population, sampled=sampled)
+    return learnt, report.as_dict()
+
+
+def _weighed(facts: Facts, found: Candidates, model: LinkageModel) -> Pairs:
+    size = len(found.left)
+    bits, veto, relation = np.zeros(size, np.float32), np.zeros(size, bool), np.zeros(size, np.int8)
+
+    def weigh(part: slice) -> None:
+        compared = compare(facts, found.left[part], found.right[part])
+        bits[part] = odds(evidence_of(compared), model.weights, facts.population).bits
+        veto[part] = vetoed(compared.levels)
+        relation[part] = related(compared.levels, compared.others)
+
+    parts = [slice(low, low + CHUNK) for low in range(0, size, CHUNK)]
+    if parts:
+        weigh(parts[0])  # alone: what the facts work out once must not be worked out twice
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(weigh, parts[1:]))
+    return Pairs(found.left, found.right, bits, veto, relation)
+
+
+def _decisions(
+    facts: Facts, pairs: Pairs, model: LinkageModel, fixed: Rows | None, report: dict[str, Any]
+) -> Deduped:
+    size, limits = facts.table.size, model.thresholds
+    whole = None if fixed is None else np.concatenate([fixed, np.full(size - len(fixed), -1)])
+    # A vetoed pair links nothing, but counts against joining like any other.
+    bits = np.where(pairs.veto, np.minimum(pairs.bits, limits.review - 1), pairs.bits)
+    done = cluster(size, pairs.left, pairs.right, bits, limits.same, whole)
+    choice = _Choice(size)
+    choice.by_tree(done.labels, pairs, done.links, limits, 0 if fixed is None else len(fixed))
+    choice.unsure(done.labels, pairs, bits, limits)
+    choice.kin(done.labels, pairs)
+    kin = (pairs.relation == RELATIONS.index("branch")) & (
+        done.labels[pairs.left] != done.labels[pairs.right]
+    )
+    account = components(size, done.labels[pairs.left[kin]], done.labels[pairs.right[kin]])[done.labels]
+    return Deduped(
+        done.labels,
+        account,
+        choice.outcome,
+        choice.bits,
+        choice.matched,
+        choice.relation,
+        model,
+        facts,
+        report,
+    )
+
+
+class _Choice:
+    """What is decided about each row, and by which pair."""
+
+    def __init__(self, size: int) -> None:
+        self.outcome = np.full(size, NEW, np.int8)
+        self.bits = np.full(size, np.nan, np.float32)
+        self.matched = np.full(size, -1, np.int32)
+        self.relation = np.zeros(size, np.int8)
+
+    def by_tree(self, labels: Rows, pairs: Pairs, links: Rows, limits: Thresholds, known: int) -> None:
+        """Every row but the first of its cluster hangs on the link that leads towards the first."""
+        left, right = pairs.left[links], pairs.right[links]
+        reached = labels == np.arange(len(labels))
+        reached[:known] = True
+        open_links = np.arange(len(links))
+        while len(open_links):
+            a, b = left[open_links], right[open_links]
+            forward, backward = reached[a] & ~reached[b], reached[b] & ~reached[a]
+            for way, parent, child in ((forward, a, b), (backward, b, a)):
+                self.matched[child[way]] = parent[way]
+                self.bits[child[way]] = pairs.bits[links[open_links[way]]]
+            reached[b[forward]] = True
+            reached[a[backward]] = True
+            open_links = open_links[~(forward | backward)]
+        joined = self.matched >= 0
+        self.outcome[joined] = np.where(self.bits[joined] >= limits.auto, MERGE, REVIEW)
+
+    def unsure(self, labels: Rows, pairs: Pairs, bits: NDArray[Any], limits: Thresholds) -> None:
+        """Rows that fit a second cluster as well, and rows that may belong to another after all."""
+        apart = np.flatnonzero((bits >= limits.review) & (labels[pairs.left] != labels[pairs.right]))
+        left, right = pairs.left[apart], pairs.right[apart]
+        rival = np.full(len(labels), -np.inf, np.float32)
+        for side in (left, right):
+            np.maximum.at(rival, side, bits[apart].astype(np.float32))
+        merged = self.outcome == MERGE
+        two = merged & ((rival >= limits.auto) | (self.bits - rival < limits.gap))
+        self.outcome[two] = REVIEW
+        # The later row of an open question asks it, with its best partner.
+        best = np.lexsort((left, -bits[apart], right))
+        first = (
+            best[np.flatnonzero(np.append(True, right[best][1:] != right[best][:-1]))] if len(best) else best
+        )
+        ask = first[self.outcome[right[first]] == NEW]
+        self.outcome[right[ask]] = REVIEW
+        self.matched[right[ask]] = left[ask]
+        self.bits[right[ask]] = bits[apart][ask]
+
+    def kin(self, labels: Rows, pairs: Pairs) -> None:
+        """New rows that are a branch, franchise or sister of an earlier one."""
+        found = np.flatnonzero((pairs.relation > 0) & (labels[pairs.left] != labels[pairs.right]))
+        found = found[self.outcome[pairs.right[found]] == NEW]
+        order = found[np.lexsort((pairs.bits[found], pairs.right[found]))]
+        right = pairs.right[order]
+        last = order[np.flatnonzero(np.append(right[1:] != right[:-1], True))] if len(order) else order
+        rows = pairs.right[last]
+        self.matched[rows] = pairs.left[last]
+        self.bits[rows] = pairs.bits[last]
+        self.relation[rows] = pairs.relation[last]

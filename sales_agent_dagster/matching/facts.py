@@ -1,0 +1,232 @@
+"""What a table says about its single values: how many leads hold one, and how many different firms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from sales_agent_dagster.domain.shared_hosts import is_free_mail
+from sales_agent_dagster.domain.values.phone import TOLL_FREE
+from sales_agent_dagster.matching.arrays import distinct, numbered
+from sales_agent_dagster.matching.counts import address_value, city_value
+from sales_agent_dagster.matching.table import Codes, Column, LeadTable, stacked
+
+PLATFORM_FROM = 8
+"""Different firms on one host from which its pages, not the host, tell firms apart."""
+
+Numbers = NDArray[np.int32]
+
+
+class Facts:
+    """Counts and spreads of a table's values.
+
+    The *spread* of a value is the number of different firms or places that seem to hold it: 1 for a value
+    that identifies its firm. It is the smaller of two counts of distinct values beside it, so that the
+    variations of one firm's copies do not add up: a name with two phones in one city has spread 1.
+
+    Args:
+        known: what a larger table knows: name of a figure (``token``, ``name_spread``, ``phone_spread``,
+            ``host_spread``, ``email_spread``, ``street_spread``, ``city``, ``zip``, ``contact``), texts and
+            this table's figures, to better figures.
+    """
+
+    def __init__(
+        self,
+        table: LeadTable,
+        population: int,
+        known: Callable[[str, Sequence[str], Numbers], Numbers] | None = None,
+    ) -> None:
+        self.table = table
+        self.population = max(population, 2)
+        self._known = known
+
+    def _better(self, kind: str, values: pa.StringArray, own: Numbers) -> Numbers:
+        return own if self._known is None else self._known(kind, values.to_pylist(), own)
+
+    @cached_property
+    def head(self) -> Codes:
+        """Per row the telling word of the name; its whole name when it has none; 0 is unknown."""
+        names = self.table.names
+        head = names.head[self.table.core].astype(np.int64)
+        fallback = self.table.core + len(names.tokens)
+        return np.where(self.table.core == 0, 0, np.where(head >= 0, head + 1, fallback + 1)).astype(np.int32)
+
+    @cached_property
+    def token_count(self) -> Numbers:
+        """Per word the leads whose name holds it."""
+        names = self.table.names
+        per_name = np.bincount(self.table.core, minlength=len(names.ids))
+        ids = names.ids
+        weights = np.repeat(per_name, (ids >= 0).sum(axis=1))
+        own = np.bincount(ids[ids >= 0], weights, minlength=len(names.tokens)).astype(np.int32)
+        return self._better("token", names.tokens, own)
+
+    @cached_property
+    def name_spread(self) -> Numbers:
+        """Per distinct name the places that hold it."""
+        phone, city = self.table["phone"].codes, self.table["city"].codes
+        own = self._spread(self.table.core, len(self.table.core_values.values), phone, city)
+        return self._better("name_spread", self.table.core_values.values, own)
+
+    @cached_property
+    def phone_spread(self) -> Numbers:
+        """Per distinct phone the firms that hold it."""
+        column = self.phones
+        rows = np.tile(np.arange(self.table.size), 2)
+        heads, cities = self.head[rows], self.table["city"].codes[rows]
+        hosts = self.table["host"].codes[rows]
+        size = len(column.values)
+        beside = np.maximum(_distinct(column.codes, cities, size), _distinct(column.codes, hosts, size))
+        own = np.maximum(np.minimum(_distinct(column.codes, heads, size), beside), 1)
+        return self._better("phone_spread", column.values, own.astype(np.int32))
+
+    @cached_property
+    def phones(self) -> Column:
+        """Main numbers of all rows, then their second numbers."""
+        return stacked([self.table["phone"], self.table["phone_2"]])
+
+    @cached_property
+    def phone_areas(self) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        """Number of each distinct phone's area code, and whether it is toll-free."""
+        areas = pc.utf8_slice_codeunits(self.phones.values, 0, 3)
+        free = np.asarray(pc.is_in(areas, pa.array(sorted(TOLL_FREE))))
+        return areas.dictionary_encode().indices.to_numpy(), free
+
+    @cached_property
+    def host_spread(self) -> Numbers:
+        """Per distinct host the places that hold it."""
+        column = self.table["host"]
+        own = self._spread(
+            column.codes, len(column.values), self.table["phone"].codes, self.table["city"].codes
+        )
+        return self._better("host_spread", column.values, own)
+
+    @cached_property
+    def web(self) -> Column:
+        """What identifies each row's firm on the web: its host, or its page where firms share the host."""
+        host, page = self.table["host"], self.table["page"]
+        both = stacked([host, page])
+        own, paged = both.codes[: self.table.size], both.codes[self.table.size :]
+        shared = self.host_spread[host.codes] >= PLATFORM_FROM
+        return Column(np.where((own == 0) | (shared & (paged > 0)), paged, own), both.values)
+
+    @cached_property
+    def web_stems(self) -> pa.StringArray:
+        """Each distinct value of ``web`` without its top-level domain."""
+        return pc.replace_substring_regex(self.web.values, r"^([^/]+)\.[^./]+$", r"\1")
+
+    @cached_property
+    def web_spread(self) -> Numbers:
+        """Per distinct value of ``web`` the places that hold it."""
+        own = self._spread(
+            self.web.codes, len(self.web.values), self.table["phone"].codes, self.table["city"].codes
+        )
+        return self._better("host_spread", self.web.values, own)
+
+    @cached_property
+    def email_domains(self) -> Codes:
+        """Number of each distinct address's domain; 0 for free mail."""
+        domains = pc.replace_substring_regex(self.table["email"].values, "^.*@", "").dictionary_encode()
+        own = [bool(text) and not is_free_mail(text) for text in domains.dictionary.to_pylist()]
+        numbers = domains.indices.to_numpy()
+        return np.where(np.array(own, bool)[numbers], numbers + 1, 0).astype(np.int32)
+
+    @cached_property
+    def email_spread(self) -> Numbers:
+        """Per distinct address the firms that hold it."""
+        column = self.table["email"]
+        own = self._spread(column.codes, len(column.values), self.head, self.table["city"].codes)
+        return self._better("email_spread", column.values, own)
+
+    @cached_property
+    def boxes(self) -> NDArray[np.bool_]:
+        """Per distinct house number whether it is a post office box."""
+        found: NDArray[np.bool_] = np.asarray(pc.starts_with(self.table["street_no"].values, "po "))
+        return found
+
+    @cached_property
+    def zip_areas(self) -> NDArray[Any]:
+        """Number of each distinct ZIP's first three digits."""
+        cut = pc.utf8_slice_codeunits(self.table["zip5"].values, 0, 3).dictionary_encode()
+        numbers: NDArray[Any] = cut.indices.to_numpy()
+        return numbers
+
+    @cached_property
+    def address(self) -> Codes:
+        """Per row the number of its street address within its region; 0 is unknown."""
+        street = _joined(self.table["street_no"].codes, self.table["street"].codes)
+        zip_code = self.table["zip5"]
+        regions = Column.of(pc.utf8_slice_codeunits(zip_code.values, 0, 3))
+        region = np.where(zip_code.codes > 0, regions.codes[zip_code.codes], -self.table["state"].codes)
+        joined = _joined(street, region - region.min(initial=0) + 1)
+        joined[(street == 0) | (self.table["street"].codes == 0)] = 0
+        return joined
+
+    @cached_property
+    def address_spread(self) -> Numbers:
+        """Per distinct address the firms there."""
+        size = int(self.address.max(initial=0)) + 1
+        own = self._spread(self.address, size, self.head, self.table["phone"].codes)
+        return self._better_by_row("street_spread", self.address, own, self._address_text)
+
+    def _address_text(self, row: int) -> str:
+        return address_value(
+            *(self.table[name].text(row) for name in ("street_no", "street", "state", "zip5"))
+        )
+
+    @cached_property
+    def city(self) -> Codes:
+        """Per row the number of its city and state; 0 is unknown."""
+        return _joined(self.table["city"].codes, self.table["state"].codes)
+
+    @cached_property
+    def city_count(self) -> Numbers:
+        """Per distinct city the leads there."""
+        own = np.bincount(self.city, minlength=1).astype(np.int32)
+        return self._better_by_row("city", self.city, own, self._city_text)
+
+    def _city_text(self, row: int) -> str:
+        return city_value(self.table["city"].text(row), self.table["state"].text(row))
+
+    def _better_by_row(self, kind: str, codes: Codes, own: Numbers, text: Callable[[int], str]) -> Numbers:
+        if self._known is None:
+            return own
+        numbers, rows = np.unique(codes, return_index=True)
+        better = own.copy()
+        better[numbers] = self._known(kind, [text(row) for row in rows.tolist()], own[numbers])
+        return better
+
+    @cached_property
+    def zip_count(self) -> Numbers:
+        """Per distinct ZIP the leads there."""
+        column = self.table["zip5"]
+        return self._better("zip", column.values, column.counts)
+
+    @cached_property
+    def contact_count(self) -> Numbers:
+        """Per distinct person the leads that name it."""
+        column = self.table["contact"]
+        return self._better("contact", column.values, column.counts)
+
+    def _spread(self, codes: Codes, size: int, first: Codes, second: Codes) -> Numbers:
+        found = np.minimum(_distinct(codes, first, size), _distinct(codes, second, size))
+        return np.maximum(found, 1).astype(np.int32)
+
+
+def _distinct(codes: Codes, others: Codes, size: int) -> Numbers:
+    """Per value of ``codes`` the number of distinct known values of ``others`` beside it."""
+    known = (codes > 0) & (others > 0)
+    pairs = distinct(codes[known].astype(np.int64) << 32 | others[known])
+    return np.bincount(pairs >> 32, minlength=size).astype(np.int32)
+
+
+def _joined(first: NDArray[Any], second: NDArray[Any]) -> Codes:
+    """Per row the number of its combination; 0 where ``first`` is unknown."""
+    combined = first.astype(np.int64) << 32 | second
+    return np.where(first == 0, 0, numbered(combined) + 1).astype(np.int32)

@@ -1,0 +1,199 @@
+"""The weights of linkage as a versioned JSON document.
+
+A pair of leads is explained in one of several ways: they are the same firm (*match*), they are strangers, or
+one of the *alternatives*, which agree on much without being the same: a branch or franchise of one brand, two
+tenants of one building, two users of one phone, sister firms. Each way gives every level of every field a
+probability; the odds are the match's over the sum of the others' (Fellegi and Sunter 1969, with a mixture of
+non-matches).
+"""
+
+from __future__ import annotations
+
+from copy import copy
+from functools import lru_cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
+
+from sales_agent_dagster.domain.errors import ConfigurationError
+from sales_agent_dagster.matching.levels import ALTERNATIVES, FIELDS, LEVELS, LONE, SLOTS, SPREADING
+
+Positive = Annotated[float, Field(gt=0, lt=1e9)]
+
+
+class FieldWeights(BaseModel):
+    """What one field's levels are worth.
+
+    Attributes:
+        m: level to its probability among matches where the field is known.
+        u: level to its probability among strangers. For agreement on a value (``VALUED``) it is the
+            expected number of other leads, of the whole table, that agree as much by chance, per lead that
+            holds the value.
+        u_lone: the same for an equal value that no other firm seems to hold.
+        share: level to its share among the matches that the model finds where it was trained: what
+            ``train`` compares a table with.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    m: dict[str, Positive]
+    u: dict[str, Positive]
+    u_lone: Positive | None = None
+    share: dict[str, Positive]
+
+
+class Alternative(BaseModel):
+    """One way in which leads agree on much without being the same firm.
+
+    Attributes:
+        rate: expected leads of this kind per lead and holder of the shared value.
+        levels: field to level to its probability.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    rate: Positive
+    levels: dict[str, dict[str, Positive]]
+
+
+class Thresholds(BaseModel):
+    """Bits from which something is done.
+
+    Attributes:
+        same: best estimate: from here two leads are one firm more likely than not.
+        auto: merged without a person's look.
+        review: shown to a person.
+        gap: how much better the best entity must be than the second to be merged without a look.
+        write: merged without a look where the outcome is written into a CRM.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    same: float
+    auto: float
+    review: float
+    gap: float
+    write: float
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Thresholds:
+        if not self.review <= self.same <= self.auto <= self.write:
+            raise ValueError("review <= same <= auto <= write does not hold")
+        return self
+
+
+class LinkageModel(BaseModel):
+    """Everything that turns compared leads into bits.
+
+    Attributes:
+        version: changes with every change of a figure.
+        norm_version: version of the normalisation it was trained on.
+        trained_on: what the figures come from, for people.
+        matches_per_lead: expected matching pairs per lead.
+        report: of the training, for people.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    version: str
+    norm_version: str
+    trained_on: str
+    matches_per_lead: Positive
+    fields: dict[str, FieldWeights]
+    alternatives: dict[str, Alternative]
+    thresholds: Thresholds
+    report: dict[str, Any] = Field(default_factory=dict)
+    _weights: Weights | None = PrivateAttr(None)
+
+    @model_validator(mode="after")
+    def _complete(self) -> LinkageModel:
+        if set(self.fields) != set(FIELDS):
+            raise ValueError(f"fields must be {', '.join(FIELDS)}")
+        if set(self.alternatives) != set(ALTERNATIVES):
+            raise ValueError(f"alternatives must be {', '.join(ALTERNATIVES)}")
+        for name, weights in self.fields.items():
+            tables = [weights.m, weights.u, weights.share]
+            tables += [alternative.levels.get(name, {}) for alternative in self.alternatives.values()]
+            if any(set(table) != set(LEVELS[name][1:]) for table in tables):
+                raise ValueError(
+                    f"field {name} must have the levels {', '.join(LEVELS[name][1:])} everywhere"
+                )
+            if (weights.u_lone is not None) != (name in SPREADING):
+                raise ValueError(f"u_lone belongs to {', '.join(SPREADING)} and to no other field")
+        return self
+
+    @property
+    def weights(self) -> Weights:
+        """The figures as arrays, made once."""
+        if self._weights is None:
+            self._weights = Weights(self)
+        return self._weights
+
+
+class Weights:
+    """A model's figures as log2 tables by slot: ``SLOTS`` slots per field, one per level and ``LONE``.
+
+    Attributes:
+        match, stranger: one figure per slot.
+        others: alternatives by slots.
+        rates: log2 of the alternatives' rates.
+        prior: log2 of matches per lead.
+    """
+
+    def __init__(self, model: LinkageModel) -> None:
+        self.match = _table({name: weights.m for name, weights in model.fields.items()})
+        self.stranger = _table({name: weights.u for name, weights in model.fields.items()})
+        for number, name in enumerate(FIELDS):
+            lone = model.fields[name].u_lone
+            if lone is not None:
+                self.stranger[number * SLOTS + LONE] = np.log2(lone)
+        self.others = np.stack([_table(model.alternatives[name].levels) for name in ALTERNATIVES])
+        self.rates = np.log2([model.alternatives[name].rate for name in ALTERNATIVES])
+        self.prior = float(np.log2(model.matches_per_lead))
+
+    def with_match(self, table: NDArray[np.float64]) -> Weights:
+        """These figures with another table of matches."""
+        changed = copy(self)
+        changed.match = table
+        return changed
+
+
+def _table(figures: dict[str, dict[str, float]]) -> NDArray[np.float64]:
+    table = np.zeros(len(FIELDS) * SLOTS)
+    for number, name in enumerate(FIELDS):
+        for level, text in enumerate(LEVELS[name][1:], 1):
+            table[number * SLOTS + level] = np.log2(figures[name][text])
+    return table
+
+
+def load_model(path: Path | None = None) -> LinkageModel:
+    """The model in a file, or the one that is shipped.
+
+    Raises:
+        ConfigurationError: the file cannot be read or is not a model; every fault is listed.
+    """
+    return _shipped() if path is None else read_model(path)
+
+
+@lru_cache(maxsize=1)
+def _shipped() -> LinkageModel:
+    text = files("sales_agent_dagster.matching").joinpath("default_model.json").read_text(encoding="utf-8")
+    return LinkageModel.model_validate_json(text)
+
+
+def read_model(path: Path) -> LinkageModel:
+    """See ``load_model``."""
+    try:
+        return LinkageModel.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise ConfigurationError(
+            f"{path}: {error.strerror or error}. Give the path of a model file."
+        ) from None
+    except ValidationError as error:
+        faults = "; ".join(
+            f"{'.'.join(map(str, fault['loc'])) or 'document'}: {fault['msg']}"
+            for fault in error.errors()[:10]
+        )
+        raise ConfigurationError(
+            f"{path} is not a linkage model: {faults}. Make one with `sales-agent dedupe train`."
+        ) from None

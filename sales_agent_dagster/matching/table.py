@@ -1,0 +1,170 @@
+"""Normalised leads in columns: each value once, rows as numbers of values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from sales_agent_dagster.matching.hashing import hash_texts, mix
+from sales_agent_dagster.matching.lead import NORM_FIELDS, NormLead
+from sales_agent_dagster.matching.vocabulary import TRADE_WORDS
+
+Codes = NDArray[np.int32]
+Hashes = NDArray[np.uint64]
+
+MAX_TOKENS = 8
+"""Words of a name that are compared."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One field of all leads.
+
+    Attributes:
+        codes: per row the number of its value; 0 is unknown.
+        values: the distinct values; the first is the empty text.
+    """
+
+    codes: Codes
+    values: pa.StringArray
+
+    @classmethod
+    def of(cls, texts: pa.StringArray | Sequence[str]) -> Column:
+        """The column of a row-wise list of texts."""
+        array = texts if isinstance(texts, pa.StringArray) else pa.array(texts, pa.string())
+        return coded(np.arange(len(array), dtype=np.int32), array)
+
+    @cached_property
+    def hashes(self) -> Hashes:
+        """Hash per distinct value; 0 is unknown."""
+        return hash_texts(self.values)
+
+    @cached_property
+    def counts(self) -> Codes:
+        """Rows per distinct value."""
+        return np.bincount(self.codes, minlength=len(self.values)).astype(np.int32)
+
+    def text(self, row: int) -> str:
+        """The value of one row."""
+        return str(self.values[int(self.codes[row])])
+
+
+def coded(codes: NDArray[Any], texts: pa.StringArray) -> Column:
+    """A column of rows that point into ``texts``, which may hold a value more than once."""
+    encoded = pa.concat_arrays([pa.array([""], pa.string()), texts]).dictionary_encode()
+    numbers = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int32)[1:]
+    if len(numbers) == 0:
+        return Column(codes.astype(np.int32), encoded.dictionary)
+    return Column(numbers[codes], encoded.dictionary)
+
+
+def stacked(columns: Sequence[Column]) -> Column:
+    """The rows of several columns, one after the other."""
+    starts = np.cumsum([0, *(len(column.values) for column in columns[:-1])])
+    codes = np.concatenate([c.codes + start for c, start in zip(columns, starts, strict=True)])
+    return coded(codes, pa.concat_arrays([column.values for column in columns]))
+
+
+class Names:
+    """Words of distinct names.
+
+    Attributes:
+        tokens: the distinct words.
+        ids: per name up to ``MAX_TOKENS`` numbers of words, -1 where there are no more.
+        squeezed: per name the number of its spelling without spaces, into ``squeezed_texts``.
+        bag: per name a hash of its words in any order; 0 for the empty name.
+        head, second: per name the first word that is no trade word and the longest other one; -1 is none.
+    """
+
+    def __init__(self, values: pa.StringArray) -> None:
+        lists = pc.split_pattern(values, " ")
+        encoded = lists.flatten().dictionary_encode()
+        self.tokens: pa.StringArray = encoded.dictionary
+        flat = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int32)
+        offsets = lists.offsets.to_numpy().astype(np.int64)
+        self.ids = _padded(flat, offsets)
+        squeezed = pc.replace_substring(values, " ", "").dictionary_encode()
+        self.squeezed: Codes = squeezed.indices.to_numpy(zero_copy_only=False).astype(np.int32)
+        self.squeezed_texts: pa.StringArray = squeezed.dictionary
+        self.token_hashes = hash_texts(self.tokens)
+        per_token = mix(self.token_hashes[flat], 1)
+        self.bag: Hashes = np.add.reduceat(per_token, offsets[:-1]) if len(flat) else np.zeros(0, np.uint64)
+        self.bag[np.asarray(pc.equal(values, ""))] = 0
+        self.head, self.second = self._telling()
+
+    @cached_property
+    def token_lengths(self) -> Codes:
+        """Letters of each distinct word."""
+        lengths: Codes = pc.utf8_length(self.tokens).to_numpy(zero_copy_only=False).astype(np.int32)
+        return lengths
+
+    @cached_property
+    def is_trade(self) -> NDArray[np.bool_]:
+        """Per word whether many firms' names hold it."""
+        return np.asarray(pc.is_in(self.tokens, pa.array(sorted(TRADE_WORDS | {""}))))
+
+    def _telling(self) -> tuple[Codes, Codes]:
+        telling = (self.ids >= 0) & ~self.is_trade[self.ids]
+        rows = np.arange(len(self.ids))
+        first = telling.argmax(axis=1)
+        has = telling[rows, first]
+        head = np.where(has, self.ids[rows, first], -1).astype(np.int32)
+        other = np.where(telling, self.token_lengths[self.ids], 0)
+        other[rows, first] = 0
+        longest = other.argmax(axis=1)
+        second = np.where(other[rows, longest] > 0, self.ids[rows, longest], -1).astype(np.int32)
+        return head, second
+
+
+def _padded(flat: Codes, offsets: NDArray[np.int64]) -> Codes:
+    lengths = np.minimum(np.diff(offsets), MAX_TOKENS)
+    places = np.arange(MAX_TOKENS)
+    positions = np.minimum(offsets[:-1, None] + places, max(len(flat) - 1, 0))
+    return np.where(places < lengths[:, None], flat[positions], -1).astype(np.int32)
+
+
+class LeadTable:
+    """Normalised leads in columns.
+
+    Args:
+        columns: a column per field of ``NORM_FIELDS``, all of one length.
+    """
+
+    def __init__(self, columns: Mapping[str, Column]) -> None:
+        self.columns = dict(columns)
+        self.size = len(self.columns["core"].codes)
+        core = self.columns["core"]
+        both = stacked([core, self.columns["alias"]])
+        self.core: Codes = both.codes[: self.size]
+        self.alias: Codes = both.codes[self.size :]
+        self.core_values = Column(both.codes, both.values)
+
+    @classmethod
+    def of(cls, leads: Sequence[NormLead]) -> LeadTable:
+        """The table of a list of leads."""
+        rows: list[Any] = list(zip(*leads, strict=True)) if leads else [[] for _ in NormLead._fields]
+        return cls({name: Column.of(list(texts)) for name, texts in zip(NORM_FIELDS, rows[1:], strict=True)})
+
+    @cached_property
+    def names(self) -> Names:
+        """Words of the distinct cores and aliases."""
+        return Names(self.core_values.values)
+
+    def __getitem__(self, name: str) -> Column:
+        return self.columns[name]
+
+    def lead(self, row: int, lead_id: str) -> NormLead:
+        """One row as a lead."""
+        return NormLead(lead_id, *(self.columns[name].text(row) for name in NORM_FIELDS))
+
+
+def appended(tables: Sequence[LeadTable]) -> LeadTable:
+    """The rows of several tables, one after the other."""
+    return LeadTable({name: stacked([table[name] for table in tables]) for name in NORM_FIELDS})

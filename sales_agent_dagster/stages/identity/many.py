@@ -1,0 +1,35 @@
+"""Look-ups of many keys at once: one bound value however many there are, the same text for every call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import orjson
+import sqlalchemy as sa
+
+_SOURCES = {
+    "sqlite": "json_each(:{name}) AS given",
+    "postgresql": "unnest(CAST(:{name} AS {type}[])) AS given(value)",
+}
+_TYPES: dict[type, str] = {int: "BIGINT", str: "TEXT"}
+
+
+def rows_of(
+    connection: sa.Connection, sql: str, values: Iterable[Any], kind: type, **bound: Any
+) -> Sequence[sa.Row[Any]]:
+    """Rows of ``sql``, where ``{given}`` stands for a table whose column ``given.value`` holds ``values``.
+
+    Join it with ``{given} CROSS JOIN table WHERE table.key = given.value``: SQLite then reads the given
+    values first and seeks each in the table, whatever its statistics say. All values are of type ``kind``,
+    ``int`` or ``str``; ``bound`` are further values by their names in ``sql``.
+    """
+    dialect = connection.dialect.name
+    given = _SOURCES[dialect].format(name="given_values", type=_TYPES[kind])
+    listed: Any = list(values)
+    if not listed:
+        return []
+    if dialect == "sqlite":
+        listed = orjson.dumps(listed).decode()
+    statement = sa.text(sql.format(given=given))
+    return connection.execute(statement, {"given_values": listed, **bound}).all()

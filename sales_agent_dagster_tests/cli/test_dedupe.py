@@ -1,0 +1,216 @@
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
+import pytest
+from typer.testing import CliRunner
+
+from benchmarks.dedupe.generator import generate
+from sales_agent_dagster.cli import dedupe as command
+from sales_agent_dagster.cli.dedupe_warehouse import read_warehouse
+from sales_agent_dagster.cli.main import app
+from sales_agent_dagster.domain.errors import ConfigurationError
+
+COLUMNS = ["record_id", "entity_id", "account_id", "decision", "bits", "matched_record_id", "explanation"]
+HEADER = "record_id,Company Name,Phone Number,Website,City,State"
+ROWS = [
+    "a7,Quillfeather Electric LLC,(312) 555-0142,quillfeather.example,Springfield,IL",
+    "b2,Zedwick Plumbing,415-777-0199,zedwick.example,Oakland,CA",
+    "c9,QUILLFEATHER ELEC,312.555.0142,https://www.quillfeather.example/,Springfield,Illinois",
+]
+
+
+def write(path: Path, *lines: str) -> Path:
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def decisions(file: Path, out: Path, *options: str) -> dict[str, list[object]]:
+    result = CliRunner().invoke(app, ["dedupe", str(file), "--out", str(out), *options])
+    assert result.exit_code == 0, (result.output, result.exception)
+    table = pq.read_table(out) if out.suffix == ".parquet" else pa_csv.read_csv(out)
+    assert table.column_names == COLUMNS
+    return table.to_pydict()
+
+
+def refused(*arguments: str | Path) -> str:
+    result = CliRunner().invoke(app, ["dedupe", *map(str, arguments)])
+    assert isinstance(result.exception, ConfigurationError)
+    return str(result.exception)
+
+
+@pytest.mark.parametrize("extension", ["csv", "parquet"])
+def test_a_decision_per_row(tmp_path: Path, extension: str) -> None:
+    found = decisions(write(tmp_path / "in.csv", HEADER, *ROWS), tmp_path / f"out.{extension}")
+    assert found["record_id"] == ["a7", "b2", "c9"]
+    assert found["entity_id"] == ["E-a7", "E-b2", "E-a7"]
+    assert found["account_id"] == ["A-a7", "A-b2", "A-a7"]
+    assert found["decision"] == ["new", "new", "merge"]
+    assert [value or None for value in found["matched_record_id"]] == [None, None, "a7"]
+    assert found["bits"][:2] == [None, None]
+    assert found["bits"][2] > 6
+    assert found["explanation"][0] == "New: No other lead shares enough with it."
+    assert found["explanation"][2].startswith("Same as a7: ")
+    assert f"= {found['bits'][2]:.1f} bits" in found["explanation"][2]
+
+
+def test_parquet_with_numbers_and_nulls_gives_the_same(tmp_path: Path) -> None:
+    table = pa.table(
+        {
+            "record_id": [7, 8, 9],
+            "name": ["Quillfeather Electric", None, "Quillfeather Elec"],
+            "phone": [3125550142.0, None, 3125550142.0],
+            "lat": [0.5, 1.5, None],
+            "website": ["quillfeather.example", None, "quillfeather.example"],
+        }
+    )
+    pq.write_table(table, tmp_path / "in.parquet")
+    found = decisions(tmp_path / "in.parquet", tmp_path / "out.parquet")
+    assert found["record_id"] == ["7", "8", "9"]
+    assert found["decision"] == ["new", "new", "merge"]
+
+
+def test_rows_are_numbered_where_no_column_does(tmp_path: Path) -> None:
+    lines = [line.partition(",")[2] for line in (HEADER, *ROWS)]
+    assert decisions(write(tmp_path / "in.csv", *lines), tmp_path / "out.parquet")["record_id"] == [
+        "1",
+        "2",
+        "3",
+    ]
+
+
+def test_ragged_rows_and_other_separators_lose_no_row(tmp_path: Path) -> None:
+    lines = [line.replace(",", ";") for line in (HEADER, *ROWS)]
+    lines[2] = "b2;Zedwick Plumbing"
+    found = decisions(write(tmp_path / "in.csv", *lines, "", "d4;;;;;"), tmp_path / "out.parquet")
+    assert found["record_id"] == ["a7", "b2", "c9", "d4"]
+    assert found["decision"] == ["new", "new", "merge", "new"]
+
+
+def test_several_columns_of_one_field_are_all_used(tmp_path: Path) -> None:
+    lines = [
+        "company,phone,mobile,company phone,first name,last name,street,address 2,city,zip",
+        "Quill Oak,,312-555-0142,,Ada,Quill,12 Oak St,Suite 4,Springfield,62701",
+        "Quill Oak Inc,312-555-0177,312-555-0142,,Ada,Quill,12 Oak St,Suite 4,Springfield,62701",
+        "Elm Co,,,,,,,,,",
+    ]
+    assert decisions(write(tmp_path / "in.csv", *lines), tmp_path / "o.parquet")["entity_id"] == [
+        "E-1",
+        "E-1",
+        "E-3",
+    ]
+
+
+def test_against_another_file(tmp_path: Path) -> None:
+    known = write(tmp_path / "known.csv", HEADER, ROWS[0], ROWS[1])
+    found = decisions(
+        write(tmp_path / "in.csv", HEADER, ROWS[2]), tmp_path / "out.parquet", "--against", str(known)
+    )
+    assert found["record_id"] == ["c9"]
+    assert (found["entity_id"], found["matched_record_id"]) == (["E-a7"], ["a7"])
+    assert found["decision"] == ["merge"]
+
+
+def test_against_a_file_that_names_entities(tmp_path: Path) -> None:
+    known = write(tmp_path / "known.csv", HEADER + ",entity_id", ROWS[0] + ",ACME", ROWS[1] + ",ZED")
+    found = decisions(
+        write(tmp_path / "in.csv", HEADER, ROWS[2], "d1,Elm,,,,"),
+        tmp_path / "out.parquet",
+        "--against",
+        str(known),
+    )
+    assert found["entity_id"] == ["ACME", "E-d1"]
+
+
+def test_against_the_warehouse(tmp_path: Path, demo_home: Path) -> None:
+    known = read_warehouse()
+    assert len(known) == len(known.entity_ids) > 150
+    row = max(
+        range(len(known)), key=lambda number: sum(bool(cells[number].as_py()) for cells in known.raw.values())
+    )
+    cells = {name: [column[row].as_py()] for name, column in known.raw.items() if name != "phone_2"}
+    pq.write_table(pa.table({"record_id": ["x1"], **cells}), tmp_path / "in.parquet")
+    found = decisions(tmp_path / "in.parquet", tmp_path / "out.parquet", "--against", "warehouse")
+    assert found["entity_id"] == [known.entity_ids[row].as_py()]
+
+
+def test_learning_weights_and_using_them(tmp_path: Path) -> None:
+    pq.write_table(generate(2100, seed=5, style="trades:55").table, tmp_path / "in.parquet")
+    model = tmp_path / "model.json"
+    result = CliRunner().invoke(app, ["dedupe", "train", str(tmp_path / "in.parquet"), "--out", str(model)])
+    assert result.exit_code == 0, result.output
+    assert "converged after" in result.output
+    assert "Kept from the given weights" in result.output
+    assert json.loads(model.read_text())["report"]["converged"] is True
+    found = decisions(tmp_path / "in.parquet", tmp_path / "out.csv", "--model", str(model))
+    assert len(found["record_id"]) == 2100
+    assert set(found["decision"]) == {"merge", "review", "new"}
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        ([HEADER, ROWS[0], ROWS[0]], "column record_id holds 'a7' more than once"),
+        (["name,color,fax", "1,2,3,4"], "has 4 cells and the header 3"),
+        (["color,size", "red,2"], "No column holds a company name"),
+        (["phone,phone,name", "1,2,3"], "all mean phone"),
+        ([""], "empty"),
+    ],
+)
+def test_faults_of_a_file_are_named(tmp_path: Path, lines: list[str], words: str) -> None:
+    file = write(tmp_path / "in.csv", *lines)
+    message = refused(file, "--out", tmp_path / "out.csv")
+    assert words in message
+    assert str(file) in message
+
+
+def test_files_that_cannot_be_used(tmp_path: Path) -> None:
+    good = write(tmp_path / "in.csv", HEADER, *ROWS)
+    assert "No such file" in refused(tmp_path / "absent.csv", "--out", tmp_path / "o.csv")
+    assert "ends in .csv or .parquet" in refused(tmp_path / "in.xlsx", "--out", tmp_path / "o.csv")
+    assert "--out a name that ends in" in refused(good, "--out", tmp_path / "o.xlsx")
+    assert "is not a folder" in refused(good, "--out", tmp_path / "absent" / "o.csv")
+    assert "not a Parquet file" in refused(write(tmp_path / "x.parquet", "x"), "--out", tmp_path / "o.csv")
+    assert "at least 2,000" in refused("train", good, "--out", tmp_path / "m.json")
+    (tmp_path / "taken.csv").mkdir()
+    assert "cannot be written" in refused(good, "--out", tmp_path / "taken.csv")
+
+
+def test_weights_that_cannot_be_written(tmp_path: Path) -> None:
+    from sales_agent_dagster.matching.model import load_model
+
+    with pytest.raises(ConfigurationError, match="cannot be written"):
+        command._write_model(load_model(), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "words", [["a.csv", "b.csv"], ["train"], ["train", "a.csv", "--against", "warehouse"]]
+)
+def test_wrong_words(tmp_path: Path, words: list[str]) -> None:
+    result = CliRunner().invoke(app, ["dedupe", *words, "--out", str(tmp_path / "o.csv")])
+    assert result.exit_code == 2
+    assert "give one file" in result.output
+
+
+def test_steps_are_shown_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "interactive", lambda console: True)
+    with command._Steps() as step:
+        step("reading")
+
+
+def test_output_survives_csv_readers(tmp_path: Path) -> None:
+    lines = [
+        HEADER,
+        '"a,7","Quill, ""Oak"" Electric",312-555-0142,,,',
+        "b8,Quill Oak Electric,312-555-0142,,,",
+    ]
+    decisions(write(tmp_path / "in.csv", *lines), tmp_path / "out.csv")
+    with (tmp_path / "out.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [row["record_id"] for row in rows] == ["a,7", "b8"]
+    assert rows[1]["matched_record_id"] == "a,7"

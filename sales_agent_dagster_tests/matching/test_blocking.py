@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from sales_agent_dagster.matching import blocking
+from sales_agent_dagster.matching.blocking import Keys, block_keys, keys_of, keys_of_leads
+from sales_agent_dagster.matching.lead import NormLead
+from sales_agent_dagster.matching.pairs import candidate_pairs
+from sales_agent_dagster.matching.table import LeadTable
+from sales_agent_dagster_tests.matching.leads import bare, lead
+
+
+def shared(left: NormLead, right: NormLead) -> set[str]:
+    return {key.kind for key in set(keys_of(left)) & set(keys_of(right))}
+
+
+def test_hashes_are_the_same_in_every_version() -> None:
+    keys = {
+        key.kind: key.hash
+        for key in keys_of(bare(name="Quill Oak", phone="312-555-0142", city="Springfield"))
+    }
+    assert keys["phone"] == 4433057437284356542
+    assert keys["head_city"] == 1744265982726961990
+    assert keys["name"] == 482050172916514918
+
+
+def test_keys_are_63_bits_without_repeats() -> None:
+    keys = keys_of(lead())
+    assert len(keys) == len(set(keys)) > 15
+    assert all(0 <= key.hash < 2**63 for key in keys)
+    assert {key.kind for key in keys} <= set(blocking.KINDS)
+
+
+def test_many_leads_at_once_get_the_keys_each_gets_alone() -> None:
+    leads = [lead(), lead(name="Oak dba Cedar Plumbing"), bare(name="Services"), NormLead("L4")]
+    assert keys_of_leads(leads) == [keys_of(one) for one in leads]
+    assert keys_of(NormLead("L4")) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "kinds"),
+    [
+        ({"phone": "312-555-0199", "phone_2": "312-555-0142"}, {"phone"}),
+        ({"email": "ADA@quillfeather.example"}, {"email"}),
+        ({"website": "quillfeather.invalid", "email": ""}, {"stem"}),
+        ({"name": "Electric, Quillfeather Inc"}, {"name", "name_state", "name_city", "name_zip"}),
+        ({"name": "Quillfeather Plumbing"}, {"head_city", "head_zip", "start_city", "start_zip"}),
+        ({"name": "Quillfeather Plumbing", "phone": "312-999-0100"}, {"head_area"}),
+        ({"name": "Quillfaether Electric"}, {"skeleton_city"}),
+        ({"name": "Kwillfeather Electric"}, {"ending_city"}),
+        ({"street": "12 N Oak Ave #3"}, {"street_city", "street_zip"}),
+        ({"contact": "ada quill"}, {"contact"}),
+    ],
+)
+def test_leads_that_differ_otherwise_meet_under(changes: dict[str, str], kinds: set[str]) -> None:
+    apart = {
+        "name": "Zed Plumbing", "phone": "415-555-0100", "website": "zed.example", "email": "z@zed.example",
+        "contact": "Zoe Zed", "street": "9 Elm Rd",
+    }  # fmt: skip
+    assert shared(lead(), lead(**(apart | changes))) >= kinds
+    assert shared(lead(), lead(**(apart | {"city": "Oakton", "zip": "90001"}))) == set()
+
+
+def test_name_of_one_meets_website_of_the_other() -> None:
+    assert shared(bare(name="Quillfeather Electric"), bare(website="quillfeather-electric.example")) == {
+        "stem"
+    }
+
+
+def test_both_names_of_a_trade_name_are_keys() -> None:
+    both = bare(name="Ada Quillfeather LLC dba Comfort Oak", city="Springfield")
+    assert "head_city" in shared(both, bare(name="Quillfeather Ada", city="Springfield")) | {"head_city"}
+    assert "name_city" in shared(both, bare(name="Ada Quillfeather", city="Springfield"))
+    assert "name_city" in shared(both, bare(name="Comfort Oak Inc", city="Springfield"))
+
+
+def test_words_of_the_trade_alone_find_no_one() -> None:
+    kinds = {key.kind for key in keys_of(bare(name="Heating Services", city="Springfield", state="IL"))}
+    assert not kinds & {"head_city", "second_city", "pair", "pair_state", "skeleton_city"}
+
+
+def block(kind: str, size: int) -> Keys:
+    return Keys(kind, np.arange(size), np.full(size, 7))
+
+
+def test_every_pair_of_a_block_is_a_candidate_once() -> None:
+    found = candidate_pairs([block("phone", 4), block("email", 3)], 4)
+    assert list(zip(found.left.tolist(), found.right.tolist(), strict=True)) == [
+        (0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "limit"), [("phone", 50), ("name", 12)])
+def test_a_key_that_too_many_share_is_capped_and_counted(kind: str, limit: int) -> None:
+    assert len(candidate_pairs([block(kind, limit)], limit).left) == limit * (limit - 1) // 2
+    capped = candidate_pairs([block(kind, limit + 1)], limit + 1)
+    assert len(capped.left) == 0
+    assert (capped.capped[kind], capped.capped_rows[kind]) == (1, limit + 1)
+
+
+def test_known_rows_are_not_compared_with_each_other() -> None:
+    found = candidate_pairs([block("phone", 3)], 3, new_from=2)
+    assert list(zip(found.left.tolist(), found.right.tolist(), strict=True)) == [(0, 2), (1, 2)]
+
+
+def test_a_table_without_rows_or_keys_has_no_candidates() -> None:
+    assert len(candidate_pairs(block_keys(LeadTable.of([])), 0).left) == 0
+    assert len(candidate_pairs([], 3).left) == 0

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from sales_agent_dagster.matching.calibrate import Labelled, calibrated
+from sales_agent_dagster.matching.compare import compare
+from sales_agent_dagster.matching.facts import Facts
+from sales_agent_dagster.matching.lead import NormLead
+from sales_agent_dagster.matching.model import LinkageModel, load_model
+from sales_agent_dagster.matching.table import LeadTable
+from sales_agent_dagster.matching.train import MOST_CHANGE, learn
+from sales_agent_dagster.matching.weigh import Evidence, evidence_of, odds
+from sales_agent_dagster_tests.matching.leads import bare
+
+MODEL = load_model()
+TOWNS = ("Springfield", "Oakton", "Elmville", "Cedarburg")
+
+
+def tracked(number: int) -> list[NormLead]:
+    """Two listings of one firm, each with a tracking number of its own."""
+    cells = {
+        "name": f"Quill{chr(97 + number % 26)}{chr(97 + number // 26)}feather Electric",
+        "website": f"quill{number}.example",
+        "street": f"{number + 1} Oak{number} St",
+        "city": TOWNS[number % 4],
+        "state": "IL",
+    }
+    phones = (f"312-{200 + number}-{number:04}", f"475-{900 - number}-{9990 - number:04}")
+    return [bare(f"L{copy}", phone=phone, **cells) for copy, phone in enumerate(phones)]
+
+
+def evidence(count: int) -> Evidence:
+    leads = [lead for number in range(count) for lead in tracked(number)]
+    rows = np.arange(0, 2 * count, 2, dtype=np.int32)
+    return evidence_of(compare(Facts(LeadTable.of(leads), 5000), rows, rows + 1))
+
+
+def phone_bits(model: LinkageModel) -> float:
+    weights = model.fields["phone"]
+    return float(np.log2(weights.m["other area"] / weights.u["other area"]))
+
+
+def test_a_table_of_tracking_numbers_teaches_that_phones_say_little() -> None:
+    model, report = learn(MODEL, evidence(600), 5000)
+    assert phone_bits(model) > phone_bits(MODEL) + 3
+    assert phone_bits(model) <= phone_bits(MODEL) + MOST_CHANGE + 0.01
+    assert report.converged
+    assert 1 <= report.iterations < 30
+    assert report.matches == pytest.approx(600, rel=0.02)
+    assert model.report == report.as_dict()
+
+
+def test_few_pairs_change_little() -> None:
+    few, _ = learn(MODEL, evidence(5), 5000)
+    many, _ = learn(MODEL, evidence(600), 5000)
+    assert phone_bits(MODEL) < phone_bits(few) < phone_bits(many)
+
+
+def test_levels_that_were_not_seen_are_told() -> None:
+    _, report = learn(MODEL, evidence(50), 5000, sampled=0.5)
+    assert "email: equal" in report.untrained
+    assert "name: equal" not in report.untrained
+    assert report.matches == pytest.approx(100, rel=0.05)
+
+
+def test_fitting_to_labels_makes_the_labels_likelier() -> None:
+    pairs = evidence(400)
+    labels = np.arange(400) % 4 > 0
+    before = odds(pairs, MODEL.weights, 5000).bits
+    fitted = calibrated(MODEL, [Labelled(pairs, labels, 5000)], steps=60)
+    after = odds(pairs, fitted.weights, 5000).bits
+
+    def loss(bits: np.ndarray) -> float:
+        return float(np.mean(np.logaddexp(0, np.where(labels, -bits, bits) * np.log(2))))
+
+    # The pairs are all alike, so that nothing can beat the entropy of three in four.
+    assert loss(after) == pytest.approx(0.5623, abs=0.005)
+    assert loss(before) > 0.66
+    for weights in fitted.fields.values():
+        assert sum(weights.m.values()) == pytest.approx(1, abs=1e-3)
+
+
+def test_what_the_labels_do_not_speak_of_stays() -> None:
+    fitted = calibrated(MODEL, [Labelled(evidence(400), np.arange(400) % 4 > 0, 5000)], steps=20)
+    old, new = (m.fields["linkedin"] for m in (MODEL, fitted))
+    assert new.m == pytest.approx(old.m, rel=1e-3)
+    assert new.u == pytest.approx(old.u, rel=1e-3)
+
+
+def test_too_few_labels_are_refused() -> None:
+    with pytest.raises(ValueError, match="at least 300"):
+        calibrated(MODEL, [Labelled(evidence(10), np.ones(10, bool), 5000)])
