@@ -57,6 +57,12 @@ def offline_facts(lead: Mapping[str, Any]) -> list[Fact]:
     ]
 
 
+def load_places() -> None:
+    """Read the tables of ZIPs and exchanges now: seconds on a slow machine, which no lead should wait for."""
+    zip_facts("10001")
+    phone_facts("+12125550100")
+
+
 @lru_cache(maxsize=65536)
 def zip_facts(zip_code: str) -> tuple[Fact, ...]:
     """City, state, county and time zone of a ZIP that is in use."""

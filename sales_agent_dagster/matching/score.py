@@ -79,8 +79,8 @@ class PairScore:
             "parts": [
                 {
                     "field": part.field,
-                    "left": part.left,
-                    "right": part.right,
+                    "left": part.left or None,
+                    "right": part.right or None,
                     "level": part.level,
                     "similarity": part.similarity,
                     "bits": part.bits,

@@ -17,6 +17,7 @@ from sales_agent_dagster.domain.profile import Profile
 from sales_agent_dagster.domain.status import DONE, Status
 from sales_agent_dagster.domain.tiers import Tier
 from sales_agent_dagster.enrichment.facts import Fact
+from sales_agent_dagster.enrichment.offline import load_places
 from sales_agent_dagster.inference.engine import NoAnswer
 from sales_agent_dagster.stages.base import LeadInput, LeadResult, Stage, StageContext, describe_dropped
 from sales_agent_dagster.warehouse.schema import (
@@ -90,10 +91,11 @@ class EnrichedLeads(Stage):
         ]
 
     def warm_up(self) -> None:
-        """Imports LangGraph and compiles the graph, once per process."""
+        """Imports LangGraph, compiles the graph and reads the tables of places, once per process."""
         from sales_agent_dagster.agents.enrichment.graph import compiled_graph
 
         compiled_graph()
+        load_places()
 
     async def process(self, context: StageContext, inputs: Sequence[LeadInput]) -> Sequence[LeadResult]:
         """Runs the enrichment agent over the chunk."""

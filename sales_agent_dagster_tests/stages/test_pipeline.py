@@ -98,7 +98,8 @@ def check_no_nan(found: Tables) -> None:
                 for leaf in leaves(value):
                     assert not (isinstance(leaf, float) and math.isnan(leaf)), (table, column)
                     if isinstance(leaf, str) and (table, column) not in RAW:
-                        assert leaf.strip(), (table, column)
+                        # The matcher's index keeps comparable texts, where nothing known is no text.
+                        assert leaf.strip() or table == "lead_norm", (table, column)
                         assert column in PEOPLE or leaf.lower() not in ("nan", "null"), (table, column)
 
 
