@@ -49,6 +49,9 @@ PREVIEW_COLUMNS: Mapping[str, tuple[str, ...]] = {
 """What a preview shows after lead id, status and reason: named one by one, so that nothing personal gets in
 with a new column."""
 
+PREVIEW_KINDS = {"resolved_leads": "decision", "qualified_leads": "tier", "crm_synced_leads": "operation"}
+"""Column whose every value a preview shows; of the other tables it is the status."""
+
 MASKED_COLUMNS = frozenset({"email", "phone"})
 """Shown as there or not there."""
 
@@ -79,7 +82,8 @@ def materialization(
         report = stage_report(connection, table, work.batch_id)
         run_ids = column_values(connection, table, work.batch_id, "run_id")
         hashes = column_values(connection, table, work.batch_id, "input_hash")
-        rows = preview(connection, table, work.batch_id, PREVIEW_ROWS)
+        kind = PREVIEW_KINDS.get(table.name, "status")
+        rows = preview(connection, table, work.batch_id, PREVIEW_ROWS, kind)
         plots = _plots(work, connection, table, agent, report)
         spend = _spend_metadata(work, connection, agent, report.rows) if agent else {}
     computed = run_ids.count(work.run_id)

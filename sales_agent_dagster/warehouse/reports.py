@@ -123,10 +123,18 @@ def stage_report(connection: sa.Connection, table: sa.Table, batch_id: str) -> S
     )
 
 
-def preview(connection: sa.Connection, table: sa.Table, batch_id: str, limit: int) -> list[dict[str, Any]]:
-    """The batch's first rows by key, for people: no JSON columns, times as ISO 8601 text."""
+def preview(
+    connection: sa.Connection, table: sa.Table, batch_id: str, limit: int, kind: str = "status"
+) -> list[dict[str, Any]]:
+    """Some of the batch's rows for people: no JSON columns, times as ISO 8601 text.
+
+    The first rows by key, but the first of each value of the column ``kind`` before the second of any: what
+    happened to few leads is seen too.
+    """
     columns = [column for column in table.columns if not isinstance(column.type, sa.JSON)]
-    query = sa.select(*columns).where(table.c.batch_id == batch_id).order_by(*table.primary_key).limit(limit)
+    place = sa.func.row_number().over(partition_by=table.c[kind], order_by=list(table.primary_key))
+    query = sa.select(*columns).where(table.c.batch_id == batch_id)
+    query = query.order_by(place, *table.primary_key).limit(limit)
     return [
         {name: value.isoformat() if isinstance(value, datetime) else value for name, value in row.items()}
         for row in connection.execute(query).mappings()

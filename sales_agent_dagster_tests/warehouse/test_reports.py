@@ -101,6 +101,15 @@ def test_preview_is_for_people(warehouse: Warehouse) -> None:
         assert preview(connection, imported_leads, "nowhere", 2) == []
 
 
+def test_preview_shows_one_row_of_each_kind_first(warehouse: Warehouse) -> None:
+    ids = seed_batch(warehouse, leads=[{"state": "TX"}, {"state": "TX"}, {"state": "FL"}, {"state": None}])
+    with warehouse.reading() as connection:
+        rows = preview(connection, imported_leads, "batch-1", 4, "state")
+    assert sorted(row["lead_id"] for row in rows) == sorted(ids)
+    assert {row["state"] for row in rows[:3]} == {"TX", "FL", None}
+    assert rows[3]["state"] == "TX"
+
+
 def test_column_values_leave_out_null(warehouse: Warehouse) -> None:
     scores = [81.5, None, 12.0]
     seed_batch(warehouse, leads=[{"qualified_leads": {"score": score}} for score in scores])
