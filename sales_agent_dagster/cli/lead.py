@@ -116,14 +116,14 @@ def _print_stages(history: Mapping[str, Mapping[str, Any]]) -> None:
         (
             stage,
             row["status"],
-            _why(stage, row),
             " ".join(filter(None, (row.get("engine"), row.get("engine_version")))),
             f"{row['latency_ms']:.1f} ms" if "latency_ms" in row else "",
             money(row["cost_usd"]) if "cost_usd" in row else "",
+            _why(stage, row),
         )
         for stage, row in history.items()
     ]
-    columns = ["Stage", "Status", "Why", "Engine", "Time", "Cost"]
+    columns = ["Stage", "Status", "Engine", "Time", "Cost", "Why"]
     print_table(columns, rows, right=["Time", "Cost"])
 
 
