@@ -3,7 +3,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sales_agent_dagster.domain.us_places import STATES
-from sales_agent_dagster.enrichment.phone_places import PhonePlace, place_of_phone
+from sales_agent_dagster.enrichment.phone_places import (
+    PhonePlace,
+    _name_of,
+    _names_of_exchanges,
+    place_of_phone,
+)
 
 
 @pytest.mark.parametrize(
@@ -39,3 +44,22 @@ def test_any_number_gives_a_known_state_or_none(phone: str) -> None:
     assert place.city is None or (place.state is not None and "," not in place.city)
     assert place.timezone is None or "/" in place.timezone
     assert place == place_of_phone(phone[:-1] + "0")
+
+
+def test_names_are_those_of_the_whole_geocoder() -> None:
+    from phonenumbers.geodata import GEOCODE_DATA
+
+    whole = {
+        prefix: texts["en"]
+        for prefix, texts in GEOCODE_DATA.items()
+        if prefix.startswith("1") and "en" in texts
+    }
+    assert _names_of_exchanges() == whole
+
+
+@pytest.mark.parametrize("phone", ["+12128675309", "+17132765555", "+15125550100", "+14165550123"])
+def test_places_are_those_of_the_whole_geocoder(phone: str) -> None:
+    from phonenumbers import geocoder, parse
+
+    name = _name_of(phone[1:])
+    assert name == geocoder.description_for_valid_number(parse(phone), "en")
