@@ -1,10 +1,10 @@
 """Graphs of several model steps go on where a killed process stopped.
 
-A chunk's state is kept after every step under an id made from all that its result depends on. The next
-process that runs the same chunk continues it; when the chunk is done its states are deleted. A state that
-cannot be continued is thrown away and the chunk starts over, and without a place to keep states the chunk
-runs all the same: answers that were paid for come from the ledger, so checkpoints save time, never money,
-and never change a result.
+A chunk's state is kept after every step, while the next one runs, under an id made from all that its result
+depends on. The next process that runs the same chunk continues it; when the chunk is done its states are
+deleted. A state that cannot be continued is thrown away and the chunk starts over, and without a place to
+keep states the chunk runs all the same: answers that were paid for come from the ledger, so checkpoints save
+time, never money, and never change a result.
 
 Only graphs with several model steps are kept (marketing), and only when a model answers: writing a state
 after each step costs about 1 ms of CPU per lead there, twice what the graph itself takes, which a step of
@@ -239,14 +239,14 @@ async def _continued(
     result: dict[str, Any] | None = None
     if await _readable(saver, config):
         try:
-            result = await kept.ainvoke(None, config, context=context, durability="sync")
+            result = await kept.ainvoke(None, config, context=context, durability="async")
         except TransientError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever is wrong with it, it is only a copy
             _log.warning("A kept run cannot be continued (%s); it starts over.", type(error).__name__)
     if result is None:
         await saver.adelete_thread(thread_id)
-        result = await kept.ainvoke(state, config, context=context, durability="sync")
+        result = await kept.ainvoke(state, config, context=context, durability="async")
     await saver.adelete_thread(thread_id)
     return result
 

@@ -245,7 +245,9 @@ def test_a_store_that_goes_away_in_mid_run_costs_the_steps_so_far(
     with new_database(postgres_url, "template0") as url:
         course = Course(profile, during=lambda: _disconnect(postgres_url))
         assert run(CheckpointStore("postgres", SecretStr(url)), course) == UNDISTURBED
-    assert course.visited == ["first", "left", "right", "first", "left", "right", "last"]
+    # The state of a step is kept while the next one runs, so that may have begun.
+    assert course.visited[:3] == ["first", "left", "right"]
+    assert course.visited[-4:] == ["first", "left", "right", "last"]
     assert "Checkpoints in postgres do not work" in caplog.text
 
 
