@@ -5,13 +5,17 @@
 
 The model is the tests' stand-in in a process of its own, on loopback, with the latency asked for: what is
 measured is the client, not a provider. Every figure comes from a process of its own (``inference_worker``),
-the naive client's too (``naive_client``). Latencies of the naive client are of one request per lead.
+the naive client's too (``naive_client``). Latencies of the naive client are of one request per lead. A bare
+request is one over a plain socket: what the stand-in and the machine take at least.
+
+Prints Markdown, the summary with its goals last.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import signal
 import statistics
 import subprocess
@@ -23,6 +27,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -31,8 +36,11 @@ from sales_agent_dagster.settings import PROJECT_ROOT
 from sales_agent_dagster_tests.cerebras_server import server_process
 
 CONCURRENCY = 64
+NAIVE_LEADS = 100
 SAMPLE = PROJECT_ROOT / "data" / "samples" / "dealer_leads_sample.csv"
-console = Console(width=130)
+console = Console(width=160)
+summary: list[tuple[str, str, str, str]] = []
+"""Figure, measured, the naive client's, goal."""
 
 
 class Server:
@@ -77,8 +85,14 @@ def percentile(values: Sequence[float], part: float) -> float:
     return sorted(values)[min(len(values) - 1, int(part * len(values)))]
 
 
+def note(figure: str, measured: str, naive: str, goal: str) -> None:
+    """A line of the summary."""
+    summary.append((figure, measured, naive, goal))
+
+
 def table(title: str, *columns: str) -> Table:
-    made = Table(title=title, title_justify="left")
+    console.print(f"\n{title}:\n")
+    made = Table(box=box.MARKDOWN)
     for number, column in enumerate(columns):
         made.add_column(column, justify="right" if number else "left")
     return made
@@ -122,16 +136,21 @@ def pipeline(server: Server, latency_ms: float, counts: Sequence[int]) -> None:
                 *(f"{run['usd'] / run['leads']:.6f}", f"{again['seconds']:.2f}"),
                 str(server.stats()["requests"] - calls),
             )
+            goal = bound + 4 if count == 200 else 1.25 * bound
+            name = f"{run['leads']:,} leads through Dagster with all checks, {calls:,} calls"
+            note(name, f"{run['seconds']:.1f} s, {run['cpu']:.1f} s of CPU", "", f"{goal:.1f} s")
+            note("the same again: calls", str(server.stats()["requests"] - calls), "", "0")
     console.print(shown)
     naive = table(
         "Naive client, one agent", "leads", "semaphore", "seconds", "leads/min", "CPU ms/call", "failed"
     )
     for at_once in (5, 50):
         server.behave(latency_ms)
-        found = worker("naive", url=server.url, leads=200, at_once=at_once)
+        found = worker("naive", url=server.url, leads=NAIVE_LEADS, at_once=at_once)
+        rate = NAIVE_LEADS / found["seconds"] * 60
         naive.add_row(
-            *("200", str(at_once), f"{found['seconds']:.1f}", f"{200 / found['seconds'] * 60:,.0f}"),
-            *(f"{found['cpu'] / 200 * 1000:.1f}", str(found["failed"])),
+            *(str(NAIVE_LEADS), str(at_once), f"{found['seconds']:.1f}", f"{rate:,.0f}"),
+            *(f"{found['cpu'] / NAIVE_LEADS * 1000:.1f}", str(found["failed"])),
         )
     console.print(naive)
 
@@ -141,15 +160,16 @@ def calls(server: Server, count: int) -> None:
     shown = table(
         "Provider 0 ms: what the client costs", "client", "calls", "calls/s", "CPU ms/call", "failed"
     )
-    for chunk in (500, 1000):
-        server.behave(0)
-        found = worker("calls", url=server.url, leads=count, chunk=chunk, chosen={"concurrency": CONCURRENCY})
-        shown.add_row(f"qualification, chunks of {chunk}", *_rates(found, count))
-    for at_once in (5, 50):
-        server.behave(0)
-        found = worker("naive", url=server.url, leads=200, at_once=at_once)
-        shown.add_row(f"naive, semaphore {at_once}", *_rates(found, 200))
+    server.behave(0)
+    ours = worker("calls", url=server.url, leads=count, chunk=500, chosen={"concurrency": CONCURRENCY})
+    shown.add_row("qualification, chunks of 500", *_rates(ours, count))
+    server.behave(0)
+    naive = worker("naive", url=server.url, leads=NAIVE_LEADS, at_once=50)
+    shown.add_row("naive, semaphore 50", *_rates(naive, NAIVE_LEADS))
     console.print(shown)
+    (_, rate, cpu, _), (_, naive_rate, naive_cpu, _) = _rates(ours, count), _rates(naive, NAIVE_LEADS)
+    note("client CPU per call: graph, model, validation, ledger", f"{cpu} ms", f"{naive_cpu} ms", "3 ms")
+    note("calls per second from one process, provider 0 ms", rate, naive_rate, "300")
 
 
 def _rates(found: dict[str, Any], count: int) -> tuple[str, ...]:
@@ -164,16 +184,26 @@ def _rates(found: dict[str, Any], count: int) -> tuple[str, ...]:
 def invoke(server: Server, latency_ms: float, count: int) -> None:
     """One lead at a time: what is added to the provider's latency."""
     shown = table(
-        f"One lead at a time, provider {latency_ms:g} ms", "client", "p50 ms", "p95 ms", "p50 added ms"
+        f"One lead at a time, provider {latency_ms:g} ms",
+        *("client", "p50 ms", "p95 ms", "p50 added to the latency", "to a bare request's p50"),
     )
-    server.behave(latency_ms)
-    ours = worker("invoke", url=server.url, leads=count, chosen={})["latencies"]
-    server.behave(latency_ms)
-    naive = worker("naive", url=server.url, leads=count, at_once=1)["latencies"]
-    for name, times in (("qualification", ours), ("naive", naive)):
-        p50 = statistics.median(times)
-        shown.add_row(name, f"{p50:.1f}", f"{percentile(times, 0.95):.1f}", f"{p50 - latency_ms:.1f}")
+    times = {}
+    for name, work, arguments in (
+        ("bare request", "bare", {}),
+        ("qualification", "invoke", {"chosen": {}}),
+        ("naive", "naive", {"at_once": 1}),
+    ):
+        server.behave(latency_ms)
+        times[name] = worker(work, url=server.url, leads=count, **arguments)["latencies"]
+    p50 = {name: statistics.median(found) for name, found in times.items()}
+    for name, found in times.items():
+        shown.add_row(
+            *(name, f"{p50[name]:.1f}", f"{percentile(found, 0.95):.1f}", f"{p50[name] - latency_ms:.1f}"),
+            f"{p50[name] - p50['bare request']:.1f}",
+        )
     console.print(shown)
+    added = {name: f"{value - p50['bare request']:.1f} ms" for name, value in p50.items()}
+    note("added to one lead's latency, p50", added["qualification"], added["naive"], "5 ms")
 
 
 def faults(server: Server, latency_ms: float, count: int) -> None:
@@ -186,6 +216,7 @@ def faults(server: Server, latency_ms: float, count: int) -> None:
         "rates": {"500": 0.10, "429": 0.05, "hang": 0.02},
         "seed": 1,
     }
+    rows: dict[str, list[str]] = {}
     for name, chosen in (
         ("hedged after 500 ms", {"hedge_after_ms": 500}),
         ("hedged after p95", {"hedge_after_ms": "p95"}),
@@ -193,11 +224,17 @@ def faults(server: Server, latency_ms: float, count: int) -> None:
     ):
         server.behave(latency_ms, mix)
         found = worker("calls", url=server.url, leads=count, chunk=500, chosen=chosen)
-        shown.add_row(name, *_fault_row(server, found, count, count + 200))
+        rows[name] = _fault_row(server, found, count, count + 200)
     server.behave(latency_ms, mix)
-    found = worker("naive", url=server.url, leads=200, at_once=50)
-    shown.add_row("naive, semaphore 50, 200 leads", *_fault_row(server, found, 200, 205))
+    found = worker("naive", url=server.url, leads=NAIVE_LEADS, at_once=50)
+    rows["naive, semaphore 50"] = _fault_row(server, found, NAIVE_LEADS, NAIVE_LEADS + 5)
+    for name, row in rows.items():
+        shown.add_row(name, *row)
     console.print(shown)
+    ours, naive = rows["hedged after 500 ms"], rows["naive, semaphore 50"]
+    note("10 % 500, 5 % 429, 2 % hang, hedged: p95 per lead, ms", ours[2], naive[2], "1,000")
+    note("the same: answered", ours[0], naive[0], "all")
+    note("the same: extra spend", ours[-1], naive[-1], "20 %")
 
 
 def _fault_row(server: Server, found: dict[str, Any], count: int, asked: int) -> list[str]:
@@ -236,12 +273,13 @@ def killed(server: Server, latency_ms: float) -> None:
             str(CONCURRENCY),
         )
     console.print(shown)
+    note("kill -9 in the middle: calls bought twice", str(stats["duplicate_bills"]), "", str(CONCURRENCY))
 
 
 def cost(server: Server) -> None:
     """US dollars per lead by policy, at the built-in price list and the stand-in's token counts."""
     shown = table("Cost of 200 leads", "policy", "calls", "input tokens", "output tokens", "$", "$/lead")
-    for policy in ("all", "uncertain", "none"):
+    for policy, goal in (("all", "$0.002"), ("uncertain", "$0.0003")):
         with tempfile.TemporaryDirectory() as folder:
             server.behave(0)
             chosen = {"concurrency": CONCURRENCY}
@@ -254,6 +292,7 @@ def cost(server: Server) -> None:
             *(policy, str(stats["billed"]), f"{stats['prompt_tokens']:,}", f"{stats['completion_tokens']:,}"),
             *(f"{run['usd']:.4f}", f"{run['usd'] / run['leads']:.6f}"),
         )
+        note(f"cost per lead, four agents, policy {policy}", f"${run['usd'] / run['leads']:.5f}", "", goal)
     console.print(shown)
 
 
@@ -263,7 +302,7 @@ def main() -> None:
     parser.add_argument("--only", action="append", choices=parts)
     parser.add_argument("--leads", type=int, action="append", help="of the pipeline; 200 is the sample list")
     parser.add_argument("--latency-ms", type=float, default=300)
-    parser.add_argument("--calls", type=int, default=4000)
+    parser.add_argument("--calls", type=int, default=3000)
     options = parser.parse_args()
     wanted = options.only or parts
     with server_process() as url:
@@ -280,6 +319,11 @@ def main() -> None:
             killed(server, options.latency_ms)
         if "cost" in wanted:
             cost(server)
+    shown = table("Summary", "figure", "measured", "naive client", "goal")
+    for line in summary:
+        shown.add_row(*line)
+    console.print(shown)
+    console.print(f"Load of the machine over the last 5 minutes: {os.getloadavg()[1]:.1f}.")
 
 
 if __name__ == "__main__":

@@ -13,14 +13,17 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from datetime import UTC, datetime
 from functools import partial
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from benchmarks.scorecard import made_up_leads
 from sales_agent_dagster.agents.qualification import rules
-from sales_agent_dagster.agents.qualification.graph import prompt_for, qualify
+from sales_agent_dagster.agents.qualification.graph import MAX_COMPLETION_TOKENS, prompt_for, qualify
 from sales_agent_dagster.agents.qualification.judging import payload_of
 from sales_agent_dagster.agents.qualification.state import Judgement
 from sales_agent_dagster.agents.runtime import AgentContext
@@ -28,6 +31,8 @@ from sales_agent_dagster.cli.main import GC_THRESHOLDS
 from sales_agent_dagster.domain.calls import CallScope
 from sales_agent_dagster.domain.profile import Profile, load_profile
 from sales_agent_dagster.inference.build import build_engine
+from sales_agent_dagster.inference.cerebras.client import COMPLETIONS_PATH
+from sales_agent_dagster.inference.cerebras.request import CompletionRequest, Parameters
 from sales_agent_dagster.inference.cerebras.schema import strict_schema
 from sales_agent_dagster.inference.engine import Engine
 from sales_agent_dagster.settings import PROJECT_ROOT, Settings, load_settings
@@ -108,6 +113,26 @@ def invoke(url: str, leads: int, chosen: Mapping[str, Any]) -> Figures:
     return {"latencies": latencies}
 
 
+def bare(url: str, leads: int) -> Figures:
+    """The same questions over a plain socket, one at a time: milliseconds of each."""
+    bodies = [_body(payload) for payload in made_up_payloads(leads + 5)]
+    latencies = []
+    connection = HTTPConnection(urlsplit(url).netloc)
+    with closing(connection):
+        for body in bodies:
+            began = time.perf_counter()
+            connection.request("POST", COMPLETIONS_PATH, body, {"Authorization": "Bearer none"})
+            connection.getresponse().read()
+            latencies.append((time.perf_counter() - began) * 1000)
+    return {"latencies": latencies[5:]}
+
+
+def _body(payload: Mapping[str, Any]) -> bytes:
+    parameters = Parameters(MAX_COMPLETION_TOKENS, "low")
+    system = prompt_for(profile()).system
+    return CompletionRequest("gpt-oss-120b", system, payload, strict_schema(Judgement), parameters).body
+
+
 def pipeline(url: str, home: str, file: str, policy: str, chosen: Mapping[str, Any]) -> Figures:
     """A file through Dagster, all assets and checks, as ``sales-agent run`` does it."""
     os.environ.pop("DAGSTER_HOME", None)
@@ -145,7 +170,9 @@ def naive(url: str, leads: int, at_once: int) -> Figures:
     return ask(url, leads, at_once)
 
 
-WORK: dict[str, Callable[..., Figures]] = {work.__name__: work for work in (calls, invoke, pipeline, naive)}
+WORK: dict[str, Callable[..., Figures]] = {
+    work.__name__: work for work in (calls, invoke, bare, pipeline, naive)
+}
 
 
 def main() -> None:

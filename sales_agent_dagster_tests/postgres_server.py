@@ -18,9 +18,55 @@ START_SECONDS = 60
 FAST_AND_UNSAFE = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "shared_buffers=64MB")
 
 
+class PostgresServer:
+    """One server on one port; can be stopped and started again there."""
+
+    def __init__(self, binary: Path, data: Path, user: pwd.struct_passwd | None) -> None:
+        self.port = free_port()
+        self.url = f"postgresql://postgres@127.0.0.1:{self.port}/postgres"
+        self._binary = binary
+        self._data = data
+        self._user = user
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        options = [
+            f"port={self.port}",
+            "listen_addresses=127.0.0.1",
+            f"unix_socket_directories={self._data}",
+        ]
+        flags = [part for option in (*options, *FAST_AND_UNSAFE) for part in ("-c", option)]
+        log = self._data.parent / "server.log"
+        command = [self._binary, "-D", self._data, *flags]
+        with log.open("ab") as output:
+            self._process = subprocess.Popen(
+                command, stdout=output, stderr=output, cwd="/", **identity(self._user)
+            )
+        wait_until_ready(self._process, self.port, log)
+
+    def stop(self) -> None:
+        """Break all connections and end; what was committed stays."""
+        if self._process is None:
+            return
+        self._process.send_signal(2)  # SIGINT: PostgreSQL's fast shutdown
+        try:
+            self._process.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process = None
+
+
 @contextmanager
 def running_postgres() -> Iterator[str]:
     """URL of a fresh server's database ``postgres`` on a free loopback port; stopped and deleted after."""
+    with postgres_server() as server:
+        yield server.url
+
+
+@contextmanager
+def postgres_server() -> Iterator[PostgresServer]:
+    """A running server of the caller's own, empty; stopped and deleted after."""
     user = unprivileged_user()
     with tempfile.TemporaryDirectory(prefix="pg", ignore_cleanup_errors=True) as folder:
         home = Path(folder)
@@ -29,28 +75,12 @@ def running_postgres() -> Iterator[str]:
         binaries = reachable_binaries(find_binaries(), home, user)
         data = home / "data"
         run_as(user, [binaries / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "-N"])
-        yield from serve(binaries / "postgres", data, user)
-
-
-def serve(binary: Path, data: Path, user: pwd.struct_passwd | None) -> Iterator[str]:
-    port = free_port()
-    options = [f"port={port}", "listen_addresses=127.0.0.1", f"unix_socket_directories={data}"]
-    flags = [part for option in (*options, *FAST_AND_UNSAFE) for part in ("-c", option)]
-    log = data.parent / "server.log"
-    with log.open("wb") as output:
-        server = subprocess.Popen(
-            [binary, "-D", data, *flags], stdout=output, stderr=output, cwd="/", **identity(user)
-        )
+        server = PostgresServer(binaries / "postgres", data, user)
         try:
-            wait_until_ready(server, port, log)
-            yield f"postgresql://postgres@127.0.0.1:{port}/postgres"
+            server.start()
+            yield server
         finally:
-            server.send_signal(2)  # SIGINT: PostgreSQL's fast shutdown
-            try:
-                server.wait(timeout=20)
-            except subprocess.TimeoutExpired:
-                server.kill()
-                server.wait()
+            server.stop()
 
 
 def wait_until_ready(server: subprocess.Popen[bytes], port: int, log: Path) -> None:

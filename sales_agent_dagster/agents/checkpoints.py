@@ -1,10 +1,10 @@
 """Graphs of several model steps go on where a killed process stopped.
 
-A chunk's state is kept after every step under an id made from all that its result depends on. The next
-process that runs the same chunk continues it; when the chunk is done its states are deleted. A state that
-cannot be continued is thrown away and the chunk starts over, and without a place to keep states the chunk
-runs all the same: answers that were paid for come from the ledger, so checkpoints save time, never money,
-and never change a result.
+A chunk's state is kept after every step, while the next one runs, under an id made from all that its result
+depends on. The next process that runs the same chunk continues it; when the chunk is done its states are
+deleted. A state that cannot be continued is thrown away and the chunk starts over, and without a place to
+keep states the chunk runs all the same: answers that were paid for come from the ledger, so checkpoints save
+time, never money, and never change a result.
 
 Only graphs with several model steps are kept (marketing), and only when a model answers: writing a state
 after each step costs about 1 ms of CPU per lead there, twice what the graph itself takes, which a step of
@@ -47,6 +47,7 @@ BUSY_SECONDS = 30
 """How long a writer waits for another process's write to the same file."""
 
 CONNECT_SECONDS = 10
+VALKEY_EXTRA = "SALES_AGENT_CHECKPOINTS=valkey needs the extra: pip install 'sales_agent_dagster[valkey]'."
 _UUID_EPOCH = 0x01B21DD213814000  # 100-ns intervals from 1582-10-15 to 1970-01-01, RFC 9562 section 5.1
 _SETUP_LOCK = 0x5A1E5A6E
 _log = logging.getLogger(__name__)
@@ -184,9 +185,7 @@ async def _open_valkey(url: str, serializer: StateSerializer) -> AsyncIterator[S
     try:
         from langgraph_checkpoint_aws.checkpoint.valkey import AsyncValkeySaver
     except ImportError:
-        raise ConfigurationError(
-            "SALES_AGENT_CHECKPOINTS=valkey needs the extra: pip install 'sales_agent_dagster[valkey]'."
-        ) from None
+        raise ConfigurationError(VALKEY_EXTRA) from None
 
     async with AsyncValkeySaver.from_conn_string(
         url, ttl_seconds=ABANDONED_SECONDS, serde=serializer, socket_connect_timeout=CONNECT_SECONDS
@@ -221,7 +220,7 @@ async def run_resumable(
     """
     engine = context.engine
     profile = context.profile.model_dump_json()
-    thread_id = resumption.thread_id(graph, state, engine.name, engine.version, profile)
+    thread_id = resumption.thread_id(graph, state, engine.name, engine.version, profile, context.policy)
     async with AsyncExitStack() as stack:
         try:
             saver = await stack.enter_async_context(open_saver(store, resumption.serializer))
@@ -240,14 +239,14 @@ async def _continued(
     result: dict[str, Any] | None = None
     if await _readable(saver, config):
         try:
-            result = await kept.ainvoke(None, config, context=context, durability="sync")
+            result = await kept.ainvoke(None, config, context=context, durability="async")
         except TransientError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever is wrong with it, it is only a copy
             _log.warning("A kept run cannot be continued (%s); it starts over.", type(error).__name__)
     if result is None:
         await saver.adelete_thread(thread_id)
-        result = await kept.ainvoke(state, config, context=context, durability="sync")
+        result = await kept.ainvoke(state, config, context=context, durability="async")
     await saver.adelete_thread(thread_id)
     return result
 

@@ -81,7 +81,7 @@ async def ask(
     """
     wanted = wanted or [True] * len(tasks)
     asked = [task for task, want in zip(tasks, wanted, strict=True) if want and isinstance(task, Task)]
-    answers = iter(await context.engine.answer_all(asked, context.scope) if asked else ())
+    answers = iter(await context.engine.answer_all(asked, context.scope, stored=False) if asked else ())
     return [
         task if not isinstance(task, Task) else next(answers) if want else answer_by_rules(task)
         for task, want in zip(tasks, wanted, strict=True)
@@ -91,7 +91,7 @@ async def ask(
 async def run_graph(
     graph: Any, state: dict[str, Any], context: AgentContext, resumption: Resumption | None = None
 ) -> dict[str, Any]:
-    """Run a compiled LangGraph graph over a chunk of leads and return its final state.
+    """Run a compiled LangGraph graph over a chunk of leads and return its final state; all calls are stored.
 
     With a ``resumption``, a place for checkpoints and a model as the engine, a run that was killed goes on
     after its last finished step. LangSmith tracing is off whatever the environment says: leads never leave
@@ -101,6 +101,8 @@ async def run_graph(
 
     with tracing_context(enabled=False):
         if resumption and context.checkpoints and context.engine.name != SCORECARD:
-            return await run_resumable(graph, state, context, context.checkpoints, resumption)
-        result: dict[str, Any] = await graph.ainvoke(state, context=context)
+            result = await run_resumable(graph, state, context, context.checkpoints, resumption)
+        else:
+            result = await graph.ainvoke(state, context=context)
+    await context.engine.settle()
     return result

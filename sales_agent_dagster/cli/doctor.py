@@ -10,11 +10,13 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
+from importlib.util import find_spec
 from pathlib import Path
 
 import sqlalchemy as sa
 from rich.text import Text
 
+from sales_agent_dagster.agents.checkpoints import VALKEY_EXTRA, checkpoint_store
 from sales_agent_dagster.cli.dagster_home import INSTANCE_FILE
 from sales_agent_dagster.cli.exits import ExitCode
 from sales_agent_dagster.cli.terminal import complain, count, gap, interactive, out, print_table, safe, say
@@ -95,6 +97,7 @@ def examine() -> Iterator[Finding]:
         _incoming,
         _cerebras,
         _redis,
+        _checkpoints,
         _webhook,
     )
     for check in checks:
@@ -243,11 +246,30 @@ def _redis(settings: Settings) -> Finding:
 
     try:
         url = settings.redis_url.get_secret_value()
-        redis.Redis.from_url(url, socket_connect_timeout=2, socket_timeout=2).ping()
+        with redis.Redis.from_url(url, socket_connect_timeout=2, socket_timeout=2) as client:
+            client.ping()
     except (redis.RedisError, ValueError) as error:
         detail = f"SALES_AGENT_REDIS_URL: {type(error).__name__}"
         return Finding("Redis", State.WARNING, detail, "Runs work without it.")
     return Finding("Redis", State.OK, "answers; processes share limits, breakers and calls in flight")
+
+
+def _checkpoints(settings: Settings) -> Finding:
+    try:
+        store = checkpoint_store(settings)
+    except ConfigurationError as error:
+        return Finding("Checkpoints", State.BROKEN, str(error))
+    if store is None:
+        detail = "not kept; graphs of several model steps start over after a kill"
+        return Finding("Checkpoints", State.OPTIONAL, detail, "Nothing is bought twice all the same.")
+    if store.kind == "valkey" and find_spec("langgraph_checkpoint_aws") is None:
+        return Finding("Checkpoints", State.BROKEN, VALKEY_EXTRA)
+    places = {
+        "sqlite": store.url.get_secret_value(),
+        "postgres": "in the warehouse's PostgreSQL",
+        "valkey": "in Redis",
+    }
+    return Finding("Checkpoints", State.OK, f"{places[store.kind]} (SALES_AGENT_CHECKPOINTS)")
 
 
 def _webhook(settings: Settings) -> Finding:

@@ -89,7 +89,12 @@ def agent_asset(stage: Stage, prompt: Prompt, description: str) -> dg.AssetsDefi
         ins={"upstream": dg.AssetIn(key=stage.upstream, dagster_type=dg.Nothing)},
         partitions_def=LEAD_BATCHES,
         **presentation(
-            stage.table, type(stage), stage.version, description, kinds=("python", "langgraph"), prompt=prompt
+            stage.table,
+            type(stage),
+            f"{stage.version} {stage.wording()}".strip(),
+            description,
+            kinds=("python", "langgraph"),
+            prompt=prompt,
         ),
     )
     def agent_graph(upstream: Any) -> Any:

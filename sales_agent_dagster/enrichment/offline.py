@@ -1,4 +1,4 @@
-"""Facts that need no network: phone and ZIP geography, domain, e-mail, brands and trades.
+"""Facts that need no network: phone and ZIP geography, domain, e-mail, brands, trades, customers, service.
 
 Every provider is a pure function of one or two values and cached by them, so that a chunk pays once per
 distinct value. Confidences are judgements, kept in one table.
@@ -16,7 +16,7 @@ from sales_agent_dagster.domain.oems import categories_of, in_category_order, pa
 from sales_agent_dagster.domain.shared_hosts import is_free_mail, is_role_mailbox, is_shared_host
 from sales_agent_dagster.domain.trades import trades_in, trades_of_brands
 from sales_agent_dagster.domain.us_places import place_of_zip
-from sales_agent_dagster.domain.wording import affirmed
+from sales_agent_dagster.domain.wording import affirmed, read_wording
 from sales_agent_dagster.enrichment.facts import Fact, Source, fact
 from sales_agent_dagster.enrichment.phone_places import place_of_phone
 
@@ -36,6 +36,7 @@ CONFIDENCE: dict[str, float] = {
 CONFLICT = 0.5
 """What a fact's confidence is multiplied by when other sources disagree."""
 
+_CUSTOMERS = (("homes", "residential"), ("businesses", "commercial"))
 _REGION = ("region_city", "region_state", "region_county", "timezone")
 
 
@@ -54,6 +55,7 @@ def offline_facts(lead: Mapping[str, Any]) -> list[Fact]:
         *trade_facts(
             lead["company_name"], lead["notes"], lead["capabilities"], lead["oems"], lead["industry"]
         ),
+        *word_facts(lead["company_name"], lead["notes"]),
     ]
 
 
@@ -174,3 +176,16 @@ def trade_facts(
     return tuple(
         fact("trades", ", ".join(trades), source, CONFIDENCE[source]) for source, trades in seen if trades
     )
+
+
+@lru_cache(maxsize=16384)
+def word_facts(company_name: str, notes: str | None) -> tuple[Fact, ...]:
+    """Whom the company serves and what service work it does, in its name's words and its notes'."""
+    texts: tuple[tuple[Source, str], ...] = (("name", company_name), ("notes", affirmed(notes or "")))
+    found: list[Fact] = []
+    for source, text in texts:
+        words = read_wording(text)
+        customers = [kind for kind, word in _CUSTOMERS if getattr(words, word)]
+        values = (("customers", ", ".join(customers)), ("service", ", ".join(words.operations)))
+        found += _facts(values, source, CONFIDENCE[source])
+    return tuple(found)

@@ -106,10 +106,13 @@ class RecordedEngine:
         self._models, self._effort = header.models, header.reasoning_effort
 
     async def answer_all(
-        self, tasks: Sequence[Task[OutputT]], scope: CallScope
+        self, tasks: Sequence[Task[OutputT]], scope: CallScope, *, stored: bool = True
     ) -> list[Answer[OutputT] | NoAnswer]:
         """The recorded answers, in order."""
         return [self._answer(task) for task in tasks]
+
+    async def settle(self) -> None:
+        """Nothing is paid for."""
 
     def close(self) -> None:
         """Nothing to release."""

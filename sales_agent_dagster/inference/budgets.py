@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -156,21 +156,20 @@ class Budgets:
         self._readings: dict[CallScope, _Reading] = {}
         self._waiters: list[asyncio.Future[None]] = []
 
-    async def prepare(self, scope: CallScope, lead_ids: Collection[str]) -> None:
-        """Read what was spent on leads, in one go; ``reserve`` would read lead by lead.
+    def unread(self, scope: CallScope, lead_ids: Collection[str]) -> list[str]:
+        """Leads of which ``learn`` has to be told; ``reserve`` reads the rest of them one by one."""
+        if self._settings.lead_usd is None:
+            return []
+        batch_id, known = scope.batch_id, self._accounts
+        return [lead_id for lead_id in lead_ids if ("lead", batch_id, lead_id) not in known]
 
-        Raises:
-            TransientError: the database does not answer.
-        """
+    def learn(self, scope: CallScope, lead_ids: Collection[str], spent: Mapping[str, float]) -> None:
+        """Take what the ledger says was spent on leads that were unread; nothing for those left out."""
         limit = self._settings.lead_usd
-        keys = {lead_id: ("lead", scope.batch_id, lead_id) for lead_id in lead_ids}
-        new = [lead_id for lead_id, key in keys.items() if key not in self._accounts]
-        if limit is None or not new:
-            return
-        spent = await asyncio.to_thread(self._source.lead_spend, scope.batch_id, new)
-        for lead_id in new:
-            recorded = spent.get(lead_id, 0.0)
-            self._accounts.setdefault(keys[lead_id], _Account("lead", limit, recorded))
+        if limit is not None:
+            for lead_id in lead_ids:
+                account = _Account("lead", limit, spent.get(lead_id, 0.0))
+                self._accounts.setdefault(("lead", scope.batch_id, lead_id), account)
 
     async def reserve(
         self, scope: CallScope, lead_id: str, estimate_usd: float, *, wait: bool = True
@@ -214,7 +213,8 @@ class Budgets:
 
     async def _current(self, scope: CallScope, lead_id: str) -> list[_Account]:
         """The budgets a call of the lead counts against, with spend that is not too old."""
-        await self.prepare(scope, [lead_id])
+        if new := self.unread(scope, [lead_id]):
+            self.learn(scope, new, await asyncio.to_thread(self._source.lead_spend, scope.batch_id, new))
         shared = [account for account in self._shared(scope, self._now().date()) if account]
         if shared:
             await self._refresh(scope)

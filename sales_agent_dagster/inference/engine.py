@@ -92,12 +92,23 @@ class Engine(Protocol):
     version: str
 
     async def answer_all(
-        self, tasks: Sequence[Task[OutputT]], scope: CallScope
+        self, tasks: Sequence[Task[OutputT]], scope: CallScope, *, stored: bool = True
     ) -> list[Answer[OutputT] | NoAnswer]:
         """Answers in the order of the tasks; one lead's failure is its answer, never an exception.
 
+        It returns when what was paid for is stored or, if not ``stored``, as soon as all is answered: then
+        who stores what was made of the answers has to ``settle`` first.
+
         Raises:
             TransientError: what was paid for could not be stored; nothing is paid twice after a retry.
+        """
+        ...
+
+    async def settle(self) -> None:
+        """Return when all that was paid for up to now is stored.
+
+        Raises:
+            TransientError: it could not be; nothing is paid twice after a retry.
         """
         ...
 
@@ -137,10 +148,13 @@ class ScorecardEngine:
     version = SCORECARD_VERSION
 
     async def answer_all(
-        self, tasks: Sequence[Task[OutputT]], scope: CallScope
+        self, tasks: Sequence[Task[OutputT]], scope: CallScope, *, stored: bool = True
     ) -> list[Answer[OutputT] | NoAnswer]:
         """The rules' answers, one after the other."""
         return [answer_by_rules(task) for task in tasks]
+
+    async def settle(self) -> None:
+        """Nothing is paid for."""
 
     def close(self) -> None:
         """Nothing to release."""

@@ -23,7 +23,7 @@ from sales_agent_dagster.domain.errors import TransientError
 from sales_agent_dagster.domain.hashing import content_hash
 from sales_agent_dagster.inference.ports import CallStore
 
-GROUP_SECONDS = 0.02
+GROUP_SECONDS = 0.005
 """While calls come faster than they are written, groups are begun this far apart, so that many share one
 transaction. Calls that come one by one are written at once."""
 
@@ -101,6 +101,12 @@ class Ledger:
         """
         return await asyncio.to_thread(self._recall, call_keys, scope)
 
+    async def recall_for(
+        self, call_keys: Sequence[str], scope: CallScope, lead_ids: Collection[str]
+    ) -> tuple[dict[str, CallRecord], dict[str, float]]:
+        """``recall``, and the ``lead_spend`` of leads, in one go."""
+        return await asyncio.to_thread(self._recall_for, call_keys, scope, lead_ids)
+
     async def record(self, call: CallRecord) -> None:
         """Keep a finished call; returns when it is stored. Cancelling the wait does not lose the call.
 
@@ -129,6 +135,15 @@ class Ledger:
         self._save([])
         return self._store.lead_spend(batch_id, lead_ids)
 
+    @property
+    def has_unsaved(self) -> bool:
+        """Whether a finished call could not be stored and is kept in memory."""
+        return bool(self._unsaved)
+
+    def save_late(self) -> None:
+        """Store what could not be stored before. Blocking. Raises TransientError when it still cannot be."""
+        self._save([])
+
     def close(self) -> None:
         """Write what is left and end the thread. What cannot be stored now is lost, and a warning says so."""
         with self._arrived:
@@ -154,6 +169,12 @@ class Ledger:
             replayed = (found[key] for key in call_keys if key in found)
             self._store.add_replays(_count(replayed, scope, self._now().date()))
         return found
+
+    def _recall_for(
+        self, call_keys: Sequence[str], scope: CallScope, lead_ids: Collection[str]
+    ) -> tuple[dict[str, CallRecord], dict[str, float]]:
+        found = self._recall(call_keys, scope)
+        return found, self._store.lead_spend(scope.batch_id, lead_ids) if lead_ids else {}
 
     def _prune(self) -> None:
         with self._storing:

@@ -144,6 +144,10 @@ class Stage(ABC):
         """The stage's own columns for a lead that a gate stopped."""
         return {}
 
+    def wording(self) -> str:
+        """Version of the texts beside prompt and code that the rows are made of; empty for none."""
+        return ""
+
     def fingerprint(self, context: StageContext) -> str:
         """Version of everything but the lead itself that the rows depend on."""
         sections = context.profile.model_dump(mode="json", include=set(self.profile_sections))

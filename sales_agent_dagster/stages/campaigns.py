@@ -42,9 +42,13 @@ class Campaigns(Stage):
     profile_sections = ("seller", "outreach")
     child_tables = (campaign_messages,)
 
+    def wording(self) -> str:
+        """That of the templates."""
+        return templates_version()
+
     def fingerprint(self, context: StageContext) -> str:
         """Also the prompt and the templates: an edit of either recomputes the rows."""
-        return content_hash(super().fingerprint(context), PROMPT.version, templates_version())
+        return content_hash(super().fingerprint(context), PROMPT.version, self.wording())
 
     def load(
         self, context: StageContext, connection: sa.Connection, lead_ids: Sequence[str] | None

@@ -47,7 +47,7 @@ class EnrichedLeads(Stage):
     name = "enriched_leads"
     table = enriched_leads
     upstream = "qualified_leads"
-    version = "1"
+    version = "2"
     agent = "enrichment"
 
     def fingerprint(self, context: StageContext) -> str:

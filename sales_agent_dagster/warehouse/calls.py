@@ -65,6 +65,22 @@ _ADD_REPLAYS = _insert(
 )
 
 
+_CALLS = agent_calls.c
+_FIND = sa.select(agent_calls).where(
+    _CALLS.call_key.in_(sa.bindparam("keys", expanding=True)), _CALLS.response.is_not(None)
+)
+_LEAD_SPEND = (
+    sa.select(_CALLS.lead_id, sa.func.sum(_CALLS.cost_usd))
+    .where(
+        _CALLS.batch_id == sa.bindparam("batch_id"),
+        _CALLS.lead_id.in_(sa.bindparam("lead_ids", expanding=True)),
+        _CALLS.cost_usd > 0,
+    )
+    .group_by(_CALLS.lead_id)
+)
+"""Made once: making a statement takes as long as running it."""
+
+
 class WarehouseCalls:
     """Calls in ``agent_calls``, on SQLite and PostgreSQL.
 
@@ -77,11 +93,10 @@ class WarehouseCalls:
     def find(self, call_keys: Collection[str]) -> dict[str, CallRecord]:
         """Finished calls with an answer, by key."""
         found: dict[str, CallRecord] = {}
-        calls = agent_calls.c
         with self._warehouse.reading() as connection:
             for keys in _portions(sorted(set(call_keys))):
-                query = sa.select(agent_calls).where(calls.call_key.in_(keys), calls.response.is_not(None))
-                found |= {row["call_key"]: _record(row) for row in connection.execute(query).mappings()}
+                rows = connection.execute(_FIND, {"keys": keys}).mappings()
+                found |= {row["call_key"]: _record(row) for row in rows}
         return found
 
     def add(self, records: Sequence[CallRecord]) -> None:
@@ -141,16 +156,11 @@ class WarehouseCalls:
 
     def lead_spend(self, batch_id: str, lead_ids: Collection[str]) -> dict[str, float]:
         """US dollars spent on each lead in the batch; leads without spend are left out."""
-        calls = agent_calls.c
         spent: dict[str, float] = {}
         with self._warehouse.reading() as connection:
             for portion in _portions(sorted(set(lead_ids))):
-                query = (
-                    sa.select(calls.lead_id, sa.func.sum(calls.cost_usd))
-                    .where(calls.batch_id == batch_id, calls.lead_id.in_(portion), calls.cost_usd > 0)
-                    .group_by(calls.lead_id)
-                )
-                spent |= dict(connection.execute(query).tuples().all())
+                rows = connection.execute(_LEAD_SPEND, {"batch_id": batch_id, "lead_ids": portion})
+                spent |= dict(rows.tuples().all())
         return spent
 
     def prune(self, before: datetime) -> int:

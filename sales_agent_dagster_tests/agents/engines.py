@@ -25,7 +25,7 @@ class OneByOne(ABC):
     async def answer(self, task: Task[OutputT]) -> Answer[OutputT]: ...
 
     async def answer_all(
-        self, tasks: Sequence[Task[OutputT]], scope: CallScope
+        self, tasks: Sequence[Task[OutputT]], scope: CallScope, *, stored: bool = True
     ) -> list[Answer[OutputT] | NoAnswer]:
         answers: list[Answer[OutputT] | NoAnswer] = []
         for task in tasks:
@@ -34,6 +34,9 @@ class OneByOne(ABC):
             except Exception as error:
                 answers.append(answer_by_rules(task, describe_error(error)))
         return answers
+
+    async def settle(self) -> None:  # noqa: B027 - most pay for nothing
+        """Nothing to store."""
 
     def close(self) -> None:  # noqa: B027 - most hold nothing
         """Nothing to release."""
@@ -66,7 +69,7 @@ class RecordingEngine(OneByOne):
         self.scopes: list[CallScope] = []
 
     async def answer_all(
-        self, tasks: Sequence[Task[OutputT]], scope: CallScope
+        self, tasks: Sequence[Task[OutputT]], scope: CallScope, *, stored: bool = True
     ) -> list[Answer[OutputT] | NoAnswer]:
         self.scopes.append(scope)
         return await super().answer_all(tasks, scope)

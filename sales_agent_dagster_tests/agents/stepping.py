@@ -43,6 +43,7 @@ class Course:
     visited: list[str] = field(default_factory=list)
     engine: RecordingEngine = field(default_factory=RecordingEngine)
     during: Callable[[], None] | None = None
+    policy: str = "all"
 
 
 def visit(name: str, runtime: Runtime[Course]) -> None:

@@ -127,6 +127,34 @@ def test_what_is_wrong_but_not_needed_is_a_warning(
         assert "warning" in found(outcome.out, what)
 
 
+@pytest.mark.parametrize(
+    ("store", "told"),
+    [
+        ("auto", "checkpoints.db"),
+        ("none", "start over after a kill"),
+        ("valkey", "needs SALES_AGENT_REDIS_URL"),
+        ("postgres", "needs SALES_AGENT_DATABASE_URL"),
+    ],
+)
+def test_where_checkpoints_are(cli: Cli, monkeypatch: pytest.MonkeyPatch, store: str, told: str) -> None:
+    monkeypatch.setenv("SALES_AGENT_CHECKPOINTS", store)
+    outcome = cli("doctor")
+    assert told in found(outcome.out, "Checkpoints")
+    assert outcome.code == ("needs" in told)
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_checkpoints_in_redis(
+    cli: Cli, redis_url: str, monkeypatch: pytest.MonkeyPatch, installed: bool
+) -> None:
+    monkeypatch.setenv("SALES_AGENT_CHECKPOINTS", "valkey")
+    monkeypatch.setenv("SALES_AGENT_REDIS_URL", redis_url)
+    monkeypatch.setattr(doctor, "find_spec", lambda _: installed or None)
+    outcome = cli("doctor")
+    assert ("in Redis" if installed else "needs the extra") in found(outcome.out, "Checkpoints")
+    assert outcome.code == (not installed)
+
+
 def test_redis_that_answers(cli: Cli, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SALES_AGENT_REDIS_URL", redis_url)
     assert "answers; processes share limits" in found(cli("doctor").out, "Redis")

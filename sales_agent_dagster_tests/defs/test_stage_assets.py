@@ -106,12 +106,17 @@ def test_a_new_version_of_the_rules_changes_data_version_and_code_version(
     second = run(NewRules(), instance, resources)
     assert metadata(second)["work"] == "5 computed, 0 current"
     assert _data_version(second) != _data_version(first)
+
+    class NewWords(TinyStage):
+        def wording(self) -> str:
+            return "2"
+
     versions = {
         agent_asset(stage, prompt, "Tiny.").code_versions_by_key[dg.AssetKey("qualified_leads")]
-        for stage in (TinyStage(), NewRules())
+        for stage in (TinyStage(), NewRules(), NewWords())
         for prompt in (PROMPT, Prompt("qualification", "2", "Judge well."))
     }
-    assert len(versions) == 4
+    assert len(versions) == 6
 
 
 def test_an_empty_batch_is_reported(

@@ -146,3 +146,25 @@ def test_agreeing_regions_stay_as_they_are() -> None:
 def test_very_long_values_are_cut() -> None:
     found = facts(oems=", ".join(f"Brand number {number} of a very long list" for number in range(40)))
     assert len(found["brands.file"][0]) == 500
+
+
+@pytest.mark.parametrize(
+    ("name", "notes", "expected"),
+    [
+        ("Example Home Services", None, {"customers.name": "homes", "service.name": "service"}),
+        (
+            "Example",
+            "Commercial and residential work, repair and maintenance.",
+            {"customers.notes": "homes, businesses", "service.notes": "repair, maintenance"},
+        ),
+        ("Example", "No residential work. We do no maintenance.", {}),
+        ("Example Electric", "Industrial clients.", {"customers.notes": "businesses"}),
+    ],
+)
+def test_customers_and_service_are_read_in_name_and_notes(
+    name: str, notes: str | None, expected: dict[str, str]
+) -> None:
+    found = facts(company_name=name, notes=notes)
+    read = {key: value for key, (value, _) in found.items() if key.startswith(("customers", "service"))}
+    assert read == expected
+    assert all(found[key][1] == (0.85 if key.endswith("name") else 0.7) for key in read)

@@ -73,8 +73,8 @@ def test_rules_are_measured_without_claims_calls_or_cost(profile: Profile) -> No
     assert figures.cases == 3
     assert figures.tier_accuracy == 0.6667
     assert figures.kendall_tau == 0.3333  # of three pairs only tavern and roofer are the wrong way round
-    # Read: two trades, roofing, and the tavern's solar; missed: customers and service.
-    assert (figures.fact_precision, figures.fact_recall) == (0.75, 0.5)
+    # Read: two trades with customers and service, roofing, and the tavern's solar, which is wrong.
+    assert (figures.fact_precision, figures.fact_recall) == (0.8571, 1.0)
     assert figures.grounding_rate is None
     assert (figures.cost_usd, figures.fallback_share, figures.schema_failure_share) == (0.0, 0.0, 0.0)
     assert evaluation.models == ("scorecard 1",)
@@ -86,11 +86,12 @@ def test_a_models_claims_costs_and_fallbacks_are_counted(profile: Profile) -> No
     evaluation = run(Reader(), profile, STRONG)
     figures = evaluation.figures(CallFigures(finished=8, invalid=2, saved_usd=0.5))
     (result,) = evaluation.results
-    assert result.claims == {"trade electrical", "trade hvac", "trade plumbing", "service"}
+    by_rules = {"trade electrical", "trade hvac", "customers homes", "customers businesses", "service"}
+    assert result.claims == {*by_rules, "trade plumbing"}
     # Kept: three facts, a rating. Dropped: a quote that is nowhere, evidence that is no fact, its rating.
     assert (result.grounded, result.dropped) == (4, 3)
     assert figures.grounding_rate == round(4 / 7, 4)
-    assert (figures.fact_precision, figures.fact_recall) == (0.75, 0.6)
+    assert (figures.fact_precision, figures.fact_recall) == (0.8333, 1.0)
     assert figures.schema_failure_share == 0.25
     assert (figures.fallback_share, figures.replay_share) == (0.5, 0.5)
     assert (figures.cost_usd, figures.saved_usd) == (0.003, 0.5)
@@ -100,9 +101,11 @@ def test_a_models_claims_costs_and_fallbacks_are_counted(profile: Profile) -> No
     )  # a fallback has no latency
     assert evaluation.models == ("reader m1", "reader m2")
     row = result.row()
-    assert row["facts_right"] == "service, trade electrical, trade hvac"
+    assert (
+        row["facts_right"] == "customers businesses, customers homes, service, trade electrical, trade hvac"
+    )
     assert row["facts_wrong"] == "trade plumbing"
-    assert row["facts_missed"] == "customers businesses, customers homes"
+    assert row["facts_missed"] is None
     assert (row["reason"], row["engines"], row["cost_usd"]) == ("m1: away", "reader", 0.003)
 
 
@@ -150,5 +153,5 @@ def test_the_scorecard_on_all_golden_leads(profile: Profile) -> None:
     figures = run(ScorecardEngine(), profile, *load_golden()).figures(NO_CALLS)
     assert figures.tier_accuracy == pytest.approx(0.69, abs=0.02)
     assert figures.kendall_tau == pytest.approx(0.65, abs=0.02)
-    assert figures.fact_precision == pytest.approx(0.76, abs=0.03)
-    assert figures.fact_recall == pytest.approx(0.48, abs=0.03)
+    assert figures.fact_precision == pytest.approx(0.83, abs=0.03)
+    assert figures.fact_recall == pytest.approx(0.89, abs=0.03)

@@ -229,11 +229,14 @@ def test_many_calls_at_once_read_the_ledger_once() -> None:
         book = Book()
         budgets = make(book, batch_usd=5.0, run_usd=5.0, day_usd=5.0, lead_usd=1.0)
         leads = [f"lead-{number}" for number in range(50)]
-        await budgets.prepare(SCOPE, leads)
-        await asyncio.gather(*(buy(budgets, book, 0.01, lead) for lead in leads))
-        await budgets.prepare(SCOPE, leads)
-        assert (book.reads, len(book.lead_reads)) == (1, 1)
-        assert len(book.lead_reads[0]) == 50
+        assert budgets.unread(SCOPE, leads) == leads
+        budgets.learn(SCOPE, leads, {"lead-7": 0.995})
+        assert budgets.unread(SCOPE, [*leads, "lead-50"]) == ["lead-50"]
+        others = [lead for lead in leads if lead != "lead-7"]
+        await asyncio.gather(*(buy(budgets, book, 0.01, lead) for lead in others))
+        with pytest.raises(BudgetSpent, match="lead budget"):
+            await budgets.reserve(SCOPE, "lead-7", 0.01)
+        assert (book.reads, book.lead_reads) == (1, [])
 
     run(main())
 

@@ -6,6 +6,7 @@ faulty then is a template's.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from functools import lru_cache, partial
 from typing import Any, Literal
@@ -120,9 +121,16 @@ def after_lint(state: CampaignState) -> Literal["revise", "finish"]:
 async def revise(state: CampaignState, runtime: Runtime[AgentContext]) -> CampaignState:
     """Gives the faults back to the engine, once: a lead's second answers for the channels that had some."""
     revised: list[dict[Channel, Answered]] = [{} for _ in state["desks"]]
-    for channel in CHANNELS:
-        wrong = list(zip(state[channel], state["faults"], strict=True))
-        answers = await ask_channel(channel, state["desks"], runtime.context, wrong)
+    asking = [
+        ask_channel(
+            channel,
+            state["desks"],
+            runtime.context,
+            list(zip(state[channel], state["faults"], strict=True)),
+        )
+        for channel in CHANNELS
+    ]
+    for channel, answers in zip(CHANNELS, await asyncio.gather(*asking), strict=True):
         for position, answer in enumerate(answers):
             if answer is not None:
                 revised[position][channel] = answer

@@ -1,7 +1,7 @@
 """One finished call: a place, money, the only one of its key, a deadline, and a line in the ledger.
 
-What came of a call is in the ledger before its place is free again: a killed process loses at most as many
-calls as may be in flight.
+Whoever asked goes on as soon as there is an answer, while it is being stored. What came of a call is in the
+ledger before its place is free again: a killed process loses at most as many calls as may be in flight.
 """
 
 from __future__ import annotations
@@ -98,8 +98,12 @@ class Buyer:
         self._deadline_s = deadline_s
         self._hopeless: dict[str, str] = {}
 
-    async def buy(self, question: Question[OutputT], order: Order) -> tuple[CallRecord, bool]:
+    async def buy(
+        self, question: Question[OutputT], order: Order, answered: asyncio.Future[CallRecord]
+    ) -> tuple[CallRecord, bool]:
         """The finished call, stored; says whether another process had bought it meanwhile.
+
+        ``answered`` gets it as soon as it has an answer, before it is stored.
 
         Raises:
             NotBought: the model gave no usable answer, or may not be asked.
@@ -113,7 +117,7 @@ class Buyer:
             purse = _Purse(self._budgets, order.scope, question.task.lead_id, self._most(question))
             try:
                 await purse.open()
-                return await self._pay(question, order, purse)
+                return await self._pay(question, order, purse, answered)
             except BudgetSpent as spent:
                 raise NotBought(str(spent)) from None
             except TransientError as fault:
@@ -122,7 +126,13 @@ class Buyer:
             finally:
                 purse.close()
 
-    async def _pay(self, question: Question[OutputT], order: Order, purse: _Purse) -> tuple[CallRecord, bool]:
+    async def _pay(
+        self,
+        question: Question[OutputT],
+        order: Order,
+        purse: _Purse,
+        answered: asyncio.Future[CallRecord],
+    ) -> tuple[CallRecord, bool]:
         progress = Progress(self._flow.clock.now(), asyncio.timeout(None), purse.afford)
         found: dict[str, CallRecord] = {}
 
@@ -134,6 +144,8 @@ class Buyer:
             if not lease.ours:
                 return found[question.key], True
             record, refusal = await self._make(question, order, progress)
+            if refusal is None:
+                answered.set_result(record)
             if progress.attempts:
                 purse.cost_usd = record.cost_usd
                 await self._ledger.record(record)

@@ -7,6 +7,7 @@ import atexit
 import logging
 import random
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Generic
 
 from pydantic import ValidationError
@@ -96,6 +97,8 @@ class CerebrasEngine:
         self._thread = LoopThread("cerebras-engine")
         self._flights: Flights[tuple[CallRecord, bool]] = Flights()
         self._checked: asyncio.Task[None] | None = None
+        self._storing: set[asyncio.Task[tuple[CallRecord, bool]]] = set()
+        self._refused: list[BaseException] = []  # by the database, what was paid for
         clock = SystemClock()
         url = settings.redis_url
         self._shared = SharedState(url.get_secret_value(), clock) if url else None
@@ -129,7 +132,7 @@ class CerebrasEngine:
         )
 
     async def answer_all(
-        self, tasks: Sequence[Task[OutputT]], scope: CallScope
+        self, tasks: Sequence[Task[OutputT]], scope: CallScope, *, stored: bool = True
     ) -> list[Answer[OutputT] | NoAnswer]:
         """See ``Engine``: replays in one query, then as many calls at once as the provider takes.
 
@@ -141,7 +144,12 @@ class CerebrasEngine:
         if not tasks:
             return []
         self._close_at_exit()
-        return await self._thread.run(self._answer_chunk(_Chunk(tasks, scope)))
+        return await self._thread.run(self._answer_chunk(_Chunk(tasks, scope), stored))
+
+    async def settle(self) -> None:
+        """See ``Engine``. Costs nothing when all is stored, as it mostly is."""
+        if self._storing or self._refused or self._ledger.has_unsaved:
+            await self._thread.run(self._settle())
 
     def warm_up(self) -> None:
         """Begin in the background what the first question waits for: the SDK's import, the models' check."""
@@ -163,11 +171,9 @@ class CerebrasEngine:
         if self._shared is not None:
             await self._shared.close()
 
-    async def _answer_chunk(self, chunk: _Chunk[OutputT]) -> list[Answer[OutputT] | NoAnswer]:
-        scope = chunk.order.scope
+    async def _answer_chunk(self, chunk: _Chunk[OutputT], stored: bool) -> list[Answer[OutputT] | NoAnswer]:
         chunk.questions = [self._question(task) for task in chunk.tasks]
-        leads = {task.lead_id for task in chunk.tasks}
-        await asyncio.gather(self._replay(chunk), self._budgets.prepare(scope, leads))
+        await self._replay(chunk)
         missing = [number for number, answer in enumerate(chunk.answers) if answer is None]
         if missing:
             await self._check_models()
@@ -178,6 +184,8 @@ class CerebrasEngine:
             for fault in faults:
                 if fault is not None:
                     raise fault
+        if stored:
+            await self._settle()
         return [answer for answer in chunk.answers if answer is not None]
 
     def _question(self, task: Task[OutputT]) -> Question[OutputT] | str:
@@ -188,11 +196,14 @@ class CerebrasEngine:
             return describe_error(error)
 
     async def _replay(self, chunk: _Chunk[OutputT]) -> None:
+        scope = chunk.order.scope
         keys = [question.key for question in chunk.questions if isinstance(question, Question)]
-        found = await self._ledger.recall(keys, chunk.order.scope)
+        leads = self._budgets.unread(scope, {task.lead_id for task in chunk.tasks})
+        found, spent = await self._ledger.recall_for(keys, scope, leads)
+        self._budgets.learn(scope, leads, spent)
         for number, question in enumerate(chunk.questions):
             if isinstance(question, Question) and question.key in found:
-                chunk.answers[number] = _answer_of(question, found[question.key], chunk.order.scope)
+                chunk.answers[number] = _answer_of(question, found[question.key], scope)
 
     async def _answer(self, chunk: _Chunk[OutputT], number: int) -> None:
         question = chunk.questions[number]
@@ -214,20 +225,59 @@ class CerebrasEngine:
         self, model: str, question: Question[OutputT], order: Order, degraded_reason: str | None
     ) -> Answer[OutputT]:
         """One model's answer. Raises NotBought, and TransientError when the database does not answer."""
-        if model != question.request.model:
-            question = question.to(model)
-            if found := await self._ledger.recall([question.key], order.scope):
-                answer = _answer_of(question, found[question.key], order.scope, degraded_reason)
-                if answer is not None:
-                    return answer
-        (record, elsewhere), follows = await self._flights.once(
-            question.key, lambda: self._buyer.buy(question, order)
-        )
-        replayed = elsewhere or follows
+        read_earlier = model == question.request.model
+        question = question if read_earlier else question.to(model)
+        found: dict[str, CallRecord] = {}
+        if not read_earlier or self._flights.has_ended(question.key):
+            found = await self._ledger.recall([question.key], order.scope)
+        if found and (answer := _answer_of(question, found[question.key], order.scope, degraded_reason)):
+            return answer
+        record, replayed = await self._bought(question, order)
         answer = _answer_of(question, record, order.scope, degraded_reason, replayed=replayed)
         if answer is None:
             raise NotBought("a recorded answer does not fit its type")
         return answer
+
+    async def _bought(self, question: Question[OutputT], order: Order) -> tuple[CallRecord, bool]:
+        """The finished call, which may still be being stored; says whether somebody else bought it."""
+        answered: asyncio.Future[CallRecord] = asyncio.get_running_loop().create_future()
+        buying = asyncio.create_task(self._buy(question, order, answered))
+        either: set[asyncio.Future[Any]] = {answered, buying}
+        try:
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            if not answered.done():
+                buying.cancel()
+            raise
+        finally:
+            if not buying.done():
+                self._storing.add(buying)
+                buying.add_done_callback(self._stored)
+        return buying.result() if buying.done() else (answered.result(), False)
+
+    async def _buy(
+        self, question: Question[OutputT], order: Order, answered: asyncio.Future[CallRecord]
+    ) -> tuple[CallRecord, bool]:
+        (record, elsewhere), follows = await self._flights.once(
+            question.key, partial(self._buyer.buy, question, order, answered)
+        )
+        return record, elsewhere or follows
+
+    def _stored(self, buying: asyncio.Task[tuple[CallRecord, bool]]) -> None:
+        self._storing.discard(buying)
+        fault = _error_of(buying)
+        # What an unavailable database could not take is in the ledger's memory, and cancelled calls too.
+        if fault is not None and not isinstance(fault, TransientError | NotBought | asyncio.CancelledError):
+            self._refused.append(fault)
+
+    async def _settle(self) -> None:
+        if self._storing:
+            await asyncio.wait(set(self._storing))
+        if self._refused:
+            refused, self._refused = self._refused, []
+            raise refused[0]
+        if self._ledger.has_unsaved:
+            await asyncio.to_thread(self._ledger.save_late)
 
     def _begin_check(self) -> asyncio.Task[None]:
         if self._checked is None or (self._checked.done() and _error_of(self._checked)):

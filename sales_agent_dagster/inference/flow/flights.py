@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -26,11 +27,20 @@ REMEMBERED_S = 3600.0
 _MILLISECONDS = int(LEASE_S * 1000)
 
 
+REMEMBERED_KEYS = 10_000
+"""Calls that ended last in this process; a key takes about 150 bytes."""
+
+
 class Flights(Generic[ResultT]):
     """Calls in flight in this process, by key."""
 
     def __init__(self) -> None:
         self._leaders: dict[str, asyncio.Future[ResultT]] = {}
+        self._ended: OrderedDict[str, None] = OrderedDict()
+
+    def has_ended(self, key: str) -> bool:
+        """Whether the call ended a while ago: who read the ledger before that has to read it again."""
+        return key in self._ended
 
     async def once(self, key: str, buy: Callable[[], Awaitable[ResultT]]) -> tuple[ResultT, bool]:
         """The result of ``buy``, or of the same call in flight; says whether it is somebody else's.
@@ -54,6 +64,9 @@ class Flights(Generic[ResultT]):
         finally:
             mine.cancel()
             del self._leaders[key]
+            self._ended[key] = None
+            if len(self._ended) > REMEMBERED_KEYS:
+                self._ended.popitem(last=False)
 
 
 _ACQUIRE = """

@@ -67,12 +67,13 @@ async def first_answer(
     being never, and ``take`` allows it. An error counts only when no request is left that may still answer;
     then the last one is raised.
     """
+    if after_s is None:
+        return await ask(), 1
     requests = {asyncio.create_task(ask())}
     try:
-        if after_s is not None:
-            await _wait_or_done(requests, after_s, clock)
-            if not any(request.done() for request in requests) and await take():
-                requests.add(asyncio.create_task(again()))
+        await _wait_or_done(requests, after_s, clock)
+        if not any(request.done() for request in requests) and await take():
+            requests.add(asyncio.create_task(again()))
         sent = len(requests)
         while True:
             done, requests = await asyncio.wait(requests, return_when=asyncio.FIRST_COMPLETED)

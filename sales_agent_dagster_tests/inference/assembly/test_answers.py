@@ -169,7 +169,7 @@ def test_a_slow_request_is_hedged_and_counts_what_it_may_have_cost(
 
 
 def test_no_hedge_beyond_its_share_or_the_budget(make_engine: MakeEngine, cerebras: RunningServer) -> None:
-    cerebras.rates({Fault("slow", seconds=0.15): 1.0})
+    cerebras.rates({Fault("slow", seconds=0.4): 1.0})
     asyncio.run(make_engine(hedge_after_ms=20, hedge_share=0.25).answer_all(tasks(8), SCOPE))
     assert cerebras.stats.requests == 10
     cerebras.reset()

@@ -15,6 +15,7 @@ from pydantic import SecretStr
 
 from sales_agent_dagster.domain.errors import TransientError
 from sales_agent_dagster.inference.flow.breaker import BreakerRules
+from sales_agent_dagster.inference.flow.clock import SystemClock
 from sales_agent_dagster.settings import PROJECT_ROOT, Settings
 from sales_agent_dagster.warehouse.database import Warehouse
 from sales_agent_dagster_tests.cerebras_server import Fault
@@ -74,15 +75,19 @@ def test_a_provider_that_hangs_costs_one_timeout_not_one_per_lead(
     assert cerebras.stats.requests <= 40
 
 
-def test_after_the_outage_one_probe_brings_it_back(make_engine: MakeEngine, cerebras: RunningServer) -> None:
-    engine = make_engine(concurrency=8, breaker=BreakerRules(open_s=0.3))
+def test_after_the_outage_one_probe_brings_it_back(
+    make_engine: MakeEngine, cerebras: RunningServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    later = 0.0
+    monkeypatch.setattr(SystemClock, "now", lambda _: time.monotonic() + later)
+    engine = make_engine(concurrency=8, breaker=BreakerRules(open_s=60))
     cerebras.rates({"503": 1.0})
     assert engines(asyncio.run(engine.answer_all(tasks(60), SCOPE))) == {"scorecard": 60}
     before = cerebras.stats.requests
     assert engines(asyncio.run(engine.answer_all(tasks(20, 60), SCOPE))) == {"scorecard": 20}
     assert cerebras.stats.requests == before
     cerebras.rates({})
-    time.sleep(0.35)
+    later = 61.0
     counts = engines(asyncio.run(engine.answer_all(tasks(20, 80), SCOPE)))
     assert counts["cerebras"] >= 1
     assert engines(asyncio.run(engine.answer_all(tasks(20, 100), SCOPE))) == {"cerebras": 20}

@@ -122,8 +122,8 @@ def test_tokens_and_pauses_are_shared(redis_url: str) -> None:
             await b.admit("other", 100)
             await b.admit("m", 60)
             waited = time.monotonic() - began
-            await a.pause("m", 0.4)
             began = time.monotonic()
+            await a.pause("m", 0.4)
             await b.admit("m", 10)
             return waited, time.monotonic() - began
 
