@@ -109,6 +109,29 @@ class CerebrasSettings(BaseModel):
     retention_days: int | None = Field(default=None, ge=0)
 
 
+class WebsiteSettings(BaseModel):
+    """How websites are fetched, once waterfall.yaml switches them on. robots.txt is always honoured.
+
+    Attributes:
+        contact: how a website's owner reaches you: an address of a page or mailbox, in the user agent.
+        pages: most pages read per website, the home page included.
+        page_kb: most kilobytes read of one page, unpacked.
+        redirects: most redirects followed per page.
+        timeout_s: longest that one page may take.
+        per_host: most requests in flight to one host.
+        allowed_networks: networks, such as 10.1.0.0/16, that may be fetched though they are not public.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    contact: str | None = Field(default=None, max_length=120)
+    pages: int = Field(default=6, ge=1, le=20)
+    page_kb: int = Field(default=1024, ge=16, le=16_384)
+    redirects: int = Field(default=5, ge=0, le=20)
+    timeout_s: float = Field(default=2.5, gt=0)
+    per_host: int = Field(default=2, ge=1, le=8)
+    allowed_networks: tuple[str, ...] = ()
+
+
 class Settings(BaseSettings):
     """All settings, frozen. The defaults need no key and no server."""
 
@@ -154,6 +177,7 @@ class Settings(BaseSettings):
     redis_url: SecretStr | None = Field(
         None, description="Redis or Valkey that shares limits and breakers between processes."
     )
+    website: WebsiteSettings = WebsiteSettings()
     checkpoints: Literal["auto", "sqlite", "postgres", "valkey", "none"] = Field(
         "auto",
         description="Where graphs of several model steps keep their progress; auto is beside the warehouse.",
