@@ -75,6 +75,18 @@ FIELDS: dict[str, str] = {
 }
 """Every field a fact may have, and what its value is."""
 
+PROVIDER_NAMES = (
+    "offline",
+    "linkedin",
+    "website",
+    "apollo_company",
+    "apollo_person",
+    "hunter_domain",
+    "hunter_finder",
+    "hunter_verifier",
+)
+"""Every provider there is, cheapest first."""
+
 CacheKind = Literal["organization", "email", "none"]
 """How long an answer stays good: settings say the days of each kind."""
 
@@ -115,7 +127,19 @@ class ProviderSpec:
     usd_per_credit: float = 0.0
     max_batch: int = 1
     per_minute: int | None = None
-    cache: CacheKind = "organization"
+    cache: PROVIDER_NAMES = (
+    "offline",
+    "linkedin",
+    "website",
+    "apollo_company",
+    "apollo_person",
+    "hunter_domain",
+    "hunter_finder",
+    "hunter_verifier",
+)
+"""Every provider there is, cheapest first."""
+
+CacheKind = "organization"
     version: str = "1"
 
 
