@@ -127,19 +127,7 @@ class ProviderSpec:
     usd_per_credit: float = 0.0
     max_batch: int = 1
     per_minute: int | None = None
-    cache: PROVIDER_NAMES = (
-    "offline",
-    "linkedin",
-    "website",
-    "apollo_company",
-    "apollo_person",
-    "hunter_domain",
-    "hunter_finder",
-    "hunter_verifier",
-)
-"""Every provider there is, cheapest first."""
-
-CacheKind = "organization"
+    cache: CacheKind = "organization"
     version: str = "1"
 
 
