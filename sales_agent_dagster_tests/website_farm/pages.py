@@ -17,7 +17,8 @@ MENU = (
     ("/privacy", "Privacy Policy"),
 )
 COOKIES = """<div id="cookie-banner" class="cookie-consent" role="dialog"><p>We use cookies to improve your
-experience. By clicking Accept you agree to our use of cookies.</p><button>Accept all cookies</button></div>"""
+experience. By clicking Accept you agree to our use of cookies.</p>
+<button>Accept all cookies</button></div>"""
 _CSS = "body{margin:0}.hero{padding:4em}" * 40
 
 
@@ -111,7 +112,8 @@ def json_ld(firm: Firm) -> str:
 
 
 WALL = """<!DOCTYPE html><html><head><title>Just a moment...</title></head><body>
-<div class="cf-browser-verification"></div><script src="/cdn-cgi/challenge-platform/h/b/orchestrate/chl"></script>
+<div class="cf-browser-verification"></div>
+<script src="/cdn-cgi/challenge-platform/h/b/orchestrate/chl"></script>
 <noscript>Enable JavaScript and cookies to continue</noscript></body></html>"""
 SOFT_WALL = """<html><head><title>Attention Required!</title></head><body><p>Please verify you are a human by
 completing the CAPTCHA below.</p><div class="g-recaptcha"></div></body></html>"""
