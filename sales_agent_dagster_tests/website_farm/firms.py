@@ -5,52 +5,9 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-_FIRST = [
-    "Alba",
-    "Bruno",
-    "Celia",
-    "Dario",
-    "Edda",
-    "Fausto",
-    "Greta",
-    "Hugo",
-    "Ilse",
-    "Jonas",
-    "Kira",
-    "Lorenz",
-    "Mona",
-    "Nils",
-    "Oda",
-    "Piet",
-]
-_LAST = [
-    "Abernathy",
-    "Bexley",
-    "Corwin",
-    "Dunmore",
-    "Ellery",
-    "Fairbank",
-    "Garrow",
-    "Hollis",
-    "Ingram",
-    "Jessup",
-    "Kerrigan",
-    "Lockwood",
-]
-_NAMES = [
-    "Cedar",
-    "Granite",
-    "Juniper",
-    "Lakeside",
-    "Meadow",
-    "Northgate",
-    "Oakridge",
-    "Prairie",
-    "Quarry",
-    "Riverbend",
-    "Summit",
-    "Timber",
-]
+_FIRST = ("Alba", "Bruno", "Celia", "Dario", "Edda", "Fausto", "Greta", "Hugo", "Ilse", "Jonas", "Kira")
+_LAST = ("Abernathy", "Bexley", "Corwin", "Dunmore", "Ellery", "Fairbank", "Garrow", "Hollis", "Kerrigan")
+_NAMES = ("Cedar", "Granite", "Juniper", "Lakeside", "Meadow", "Oakridge", "Prairie", "Riverbend", "Timber")
 _TRADES = {
     "generator": ("Generator Service", "standby generator installation"),
     "electrical": ("Electric", "electrical repair"),
