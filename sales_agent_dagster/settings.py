@@ -120,9 +120,10 @@ class WebsiteSettings(BaseModel):
         pages: most pages read per website, the home page included.
         page_kb: most kilobytes read of one page, unpacked.
         redirects: most redirects followed per page.
-        timeout_s: longest that one page may take.
+        timeout_s: a website that is silent for so long is down; one that is slower than the deadline is not.
         per_host: most requests in flight to one host.
-        allowed_networks: networks, such as 10.1.0.0/16, that may be fetched though they are not public.
+        allowed_networks: networks, such as 10.1.0.0/16 or 10.1.2.3:8080, that may be fetched though they are
+            not public.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -130,7 +131,7 @@ class WebsiteSettings(BaseModel):
     pages: int = Field(default=6, ge=1, le=20)
     page_kb: int = Field(default=1024, ge=16, le=16_384)
     redirects: int = Field(default=5, ge=0, le=20)
-    timeout_s: float = Field(default=2.5, gt=0)
+    timeout_s: float = Field(default=10.0, gt=0)
     per_host: int = Field(default=2, ge=1, le=8)
     allowed_networks: tuple[str, ...] = ()
 
