@@ -45,16 +45,17 @@ FIELDS: dict[str, str] = {
     "tld": "top-level domain",
     "email_kind": "role, free_mail or personal",
     "email_domain": "whether the address is at the company's own domain: own_domain or other_domain",
-    "name_kind": "of the contact: person or role",
     "brands": "brands it sells or services",
     "brand_categories": "equipment categories of its brands",
     "trades": "trades, by their names in domain.trades",
     "website_status": "ok, blocked, parked, down or none",
     "website_url": "address of its home page after redirects",
+    "company_name": "as it calls itself",
     "description": "what it says it does",
     "customers": "homes or businesses",
     "service": "service, repair, maintenance, emergency, 24/7 or support",
     "service_area": "where it works",
+    "opening_hours": "such as Mo,Tu 08:00-17:00",
     "certification": "certificates and licences",
     "founded": "year",
     "industry": "line of business",
@@ -155,12 +156,14 @@ class Found:
         texts: fetched text by name, such as ``website about``; a model may read them, as data.
         credits: what the lookup cost.
         complete: False when the deadline cut it short: what is there is used now and the rest asked later.
+        lasting: False for what may soon be otherwise, such as a website that is down: kept like `NotFound`.
     """
 
     facts: tuple[Fact, ...]
     texts: Mapping[str, str] = field(default_factory=dict)
     credits: float = 0.0
     complete: bool = True
+    lasting: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,14 +179,17 @@ class Failed:
 
     Attributes:
         reason: for a person, without the key, names or addresses of persons.
-        retry_after_s: when the provider may be asked again, if it said so.
-        credits: what it cost nevertheless.
+        retry_after_s: how long the provider is to be left alone, for all leads.
+        credits: what it may have cost nevertheless, as when the connection was lost after the question was
+            sent; such a question is not asked again until a person says so.
+        suppress: addresses and domains whose owner asked not to be processed.
     """
 
     kind: FailureKind
     reason: str
     retry_after_s: float | None = None
     credits: float = 0.0
+    suppress: tuple[str, ...] = ()
 
 
 Outcome = Found | NotFound | Failed

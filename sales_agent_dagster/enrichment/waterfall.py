@@ -74,7 +74,9 @@ class Step(_Section):
             raise ValueError(f"unknown: {', '.join(unknown)}; known fields are {', '.join(FIELDS)}")
         return wants
 
-    def open_fields(self, offers: Collection[str], filled: Mapping[str, float], filled_at: float) -> list[str]:
+    def open_fields(
+        self, offers: Collection[str], filled: Mapping[str, float], filled_at: float
+    ) -> list[str]:
         """Fields the provider is still wanted for, given the surest confidence per field."""
         return [name for name in self.wants or offers if filled.get(name, 0.0) < filled_at]
 
@@ -116,15 +118,21 @@ def load_waterfall(path: Path) -> Waterfall:
         ConfigurationError: the file is missing, is not YAML, or has faults; all of them are listed.
     """
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return _validated(path, path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ConfigurationError(
             f"Waterfall {path} does not exist. Set SALES_AGENT_WATERFALL_PATH."
         ) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
         raise ConfigurationError(f"Waterfall {path} is not valid YAML: {error}") from None
+
+
+@lru_cache(maxsize=4)
+def _validated(path: Path, content: str) -> Waterfall:
     try:
-        return Waterfall.model_validate(data)
+        return Waterfall.model_validate(yaml.safe_load(content))
+    except yaml.YAMLError as error:
+        raise ConfigurationError(f"Waterfall {path} is not valid YAML: {error}") from None
     except ValidationError as error:
         faults = [
             f"{'.'.join(map(str, fault['loc'])) or '(file)'}: {fault['msg']}" for fault in error.errors()
