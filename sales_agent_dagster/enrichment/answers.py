@@ -34,6 +34,7 @@ def kept(
         return None
     if isinstance(outcome, Found):
         days = settings.email_days if spec.cache == "email" else settings.organization_days
+        days = days if outcome.lasting else min(days, settings.negative_days)
         if not outcome.lasting:
             days = min(days, settings.negative_days)
         return CachedAnswer(spec.version, LookupOutcome.FOUND, _payload(outcome), now, _after(now, days))
