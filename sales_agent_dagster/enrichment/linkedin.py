@@ -1,13 +1,14 @@
 """LinkedIn without asking LinkedIn: a CSV that the user exported there, matched to leads.
 
-Its User Agreement (8.2) forbids scraping and automation, so linkedin.com is never fetched: ``is_linkedin``
-addresses are refused wherever addresses are followed. Pages of companies that websites and other providers
+Its User Agreement (8.2) forbids scraping and automation, so linkedin.com is never fetched:
+``fetching.targets`` refuses it. Pages of companies that websites and other providers
 name are kept in the one form of ``domain.values.web.read_linkedin``.
 
 The seam for a licensed API: who holds an approved token writes a provider with ``needs_key`` that asks
-``organizations?q=vanityName&vanityName=<slug>`` (headers ``LinkedIn-Version`` and ``X-Restli-Protocol-Version:
-2.0.0``) with the slug of ``company_linkedin`` as its key and ``cache="none"``: the terms limit how long
-profile data may be kept. It registers beside the others in ``registry`` and `providers.PROVIDER_NAMES`.
+``organizations?q=vanityName&vanityName=<slug>`` (with the headers ``LinkedIn-Version`` and
+``X-Restli-Protocol-Version: 2.0.0``), the slug of ``company_linkedin`` as its key and ``cache="none"``: the
+terms limit how long profile data may be kept. It registers beside the others in ``registry`` and
+`providers.PROVIDER_NAMES`.
 """
 
 from __future__ import annotations
@@ -156,7 +157,7 @@ def _columns(line: Sequence[str]) -> dict[str, int] | None:
     heads = [one_line(cell).casefold() for cell in line]
     found = {
         name: heads.index(alias)
-        for name, aliases in reversed(_ALIASES.items())
+        for name, aliases in _ALIASES.items()
         for alias in reversed(aliases)
         if alias in heads
     }
