@@ -16,7 +16,7 @@ from sales_agent_dagster_tests.cerebras_server.sending import (
     reset_connection,
 )
 from sales_agent_dagster_tests.website_farm.firms import Firm, firm
-from sales_agent_dagster_tests.website_farm.sites import KINDS, NOT_FOUND, TEXT, Reply
+from sales_agent_dagster_tests.website_farm.sites import KINDS, NOT_FOUND, TEXT, Reply, redirect
 
 HANG_S = 30.0
 DRIP_S = 0.02
@@ -28,7 +28,7 @@ class Site:
 
     Attributes:
         kind: see ``sites.KINDS``.
-        robots: its robots.txt; a number is the status that is answered instead.
+        robots: its robots.txt; a number is the status that is answered instead, an address where it is.
         latency_ms: before each answer, robots.txt included.
     """
 
@@ -41,6 +41,8 @@ class Site:
         if path == "/robots.txt":
             if isinstance(self.robots, int):
                 return Reply(self.robots, NOT_FOUND.body)
+            if self.robots.startswith(("/", "http:")):
+                return redirect(self.robots)
             return Reply(200, self.robots.encode(), [TEXT])
         return KINDS[self.kind](self.firm, path)
 
@@ -60,7 +62,7 @@ class Farm:
 
     Attributes:
         log: the requests, in order.
-        in_flight, most_in_flight: by host, and under ``""`` in all.
+        in_flight, most_in_flight: requests that wait for their latency, by host, and under ``""`` in all.
     """
 
     sites: dict[str, Site] = field(default_factory=dict)
@@ -91,21 +93,11 @@ class Farm:
             f"?{scope['query_string'].decode()}" if scope["query_string"] else ""
         )
         self.log.append(Seen(host, path, headers))
-        for name in (host, ""):
-            self.in_flight[name] += 1
-            self.most_in_flight[name] = max(self.most_in_flight[name], self.in_flight[name])
-        try:
-            await self._answer(self.sites.get(host), path, receive, send)
-        finally:
-            for name in (host, ""):
-                self.in_flight[name] -= 1
-
-    async def _answer(self, site: Site | None, path: str, receive: Receive, send: Send) -> None:
+        site = self.sites.get(host)
         if site is None:
             await reply(send, 421, b"no such host here", [TEXT])
             return
-        if site.latency_ms:
-            await asyncio.sleep(site.latency_ms / 1000)
+        await self._wait(host, site.latency_ms)
         answer = site.answer(path)
         if answer.does == "reset":
             await reset_connection(receive)
@@ -115,6 +107,19 @@ class Farm:
             await reply(send, answer.status, answer.body, answer.headers)
         else:
             await self._send_slowly(answer, receive, send)
+
+    async def _wait(self, host: str, latency_ms: float) -> None:
+        """Let time pass; what is in flight is counted meanwhile, as an asker sees it."""
+        if not latency_ms:
+            return
+        for name in (host, ""):
+            self.in_flight[name] += 1
+            self.most_in_flight[name] = max(self.most_in_flight[name], self.in_flight[name])
+        try:
+            await asyncio.sleep(latency_ms / 1000)
+        finally:
+            for name in (host, ""):
+                self.in_flight[name] -= 1
 
     async def _send_slowly(self, answer: Reply, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})

@@ -125,5 +125,5 @@ def _has_cause(error: BaseException | None, kind: type[BaseException]) -> bool:
     while error is not None:
         if isinstance(error, kind):
             return True
-        error = error.__cause__
+        error = error.__cause__ or error.__context__
     return False

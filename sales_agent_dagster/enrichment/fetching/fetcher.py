@@ -137,7 +137,8 @@ class Fetcher:
 
     def backend(self) -> CheckedBackend:
         """A network that knows no address yet."""
-        return CheckedBackend(self.resolver, self.allowed, self.limits.page_bytes + HEADER_BYTES)
+        longest = max(self.limits.page_bytes, robots.MAX_BYTES)
+        return CheckedBackend(self.resolver, self.allowed, longest + HEADER_BYTES)
 
     async def _probe(self, target: Target) -> None:
         stream = await self.backend().connect_tcp(target.host, target.port)
