@@ -43,6 +43,19 @@ class Batcher(Generic[ItemT, ResultT]):
             self._timer = loop.call_later(self._wait_s, self._start)
         return await answer
 
+    async def close(self) -> None:
+        """Cancel what runs and what waits."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        for _, answer in self._waiting:
+            answer.cancel()
+        self._waiting.clear()
+        running = list(self._running)
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
     def _start(self) -> None:
         if self._timer is not None:
             self._timer.cancel()

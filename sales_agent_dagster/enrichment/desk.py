@@ -146,6 +146,8 @@ class Desk:
         for flight in flights:
             flight.cancel()
         await asyncio.gather(*flights, return_exceptions=True)
+        for batcher in (self._lookups, self._reservations, self._settlements):
+            await batcher.close()
         await self.provider.close()
 
     async def _answer(self, lookup: _Lookup) -> Reply:
@@ -163,7 +165,7 @@ class Desk:
             return Reply(_late())
         flight, ours = self._flight(lookup)
         await asyncio.wait([flight], timeout=left + 2 * GRACE_S)
-        if not flight.done():
+        if not flight.done() or flight.cancelled():
             return Reply(_late())
         outcome = flight.result()
         return Reply(outcome if ours else replace(outcome, credits=0.0))
