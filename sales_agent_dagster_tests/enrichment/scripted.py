@@ -39,13 +39,14 @@ def found(value: str = "1990", name: str = "founded", cost: float = 0.0, sure: f
 
 @dataclass
 class Scripted:
-    """Answers by key, after a wait by key; counts what it is asked."""
+    """Answers by key, after a wait by key (0: until the gate is set); counts what it is asked."""
 
     spec: ProviderSpec = FREE
     answers: dict[str, Answer] = field(default_factory=dict)
     waits: dict[str, float] = field(default_factory=dict)
     batches: list[list[str]] = field(default_factory=list)
     closed: int = 0
+    gate: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def keys(self) -> list[str]:
@@ -60,8 +61,8 @@ class Scripted:
     async def lookup(self, requests: Sequence[LookupRequest], deadline: float) -> Sequence[Outcome]:
         self.batches.append([request.key for request in requests])
         for request in requests:
-            if wait := self.waits.get(request.key):
-                await asyncio.sleep(wait)
+            if request.key in self.waits:
+                await (asyncio.sleep(wait) if (wait := self.waits[request.key]) else self.gate.wait())
         return [self._answer(request) for request in requests]
 
     def _answer(self, request: LookupRequest) -> Outcome:
