@@ -17,7 +17,7 @@ _PAGES = {
         "team": r"(?:our|the|meet)[ _-](?:the[ _-]|our[ _-])?(?:team|staff|people|crew)|team|staff|leadership"
         r"|management",
         "about": r"about(?:[ _-]?us)?|our[ _-](?:story|company|history)|who[ _-]we[ _-]are|company|history",
-        "services": r"services?|what[ _-]we[ _-]do|products?|solutions",
+        "services": r"services?(?![ _-]?area)|what[ _-]we[ _-]do|products?|solutions",
         "brands": r"brands?|manufacturers?|dealers?[ _-]of",
         "area": r"service[ _-]areas?|areas?[ _-](?:we[ _-])?serve[d]?",
     }.items()
@@ -29,12 +29,6 @@ _NEVER = re.compile(
     r"|(?<![a-z])(?:blog|news|privacy|terms|login|log-?in|sign-?in|cart|checkout|career|careers|jobs|wp-admin"
     r"|wp-json|feed|tag|category|review|reviews|account)(?![a-z])"
 )
-
-
-def name_of(path: str) -> str:
-    """Kind of a page by its path: ``contact``, ``team``, ``about`` and so on, else ``page``."""
-    words = path.casefold()
-    return next((name for name, pattern in _PAGES.items() if pattern.search(words)), "page")
 
 
 def telling_pages(base: str, links: Iterable[Link], most: int) -> list[tuple[str, str]]:

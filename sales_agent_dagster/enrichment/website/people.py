@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from sales_agent_dagster.domain.shared_hosts import is_role_mailbox
 from sales_agent_dagster.domain.trades import trades_in
 from sales_agent_dagster.domain.values.email import first_email
 from sales_agent_dagster.domain.values.person import read_person
@@ -84,7 +85,7 @@ def people_on(document: Document, kind: str) -> list[Claim]:
 
     Args:
         document: the page.
-        kind: of the page, by ``links.name_of``: pages about the team introduce people, others where a heading
+        kind: of the page, by ``links.telling_pages``: pages about the team introduce people, others where a heading
             or an element's name says so.
     """
     introduces = kind == "team" or any(map(_INTRODUCES.search, document.headings))
@@ -123,6 +124,6 @@ def _emails(lines: Sequence[str]) -> Iterator[Claim]:
         if is_person(_readable(line)):
             return
         email = first_email(line).email if "@" in line else None
-        if email:
+        if email and not is_role_mailbox(email):
             yield claim("contact_email", email, CONFIDENCE, line)
             return

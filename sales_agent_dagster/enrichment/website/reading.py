@@ -38,7 +38,7 @@ class ReadPage:
     """A page taken apart.
 
     Attributes:
-        kind: by ``links.name_of``; the first page is ``home``.
+        kind: by ``links.telling_pages``; the first page is ``home``.
         url: where it was found.
     """
 

@@ -56,7 +56,7 @@ _WALLED = re.compile(
 )
 _EMPTY = re.compile(
     r"welcome to nginx|apache2? (?:ubuntu|debian)? ?(?:default|test) page|^it works!$|iis windows server"
-    r"|^index of /|default web site page"
+    r"|^index of /\S*$|default web site page"
     r"|(?:web)?site (?:is )?(?:coming soon|(?:currently )?under construction)",
     re.MULTILINE,
 )

@@ -146,7 +146,7 @@ def _sentences(document: Document) -> Iterator[Claim]:
             yield claim("founded", founded[1], SAID, line)
         area = _AREA.search(line)
         if area:
-            yield claim("service_area", area[1], 0.6, line)
+            yield claim("service_area", area[1].rstrip(".'"), 0.6, line)
 
 
 def _work(document: Document) -> Iterator[Claim]:
