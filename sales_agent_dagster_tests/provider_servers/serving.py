@@ -7,7 +7,7 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections import Counter, deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -51,6 +51,7 @@ class ProviderApp(ABC):
         asked: every question that had the right key.
         script: replies of the next questions instead of the own ones; None lets one through, ``"drop"``
             takes the credits and loses the connection, ``"hang"`` answers after ``hang_s``.
+        on_answer: called when the credits are taken and nothing is sent yet.
     """
 
     prefix = ""
@@ -65,6 +66,7 @@ class ProviderApp(ABC):
         self.headers_seen: list[dict[str, str]] = []
         self.script: deque[Reply | str | None] = deque()
         self.balance = 1_000.0
+        self.on_answer: Callable[[], object] | None = None
 
     def charge(self, what: str, credits_: float = 1.0) -> None:
         self.charges[what] += credits_  # type: ignore[assignment]
@@ -102,6 +104,8 @@ class ProviderApp(ABC):
         if planned == "hang":
             await asyncio.sleep(self.hang_s)
         reply = self.answer(question)
+        if self.on_answer is not None:
+            self.on_answer()
         if planned == "drop":
             await reset_connection(receive)
             return
