@@ -24,6 +24,9 @@ from sales_agent_dagster.enrichment.providers import (
     Provider,
 )
 
+OLD = "its answer is old"
+"""Reason of a lead to be asked about again whose answer was past its days."""
+
 LATER = frozenset({FailureKind.TRANSIENT, FailureKind.LATE, FailureKind.QUOTA})
 """Failures after which a lead is worth another pass."""
 
@@ -110,7 +113,7 @@ class _Lead:
             return
         self._answered.append(provider)
         if reply.stale:
-            self._missing.append(Missing(provider, "its answer is old", later=True))
+            self._missing.append(Missing(provider, OLD, later=True))
         if isinstance(outcome, Found):
             self._add(provider, outcome)
 
