@@ -18,6 +18,9 @@ from sales_agent_dagster_tests.cerebras_server.sending import (
 from sales_agent_dagster_tests.website_farm.firms import Firm, firm
 from sales_agent_dagster_tests.website_farm.sites import KINDS, NOT_FOUND, TEXT, Reply, redirect
 
+COUNTER = "counter.example"
+"""Host that answers how many requests came to all others."""
+
 HANG_S = 30.0
 DRIP_S = 0.02
 
@@ -92,6 +95,9 @@ class Farm:
         path = scope["raw_path"].decode() + (
             f"?{scope['query_string'].decode()}" if scope["query_string"] else ""
         )
+        if host == COUNTER:
+            await reply(send, 200, b"%d" % len(self.log), [TEXT])
+            return
         self.log.append(Seen(host, path, headers))
         site = self.sites.get(host)
         if site is None:

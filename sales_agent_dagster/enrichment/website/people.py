@@ -85,8 +85,8 @@ def people_on(document: Document, kind: str) -> list[Claim]:
 
     Args:
         document: the page.
-        kind: of the page, by ``links.telling_pages``: pages about the team introduce people, others where a heading
-            or an element's name says so.
+        kind: of the page, by ``links.telling_pages``: pages about the team introduce people, others where a
+            heading or an element's name says so.
     """
     introduces = kind == "team" or any(map(_INTRODUCES.search, document.headings))
     lines = document.lines if introduces else document.team_lines
