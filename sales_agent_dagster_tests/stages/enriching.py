@@ -10,6 +10,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from sales_agent_dagster.domain.profile import load_profile
+from sales_agent_dagster.enrichment.apollo import company, person  # noqa: F401 - loaded before a fork
 from sales_agent_dagster.inference.engine import ScorecardEngine
 from sales_agent_dagster.settings import PROJECT_ROOT, load_settings
 from sales_agent_dagster.stages.base import StageContext
