@@ -62,6 +62,9 @@ class CheckSettings(BaseModel):
     review_share: Enforcement = Enforcement.WARN
     explanations_add_up: Enforcement = Enforcement.BLOCK
     bits_distribution: Enforcement = Enforcement.WARN
+    provider_hit_rate: Enforcement = Enforcement.WARN
+    provider_errors: Enforcement = Enforcement.WARN
+    provider_staleness: Enforcement = Enforcement.WARN
 
 
 class BudgetSettings(BaseModel):
@@ -109,6 +112,61 @@ class CerebrasSettings(BaseModel):
     retention_days: int | None = Field(default=None, ge=0)
 
 
+class WebsiteSettings(BaseModel):
+    """How websites are fetched, once waterfall.yaml switches them on. robots.txt is always honoured.
+
+    Attributes:
+        contact: how a website's owner reaches you: an address of a page or mailbox, in the user agent.
+        pages: most pages read per website, the home page included.
+        page_kb: most kilobytes read of one page, unpacked.
+        redirects: most redirects followed per page.
+        timeout_s: a website that is silent for so long is down; one that is slower than the deadline is not.
+        per_host: most requests in flight to one host.
+        allowed_networks: networks, such as 10.1.0.0/16 or 10.1.2.3:8080, that may be fetched though they are
+            not public.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    contact: str | None = Field(default=None, max_length=120)
+    pages: int = Field(default=6, ge=1, le=20)
+    page_kb: int = Field(default=1024, ge=16, le=16_384)
+    redirects: int = Field(default=5, ge=0, le=20)
+    timeout_s: float = Field(default=10.0, gt=0)
+    per_host: int = Field(default=2, ge=1, le=8)
+    allowed_networks: tuple[str, ...] = ()
+
+
+class EnrichmentSettings(BaseModel):
+    """How the providers of waterfall.yaml that use the network are asked.
+
+    Attributes:
+        concurrency: most leads asked about at once per process.
+        deadline_ms: longest that a lead waits for all of them; None is 80 % of SLA__ENRICHMENT__P95_MS,
+            which leaves room for a model to read what was found.
+        pending_deadline_ms: the same in a later pass over what was not answered in time.
+        pending_attempts: most passes for one lead and provider.
+        pending_after_s: a lead waits this long for its next pass, and twice as long each time.
+        organization_days, email_days, negative_days: how long answers about companies and addresses, and
+            the answer that nothing is known, are taken from the cache.
+        stale_days: an answer older than that is used this much longer, and asked again for the next time.
+        min_hit_rate, max_error_share, max_stale_share: where the checks of enriched_leads draw the line.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    concurrency: int = Field(default=64, ge=1, le=512)
+    deadline_ms: float | None = Field(default=None, gt=0)
+    pending_deadline_ms: float = Field(default=30_000, gt=0)
+    pending_attempts: int = Field(default=4, ge=1, le=20)
+    pending_after_s: float = Field(default=600, ge=0)
+    organization_days: float = Field(default=90, ge=0)
+    email_days: float = Field(default=30, ge=0)
+    negative_days: float = Field(default=14, ge=0)
+    stale_days: float = Field(default=30, ge=0)
+    min_hit_rate: float = Field(default=0.1, ge=0, le=1)
+    max_error_share: float = Field(default=0.2, ge=0, le=1)
+    max_stale_share: float = Field(default=0.2, ge=0, le=1)
+
+
 class Settings(BaseSettings):
     """All settings, frozen. The defaults need no key and no server."""
 
@@ -154,6 +212,18 @@ class Settings(BaseSettings):
     redis_url: SecretStr | None = Field(
         None, description="Redis or Valkey that shares limits and breakers between processes."
     )
+    waterfall_path: Path = Field(
+        PROJECT_ROOT / "data" / "waterfall.yaml", description="Which providers of facts are asked, for whom."
+    )
+    apollo_api_key: SecretStr | None = Field(None, description="Key of Apollo; switches its providers on.")
+    apollo_base_url: str = Field("https://api.apollo.io/api/v1", description="Where Apollo is.")
+    hunter_api_key: SecretStr | None = Field(None, description="Key of Hunter; switches its providers on.")
+    hunter_base_url: str = Field("https://api.hunter.io/v2", description="Where Hunter is.")
+    linkedin_csv_path: Path | None = Field(
+        None, description="A CSV that you exported from LinkedIn: your connections, or a list of companies."
+    )
+    website: WebsiteSettings = WebsiteSettings()
+    enrichment: EnrichmentSettings = EnrichmentSettings()
     checkpoints: Literal["auto", "sqlite", "postgres", "valkey", "none"] = Field(
         "auto",
         description="Where graphs of several model steps keep their progress; auto is beside the warehouse.",

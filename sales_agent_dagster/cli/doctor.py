@@ -22,6 +22,8 @@ from sales_agent_dagster.cli.exits import ExitCode
 from sales_agent_dagster.cli.terminal import complain, count, gap, interactive, out, print_table, safe, say
 from sales_agent_dagster.domain.errors import ConfigurationError, SalesAgentError, TransientError
 from sales_agent_dagster.domain.profile import load_profile
+from sales_agent_dagster.enrichment.registry import make_providers
+from sales_agent_dagster.enrichment.waterfall import load_waterfall
 from sales_agent_dagster.inference.build import engine_name
 from sales_agent_dagster.settings import PROJECT_ROOT, Settings, load_settings, variable_of
 from sales_agent_dagster.warehouse.database import Warehouse
@@ -93,6 +95,7 @@ def examine() -> Iterator[Finding]:
         _disk,
         _warehouse,
         _profile,
+        _providers,
         _dagster_home,
         _incoming,
         _cerebras,
@@ -183,6 +186,27 @@ def _profile(settings: Settings) -> Finding:
     except ConfigurationError as error:
         return Finding("Profile", State.BROKEN, str(error), "Edit the file, or set SALES_AGENT_PROFILE_PATH.")
     return Finding("Profile", State.OK, f"{profile.name} ({settings.profile_path})")
+
+
+def _providers(settings: Settings) -> Finding:
+    try:
+        waterfall = load_waterfall(settings.waterfall_path)
+        made = make_providers(settings, waterfall)
+    except ConfigurationError as error:
+        advice = "Edit the file, or set SALES_AGENT_WATERFALL_PATH."
+        return Finding("Providers of facts", State.BROKEN, str(error), advice)
+    used = [step.provider for step, _ in made]
+    off = [step.provider for step in waterfall.steps if step.provider not in used]
+    detail = f"{', '.join(used)} ({settings.waterfall_path})"
+    advice = f"Off: {', '.join(off)}. See the waterfall, and .env.example for keys." if off else ""
+    if "website" in used and settings.website.contact is None:
+        return Finding(
+            "Providers of facts",
+            State.WARNING,
+            f"{detail}: websites cannot tell who visits them",
+            "Set SALES_AGENT_WEBSITE__CONTACT to a page or mailbox of yours.",
+        )
+    return Finding("Providers of facts", State.OK, detail, advice)
 
 
 def _dagster_home(settings: Settings) -> Finding:

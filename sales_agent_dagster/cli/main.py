@@ -145,6 +145,24 @@ def cost(
 
 
 @app.command()
+def enrich(
+    pending: Annotated[
+        bool, typer.Option("--pending", help="Ask providers again that have not answered yet.")
+    ] = False,
+    ask_again: Annotated[
+        bool,
+        typer.Option("--ask-again", help="Also what was cut off; that may cost its credits a second time."),
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Show what providers of facts found and cost, and what they still owe."""
+    from sales_agent_dagster.cli.enrich import Request, run_enrich
+    from sales_agent_dagster.settings import load_settings
+
+    raise typer.Exit(run_enrich(load_settings(), Request(pending or ask_again, ask_again, as_json)))
+
+
+@app.command()
 def review(
     accept: Annotated[list[str] | None, typer.Option(metavar="ID", help="They are one company.")] = None,
     reject: Annotated[list[str] | None, typer.Option(metavar="ID", help="They are not.")] = None,

@@ -10,14 +10,21 @@ from typing import Any
 import dagster as dg
 import sqlalchemy as sa
 
-from sales_agent_dagster.defs.plots import bits_histogram, latency_histogram, score_histogram, waterfall
+from sales_agent_dagster.defs.plots import (
+    bits_histogram,
+    latency_histogram,
+    provider_bars,
+    score_histogram,
+    waterfall,
+)
 from sales_agent_dagster.domain.hashing import content_hash
 from sales_agent_dagster.inference.prices import load_prices
 from sales_agent_dagster.settings import Sla
 from sales_agent_dagster.stages.base import StageContext
 from sales_agent_dagster.stages.forecast import forecast
+from sales_agent_dagster.warehouse.providers import provider_services
 from sales_agent_dagster.warehouse.reports import StageReport, column_values, preview, stage_report
-from sales_agent_dagster.warehouse.schema import resolved_leads
+from sales_agent_dagster.warehouse.schema import enriched_leads, enrichment_queue, resolved_leads
 from sales_agent_dagster.warehouse.spending import spending
 
 PREVIEW_ROWS = 10
@@ -86,6 +93,8 @@ def materialization(
         rows = preview(connection, table, work.batch_id, PREVIEW_ROWS, kind)
         plots = _plots(work, connection, table, agent, report)
         spend = _spend_metadata(work, connection, agent, report.rows) if agent else {}
+        if table is enriched_leads:
+            spend |= _provider_metadata(connection, work.batch_id)
     computed = run_ids.count(work.run_id)
     metadata: dict[str, Any] = {
         "dagster/partition_row_count": report.rows,
@@ -156,6 +165,32 @@ def _spend_metadata(
     }
 
 
+def _provider_metadata(connection: sa.Connection, batch_id: str) -> dict[str, Any]:
+    """Hit rate and cost per fact of each provider on the network; nothing when none was asked."""
+    services = provider_services(connection, batch_id)
+    if not services:
+        return {}
+    names = ("lookups", "found", "not_found", "failed", "unsettled", "facts", "credits", "cost_usd")
+    records = [
+        dg.TableRecord(
+            {
+                "provider": provider,
+                **{name: getattr(service, name) for name in names},
+                "hit_rate": service.hit_rate,
+                "usd_per_fact": service.usd_per_fact,
+                "p95_ms": round(service.p95_ms, 1),
+            }
+        )
+        for provider, service in services.items()
+    ]
+    waiting = sa.select(sa.func.count()).where(enrichment_queue.c.batch_id == batch_id)
+    return {
+        "providers": dg.MetadataValue.table(records),
+        "provider_usd": round(sum(service.cost_usd for service in services.values()), 6),
+        "pending": int(connection.execute(waiting).scalar_one()),
+    }
+
+
 def _plots(
     work: StageContext, connection: sa.Connection, table: sa.Table, agent: str | None, report: StageReport
 ) -> list[str]:
@@ -165,6 +200,8 @@ def _plots(
         plots += [score_histogram(column, scores)] if scores else []
     if table is resolved_leads:
         plots += _identity_plots(connection, work.batch_id)
+    if table is enriched_leads and (services := provider_services(connection, work.batch_id)):
+        plots.append(provider_bars(services))
     if agent and report.latency_p95_ms >= NOTICEABLE_MS:
         sla: Sla = getattr(work.settings.sla, agent)
         latencies = [ms for ms in column_values(connection, table, work.batch_id, "latency_ms") if ms > 0]

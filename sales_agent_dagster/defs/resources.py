@@ -15,10 +15,11 @@ from sales_agent_dagster.inference.build import build_engine
 from sales_agent_dagster.inference.engine import Engine
 from sales_agent_dagster.settings import Settings
 from sales_agent_dagster.stages.base import StageContext
+from sales_agent_dagster.stages.fact_service import FactService, build_fact_service
 from sales_agent_dagster.warehouse.calls import WarehouseCalls
 from sales_agent_dagster.warehouse.database import Warehouse
 
-RESOURCE_KEYS = {"settings", "warehouse", "profile", "engine"}
+RESOURCE_KEYS = {"settings", "warehouse", "profile", "engine", "facts"}
 """What an op needs to build its ``StageContext``."""
 
 
@@ -71,12 +72,30 @@ class EngineResource(dg.ConfigurableResource[Engine]):
             warehouse.dispose()
 
 
+class FactsResource(dg.ConfigurableResource[FactService]):
+    """The providers of facts in use, for as long as the run lasts: their connections outlast steps."""
+
+    settings: dg.ResourceDependency[Settings]
+
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[FactService]:
+        """The providers that waterfall and settings name, answers and credits kept in the warehouse."""
+        warehouse = Warehouse(self.settings.warehouse_url.get_secret_value())
+        service = build_fact_service(self.settings, warehouse)
+        try:
+            yield service
+        finally:
+            service.close()
+            warehouse.dispose()
+
+
 def build_resources(
     settings: Settings,
     *,
     warehouse: Warehouse | None = None,
     profile: Profile | None = None,
     engine: Engine | None = None,
+    facts: FactService | None = None,
 ) -> Mapping[str, Any]:
     """The pipeline's resources; a given object is used as it is instead of what settings say."""
     as_settings = fixed(settings, "Every setting, from SALES_AGENT_* and .env.")
@@ -85,6 +104,7 @@ def build_resources(
         "warehouse": fixed(warehouse) if warehouse else WarehouseResource(settings=as_settings),
         "profile": fixed(profile) if profile else ProfileResource(settings=as_settings),
         "engine": fixed(engine) if engine else EngineResource(settings=as_settings),
+        "facts": fixed(facts) if facts else FactsResource(settings=as_settings),
     }
 
 
@@ -103,4 +123,5 @@ def stage_context(context: dg.OpExecutionContext | dg.AssetExecutionContext) -> 
         engine=resources.engine,
         batch_id=context.partition_key,
         run_id=context.run.run_id,
+        facts=resources.facts,
     )

@@ -7,7 +7,7 @@ from typing import Literal
 
 Source = Literal[
     "zip", "address", "phone", "website", "email", "file", "brand dictionary", "name", "brands", "columns",
-    "notes", "industry", "model",
+    "notes", "industry", "model", "contact", "web page", "apollo", "hunter", "linkedin",
 ]  # fmt: skip
 
 
@@ -21,7 +21,10 @@ class Fact:
         value: as text, at most 500 characters; lists are comma-separated.
         confidence: 0-1.
         note: what speaks against it, such as a source that disagrees.
-        quote, read_in: of a fact that a model read: the words that say it, and the name of their text.
+        quote: the words that say it.
+        read_in: of a fact that a model read: the name of the text with the quote.
+        url: the page or the provider's address it comes from.
+        fetched_at: when, ISO 8601, UTC.
     """
 
     id: str
@@ -32,14 +35,30 @@ class Fact:
     note: str | None = None
     quote: str | None = None
     read_in: str | None = None
+    url: str | None = None
+    fetched_at: str | None = None
 
 
-def fact(field: str, value: str, source: Source, confidence: float) -> Fact:
-    """A fact with the id its field and source give."""
+def fact(
+    field: str,
+    value: str,
+    source: Source,
+    confidence: float,
+    *,
+    number: int | None = None,
+    quote: str | None = None,
+    url: str | None = None,
+    fetched_at: str | None = None,
+) -> Fact:
+    """A fact with the id its field and source give, and ``number`` where the source says several things."""
+    name = f"{field}.{source.replace(' ', '_')}"
     return Fact(
-        id=f"{field}.{source.replace(' ', '_')}",
+        id=name if number is None else f"{name}.{number}",
         field=field,
         value=value[:500],
         source=source,
         confidence=confidence,
+        quote=quote,
+        url=url,
+        fetched_at=fetched_at,
     )

@@ -1,11 +1,12 @@
 """Facts that need no network: phone and ZIP geography, domain, e-mail, brands, trades, customers, service.
 
-Every provider is a pure function of one or two values and cached by them, so that a chunk pays once per
+Every kind of fact is a pure function of one or two values and cached by them, so that a chunk pays once per
 distinct value. Confidences are judgements, kept in one table.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -16,9 +17,18 @@ from sales_agent_dagster.domain.oems import categories_of, in_category_order, pa
 from sales_agent_dagster.domain.shared_hosts import is_free_mail, is_role_mailbox, is_shared_host
 from sales_agent_dagster.domain.trades import trades_in, trades_of_brands
 from sales_agent_dagster.domain.us_places import place_of_zip
+from sales_agent_dagster.domain.values.web import registrable_domain
 from sales_agent_dagster.domain.wording import affirmed, read_wording
 from sales_agent_dagster.enrichment.facts import Fact, Source, fact
 from sales_agent_dagster.enrichment.phone_places import place_of_phone
+from sales_agent_dagster.enrichment.providers import (
+    Failed,
+    FailureKind,
+    Found,
+    LookupRequest,
+    Outcome,
+    ProviderSpec,
+)
 
 CONFIDENCE: dict[str, float] = {
     "zip": 0.95,  # the postal service's own table
@@ -32,12 +42,50 @@ CONFIDENCE: dict[str, float] = {
     "notes": 0.7,
     "brands": 0.6,  # who sells it may not install it
     "industry": 0.4,  # often one label for a whole list
+    "mailbox": 0.5,  # first.last@ is somebody of that name, perhaps no longer there
 }
 CONFLICT = 0.5
 """What a fact's confidence is multiplied by when other sources disagree."""
 
 _CUSTOMERS = (("homes", "residential"), ("businesses", "commercial"))
+SPEC = ProviderSpec(
+    name="offline",
+    offers=frozenset(
+        {"region_city", "region_state", "region_county", "timezone", "domain_kind", "tld", "email_kind",
+         "email_domain", "contact_person", "brands", "brand_categories", "trades", "customers", "service"}
+    ),
+    network=False,
+    cache="none",
+)  # fmt: skip
+
+_MAILBOX_NAME = re.compile(r"([a-z]{2,})\.([a-z]{2,})")
+"""``jane.doe``: the one form of mailbox that names a person without guessing."""
+
 _REGION = ("region_city", "region_state", "region_county", "timezone")
+
+
+class OfflineProvider:
+    """The contract's view of this module: one pass over a whole chunk, no key, no cost, no waiting."""
+
+    spec = SPEC
+
+    def key_of(self, values: Mapping[str, Any], known: Mapping[str, str]) -> str | None:
+        """Every lead has a name at least."""
+        return str(values["company_name"])
+
+    async def lookup(self, requests: Sequence[LookupRequest], deadline: float) -> list[Outcome]:
+        """Facts of every lead; a lead whose values break a rule is its failure."""
+        return [_outcome(request.values) for request in requests]
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+def _outcome(values: Mapping[str, Any]) -> Outcome:
+    try:
+        return Found(tuple(offline_facts(values)))
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is this lead's alone
+        return Failed(FailureKind.PERMANENT, f"{type(error).__name__}: {error}"[:300])
 
 
 def offline_facts(lead: Mapping[str, Any]) -> list[Fact]:
@@ -50,7 +98,7 @@ def offline_facts(lead: Mapping[str, Any]) -> list[Fact]:
     return [
         *mark_conflicts(regions),
         *domain_facts(lead["website_host"], lead["email"]),
-        *(email_facts(lead["email"]) if lead["email"] else ()),
+        *(email_facts(lead["email"], lead["website_host"]) if lead["email"] else ()),
         *brand_facts(lead["oems"]),
         *trade_facts(
             lead["company_name"], lead["notes"], lead["capabilities"], lead["oems"], lead["industry"]
@@ -137,13 +185,25 @@ def _domain_facts(host: str, source: Source) -> tuple[Fact, ...]:
 
 
 @lru_cache(maxsize=16384)
-def email_facts(email: str) -> tuple[Fact, ...]:
-    """Whether the address is a role's, a free mailbox or a person's at the company's own domain."""
-    if is_role_mailbox(email):
-        kind = "role"
-    else:
-        kind = "free_mail" if is_free_mail(email.rpartition("@")[2]) else "personal"
-    return _facts((("email_kind", kind),), "email", CONFIDENCE["stated"])
+def email_facts(email: str, website_host: str | None = None) -> tuple[Fact, ...]:
+    """Whose mailbox it is, a role's, a free one or a person's, and whether it is at the website's domain.
+
+    A mailbox of a company's own domain that spells first and last name names a person.
+    """
+    mailbox, _, domain = email.rpartition("@")
+    kind = "role" if is_role_mailbox(email) else "free_mail" if is_free_mail(domain) else "personal"
+    found = list(_facts((("email_kind", kind),), "email", CONFIDENCE["stated"]))
+    if website_host and not is_free_mail(domain) and not is_shared_host(website_host):
+        where = "own_domain" if _same_domain(domain, website_host) else "other_domain"
+        found.append(fact("email_domain", where, "email", CONFIDENCE["stated"]))
+    if kind == "personal" and (named := _MAILBOX_NAME.fullmatch(mailbox)):
+        name = " ".join(part.capitalize() for part in named.groups())
+        found.append(fact("contact_person", name, "email", CONFIDENCE["mailbox"], quote=mailbox))
+    return tuple(found)
+
+
+def _same_domain(domain: str, host: str) -> bool:
+    return domain == host or registrable_domain(domain) == registrable_domain(host)
 
 
 @lru_cache(maxsize=16384)

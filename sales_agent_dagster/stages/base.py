@@ -25,6 +25,7 @@ from sales_agent_dagster.domain.profile import Profile
 from sales_agent_dagster.domain.status import Status
 from sales_agent_dagster.inference.engine import MAX_REASON, Engine
 from sales_agent_dagster.settings import Settings
+from sales_agent_dagster.stages.fact_service import FactService
 from sales_agent_dagster.warehouse.database import Warehouse
 
 
@@ -34,6 +35,7 @@ class StageContext:
 
     Attributes:
         retry_degraded: agents compute the rows again that a lesser engine had to answer.
+        facts: the providers of facts in use; None asks only those that need no network.
     """
 
     warehouse: Warehouse
@@ -44,6 +46,7 @@ class StageContext:
     run_id: str
     now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
     retry_degraded: bool = False
+    facts: FactService | None = None
 
     @property
     def scope(self) -> CallScope:
@@ -78,6 +81,8 @@ class LeadResult:
     Attributes:
         values: the stage's own columns.
         children: rows of other tables that belong to this row, by table; written with it.
+        own_latency: ``latency_ms`` is the lead's whole time. Otherwise it is at least the lead's share of
+            the chunk's time, which says nothing where leads wait for a network side by side.
     """
 
     lead_id: str
@@ -89,6 +94,7 @@ class LeadResult:
     engine_version: str = "1"
     latency_ms: float = 0.0
     cost_usd: float = 0.0
+    own_latency: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +197,7 @@ class Stage(ABC):
             started = time.perf_counter()
             done = await self.process(context, open_inputs)
             share = (time.perf_counter() - started) * 1000 / len(open_inputs)
-            for result in done:
+            for result in (item for item in done if not item.own_latency):
                 result.latency_ms = max(result.latency_ms, share)
             results.extend(done)
         return results

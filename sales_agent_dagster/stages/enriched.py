@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from datetime import timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -16,57 +17,82 @@ from sales_agent_dagster.domain.oems import brand_dictionary
 from sales_agent_dagster.domain.profile import Profile
 from sales_agent_dagster.domain.status import DONE, Status
 from sales_agent_dagster.domain.tiers import Tier
+from sales_agent_dagster.enrichment.collecting import Missing
 from sales_agent_dagster.enrichment.facts import Fact
 from sales_agent_dagster.enrichment.offline import load_places
+from sales_agent_dagster.enrichment.providers import COLUMNS
+from sales_agent_dagster.enrichment.registry import in_use_version, uses_network
+from sales_agent_dagster.enrichment.waterfall import load_waterfall
 from sales_agent_dagster.inference.engine import NoAnswer
-from sales_agent_dagster.stages.base import LeadInput, LeadResult, Stage, StageContext, describe_dropped
+from sales_agent_dagster.settings import Settings
+from sales_agent_dagster.stages.base import (
+    LeadInput,
+    LeadResult,
+    Plan,
+    Stage,
+    StageContext,
+    describe_dropped,
+)
 from sales_agent_dagster.warehouse.schema import (
     enriched_leads,
+    enrichment_queue,
+    enrichment_suppressions,
     imported_leads,
     qualified_leads,
     resolved_leads,
 )
 
-_FIELDS = (
-    "company_name",
-    "email",
-    "phone",
-    "website_host",
-    "city",
-    "state",
-    "zip",
-    "industry",
-    "capabilities",
-    "notes",
+SHARE_OF_SLA = 0.8
+"""Part of the SLA that a lead may wait for providers; the rest is for a model that reads what they found."""
+
+_SETTLED = (
+    "website_status",
+    "employees",
+    "founded",
+    "company_linkedin",
+    "company_phone",
+    "company_email",
+    "contact_person",
+    "contact_email",
+    "email_status",
 )
+"""Columns that are a field's surest value."""
 
 
 class EnrichedLeads(Stage):
-    """Collects offline facts about every qualified lead whose tier reaches the profile's line."""
+    """Collects facts about every qualified lead whose tier reaches the profile's line."""
 
     name = "enriched_leads"
     table = enriched_leads
     upstream = "qualified_leads"
     version = "2"
     agent = "enrichment"
+    child_tables = (enrichment_queue,)
 
     def fingerprint(self, context: StageContext) -> str:
-        """Also the prompt and the brand dictionary: an edit of either recomputes the rows."""
-        return content_hash(super().fingerprint(context), PROMPT.version, brand_dictionary().version)
+        """Also the prompt, the brand dictionary and the providers in use: a change recomputes the rows."""
+        settings = context.settings
+        providers = in_use_version(settings, load_waterfall(settings.waterfall_path))
+        return content_hash(
+            super().fingerprint(context), PROMPT.version, brand_dictionary().version, providers
+        )
 
     def load(
         self, context: StageContext, connection: sa.Connection, lead_ids: Sequence[str] | None
     ) -> list[LeadInput]:
         """Imported fields with the brands of the whole company, and the gates' decision."""
         lead, company, qualified = imported_leads.c, resolved_leads.c, qualified_leads.c
+        opted_out = sa.select(enrichment_suppressions.c.value)
         query = (
             sa.select(
                 lead.lead_id,
-                *(lead[name] for name in _FIELDS),
+                *(lead[name] for name in COLUMNS if name != "oems"),
                 sa.func.coalesce(company.oems, lead.oems).label("oems"),
                 qualified.status.label("qualified_status"),
                 qualified.reason.label("qualified_reason"),
                 qualified.tier,
+                qualified.score,
+                sa.or_(lead.email.in_(opted_out), lead.website_host.in_(opted_out)).label("opted_out"),
             )
             .join(
                 resolved_leads,
@@ -81,14 +107,25 @@ class EnrichedLeads(Stage):
         )
         if lead_ids is not None:
             query = query.where(lead.lead_id.in_(lead_ids))
+        # Tier and score decide whom the providers on the network are asked about, and nothing else.
+        asked = COLUMNS + (("tier", "score") if _uses_network(context) else ())
         return [
-            LeadInput(
-                row["lead_id"],
-                {name: row[name] for name in (*_FIELDS, "oems")},
-                _gate(row, context.profile),
-            )
+            LeadInput(row["lead_id"], {name: row[name] for name in asked}, _gate(row, context.profile))
             for row in connection.execute(query).mappings()
         ]
+
+    def plan(self, context: StageContext) -> Plan:
+        """Also the leads whose next pass over a provider that has not answered is due."""
+        plan = super().plan(context)
+        if not _uses_network(context):
+            return plan
+        queue = enrichment_queue.c
+        query = sa.select(queue.lead_id).where(
+            queue.batch_id == context.batch_id, queue.due_at <= context.now()
+        )
+        with context.warehouse.reading() as connection:
+            due = set(connection.scalars(query)) - set(plan.todo)
+        return replace(plan, todo=(*plan.todo, *sorted(due)))
 
     def warm_up(self) -> None:
         """Imports LangGraph, compiles the graph and reads the tables of places, once per process."""
@@ -101,8 +138,48 @@ class EnrichedLeads(Stage):
         """Runs the enrichment agent over the chunk."""
         from sales_agent_dagster.agents.enrichment.graph import enrich
 
-        enriched = await enrich([{"lead_id": item.lead_id, **item.values} for item in inputs], context.agent)
-        return [_result(item, lead) for item, lead in zip(inputs, enriched, strict=True)]
+        passes = _passes(context, inputs)
+        leads = [
+            {
+                **item.values,
+                "lead_id": item.lead_id,
+                "limit_ms": limit_ms(context.settings, later=item.lead_id in passes),
+            }
+            for item in inputs
+        ]
+        enriched = await enrich(leads, context.agent, context.facts)
+        return [
+            _result(context, item, lead, passes.get(item.lead_id, 0))
+            for item, lead in zip(inputs, enriched, strict=True)
+        ]
+
+
+def limit_ms(settings: Settings, *, later: bool) -> float:
+    """Longest that a lead waits for providers; ``later`` is a pass over what was not answered in time."""
+    if later:
+        return settings.enrichment.pending_deadline_ms
+    if settings.enrichment.deadline_ms is not None:
+        return settings.enrichment.deadline_ms
+    sla = settings.sla.enrichment.p95_ms
+    return settings.enrichment.pending_deadline_ms if sla is None else SHARE_OF_SLA * sla
+
+
+def _uses_network(context: StageContext) -> bool:
+    return uses_network(context.settings, load_waterfall(context.settings.waterfall_path))
+
+
+def _passes(context: StageContext, inputs: Sequence[LeadInput]) -> dict[str, int]:
+    """Passes so far over the leads that wait for a provider."""
+    if not _uses_network(context):
+        return {}
+    queue = enrichment_queue.c
+    query = (
+        sa.select(queue.lead_id, sa.func.max(queue.attempts))
+        .where(queue.batch_id == context.batch_id, queue.lead_id.in_([item.lead_id for item in inputs]))
+        .group_by(queue.lead_id)
+    )
+    with context.warehouse.reading() as connection:
+        return dict(connection.execute(query).tuples().all())
 
 
 def _gate(row: sa.RowMapping, profile: Profile) -> str | None:
@@ -113,27 +190,66 @@ def _gate(row: sa.RowMapping, profile: Profile) -> str | None:
     tier, line = Tier(row["tier"]), profile.gates.enrichment
     if not tier.reaches(line):
         return f"tier {tier} is below the line {line} for enrichment"
+    if row["opted_out"]:
+        return "suppressed: asked a provider not to be processed"
     return None
 
 
-def _result(item: LeadInput, lead: EnrichedLead | NoAnswer) -> LeadResult:
+def _result(context: StageContext, item: LeadInput, lead: EnrichedLead | NoAnswer, passes: int) -> LeadResult:
     if isinstance(lead, NoAnswer):
         return LeadResult(item.lead_id, Status.FAILED, lead.reason, latency_ms=lead.latency_ms)
-    answer = lead.answer
+    answer, collected = lead.answer, lead.collected
+    if collected.suppressed is not None:
+        return LeadResult(item.lead_id, Status.SKIPPED, f"suppressed: {collected.suppressed}")
+    queued = _queued(context, collected.missing, passes)
+    reasons = (answer.degraded_reason, describe_dropped(lead.dropped), _describe(collected.missing, queued))
+    networked = collected.latency_ms > 0
     return LeadResult(
         item.lead_id,
         Status.DEGRADED if answer.degraded_reason else Status.OK,
-        answer.degraded_reason or describe_dropped(lead.dropped),
-        _columns(lead),
+        "; ".join(filter(None, reasons)) or None,
+        _columns(lead, queued),
+        children={enrichment_queue: queued},
         engine=answer.engine,
         engine_version=answer.engine_version,
-        latency_ms=answer.latency_ms,
+        # In a later pass nobody waits for the lead: its time is the model's alone.
+        latency_ms=answer.latency_ms + (0.0 if passes else collected.latency_ms),
         cost_usd=answer.cost_usd,
+        own_latency=networked,
     )
 
 
-def _columns(lead: EnrichedLead) -> dict[str, Any]:
-    region, values = lead.region, lead.values
+def _queued(context: StageContext, missing: Sequence[Missing], passes: int) -> list[dict[str, Any]]:
+    """Rows for the providers to be asked again: each time after twice the time, and not for ever."""
+    settings = context.settings.enrichment
+    if passes >= settings.pending_attempts:
+        return []
+    wait_s = settings.pending_after_s * 2**passes
+    return [
+        {
+            "provider": item.provider,
+            "reason": item.reason,
+            "attempts": passes + 1,
+            "due_at": context.now() + timedelta(seconds=max(wait_s, item.retry_after_s or 0.0)),
+        }
+        for item in {one.provider: one for one in missing if one.later}.values()
+    ]
+
+
+def _describe(missing: Sequence[Missing], queued: Sequence[Mapping[str, Any]]) -> str | None:
+    """``website: no answer in time (asked again later)``, one after another."""
+    if not missing:
+        return None
+    again = {row["provider"] for row in queued}
+    told = (
+        f"{item.provider}: {item.reason}{' (asked again later)' if item.provider in again else ''}"
+        for item in missing
+    )
+    return "; ".join(told)[:300]
+
+
+def _columns(lead: EnrichedLead, queued: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    region, values, collected = lead.region, lead.values, lead.collected
     return {
         "region_city": region.city,
         "region_state": region.state,
@@ -146,6 +262,10 @@ def _columns(lead: EnrichedLead) -> dict[str, Any]:
         "brand_categories": values.get("brand_categories"),
         "trades": ", ".join(lead.trades) or None,
         "trade_count": len(lead.trades),
+        **{name: values.get(name) for name in _SETTLED},
+        "providers": ", ".join(collected.answered) or None,
+        "pending_providers": ", ".join(row["provider"] for row in queued) or None,
+        "provider_credits": collected.credits,
         "fact_count": len(lead.facts),
         "completeness": lead.completeness,
         "read_count": lead.read_count,

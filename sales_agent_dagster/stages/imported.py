@@ -22,6 +22,8 @@ from sales_agent_dagster.stages.intake.archive import Archive
 from sales_agent_dagster.stages.intake.reader import CsvTable, Position, Record
 from sales_agent_dagster.warehouse.schema import (
     METADATA,
+    agent_calls,
+    enrichment_credits,
     imported_leads,
     lead_batches,
     lead_files,
@@ -226,8 +228,12 @@ def _same_fault(row: Mapping[str, Any], stored: Mapping[str, Any] | None) -> boo
 
 
 def _delete_leads(connection: sa.Connection, batch_id: str, lead_ids: Iterable[str]) -> None:
-    """Delete leads with everything computed from them, dependent tables first."""
-    dependent = [table for table in reversed(METADATA.sorted_tables) if "lead_id" in table.c]
+    """Delete leads with everything computed from them, dependent tables first; what was paid stays told."""
+    dependent = [
+        table
+        for table in reversed(METADATA.sorted_tables)
+        if "lead_id" in table.c and table not in (agent_calls, enrichment_credits)
+    ]
     for lead_id in lead_ids:
         for table in dependent:
             key = (table.c.batch_id == batch_id, table.c.lead_id == lead_id)

@@ -281,4 +281,45 @@ AGENT_COST = View(
     """,
 )
 
-VIEWS = (LEAD_360, PIPELINE_FUNNEL, STAGE_LATENCY, STAGE_COST, AGENT_COST, REJECTED_SUMMARY)
+ENRICHMENT_PROVIDERS = View(
+    "enrichment_providers",
+    "Lookups at providers of facts and what they cost: one row per day, run, batch and provider.",
+    {
+        "day": "UTC date, ISO 8601.",
+        "run_id": "Dagster run.",
+        "batch_id": "Lead batch = Dagster partition.",
+        "provider": "Provider that was asked.",
+        "lookups": "Lookups that were begun; answers from the cache are none.",
+        "found": "Those of them that brought facts.",
+        "not_found": "Those of them that the provider knows nothing about.",
+        "failed": "Those of them without an answer.",
+        "unsettled": "Those of them without a word yet; their credits count as spent.",
+        "hit_rate": "found per lookup that was answered, 0-1; NULL without any.",
+        "facts": "Facts that they brought.",
+        "credits": "Credits spent.",
+        "cost_usd": "The same in US dollars.",
+        "usd_per_fact": "cost_usd per fact; NULL without facts.",
+        "mean_ms": "Mean time of a finished lookup, ms.",
+    },
+    """
+    SELECT day, run_id, batch_id, provider, COUNT(*),
+        COUNT(CASE WHEN outcome = 'found' THEN 1 END), COUNT(CASE WHEN outcome = 'not_found' THEN 1 END),
+        COUNT(CASE WHEN outcome IN ('failed', 'suppressed') THEN 1 END),
+        COUNT(CASE WHEN state = 'reserved' THEN 1 END),
+        COUNT(CASE WHEN outcome = 'found' THEN 1 END) * 1.0E0
+            / NULLIF(COUNT(CASE WHEN outcome IN ('found', 'not_found') THEN 1 END), 0),
+        CAST(SUM(facts) AS BIGINT), SUM(credits), SUM(cost_usd), SUM(cost_usd) / NULLIF(SUM(facts), 0),
+        AVG(latency_ms)
+    FROM enrichment_credits GROUP BY day, run_id, batch_id, provider
+    """,
+)
+
+VIEWS = (
+    LEAD_360,
+    PIPELINE_FUNNEL,
+    STAGE_LATENCY,
+    STAGE_COST,
+    AGENT_COST,
+    ENRICHMENT_PROVIDERS,
+    REJECTED_SUMMARY,
+)

@@ -58,6 +58,7 @@ def test_facts_of_a_full_row() -> None:
         "domain_kind.website": ("own", 1.0),
         "tld.website": ("com", 1.0),
         "email_kind.email": ("role", 1.0),
+        "email_domain.email": ("own_domain", 1.0),
         "brands.file": ("Generac, Handmade", 1.0),
         "brand_categories.brand_dictionary": ("battery, generator", 0.9),
         "trades.columns": ("hvac", 0.9),

@@ -119,7 +119,7 @@ def test_a_lead_without_any_answer_has_no_tier_and_is_wrong(
     profile: Profile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sales_agent_dagster.agents.qualification.rules.score", lambda *_: 1 / 0)
-    monkeypatch.setattr("sales_agent_dagster.agents.enrichment.graph.offline_facts", lambda *_: 1 / 0)
+    monkeypatch.setattr("sales_agent_dagster.enrichment.offline.offline_facts", lambda *_: 1 / 0)
     evaluation = run(ScorecardEngine(), profile, STRONG)
     figures = evaluation.figures(NO_CALLS)
     assert (figures.tier_accuracy, figures.kendall_tau, figures.fallback_share) == (0.0, 0.0, 1.0)

@@ -39,7 +39,7 @@ def test_a_lead_gets_region_kinds_brands_trades_and_facts(warehouse: Warehouse, 
     assert (row["brands"], row["brand_categories"]) == ("Carrier, Generac", "hvac, battery, generator")
     assert (row["trades"], row["trade_count"]) == ("generator, hvac, plumbing, battery", 4)
     assert row["completeness"] == 1.0
-    assert row["fact_count"] == len(row["facts"]) == 14
+    assert row["fact_count"] == len(row["facts"]) == 15
     assert row["facts"][1] == {
         "id": "region_state.zip",
         "field": "region_state",

@@ -3,6 +3,7 @@
 import tempfile
 from pathlib import Path
 
+import sales_agent_dagster_tests.stages.enriching  # noqa: F401 - the killed runs of enrichment use all of them
 from sales_agent_dagster.settings import PROJECT_ROOT
 from sales_agent_dagster_tests.stages.killing import run_pipeline
 

@@ -1,8 +1,9 @@
-"""The enrichment graph: collect (offline facts) -> extract (engine) -> reconcile (rules)."""
+"""The enrichment graph: collect (providers of facts) -> extract (engine) -> reconcile (rules)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from functools import lru_cache, partial
 from typing import Any
 
@@ -13,21 +14,36 @@ from sales_agent_dagster.agents.enrichment import PROMPT, reading, rules
 from sales_agent_dagster.agents.enrichment.state import (
     NOTHING_READ,
     EnrichedLead,
+    EnrichmentContext,
     EnrichmentState,
+    FactSource,
     Reading,
 )
 from sales_agent_dagster.agents.runtime import AgentContext, ask, attempt, run_graph
-from sales_agent_dagster.enrichment.facts import Fact
-from sales_agent_dagster.enrichment.offline import offline_facts
+from sales_agent_dagster.domain.tiers import Tier
+from sales_agent_dagster.enrichment.collecting import Broken, Collected, Subject
 from sales_agent_dagster.inference.engine import Answer, NoAnswer, Task
+
+NO_WAIT_MS = 0.0
+"""Of leads without a limit: answers that are kept are used, nobody on the network is asked."""
 
 MAX_COMPLETION_TOKENS = 900
 """About 250 for eight facts; the rest is room for a reasoning model's thoughts at low effort."""
 
 
-async def enrich(leads: Sequence[Mapping[str, Any]], context: AgentContext) -> list[EnrichedLead | NoAnswer]:
-    """Facts about a chunk of leads, in order; never raises for one lead."""
-    state = await run_graph(compiled_graph(), {"leads": leads}, context)
+async def enrich(
+    leads: Sequence[Mapping[str, Any]], context: AgentContext, source: FactSource | None = None
+) -> list[EnrichedLead | NoAnswer]:
+    """Facts about a chunk of leads, in order; never raises for one lead.
+
+    Args:
+        leads: see ``EnrichmentState.leads``.
+        context: what the agent works with.
+        source: the providers in use; by default those that need no network.
+    """
+    given = {field.name: getattr(context, field.name) for field in fields(AgentContext)}
+    full = EnrichmentContext(**given, source=source) if source else EnrichmentContext(**given)
+    state = await run_graph(compiled_graph(), {"leads": leads}, full)
     enriched: list[EnrichedLead | NoAnswer] = state["enriched"]
     return enriched
 
@@ -35,7 +51,7 @@ async def enrich(leads: Sequence[Mapping[str, Any]], context: AgentContext) -> l
 @lru_cache(maxsize=1)
 def compiled_graph() -> Any:
     """The compiled graph, once per process."""
-    builder = StateGraph(EnrichmentState, context_schema=AgentContext)
+    builder = StateGraph(EnrichmentState, context_schema=EnrichmentContext)
     builder.add_node("collect", collect)
     builder.add_node("extract", extract)
     builder.add_node("reconcile", reconcile)
@@ -46,19 +62,32 @@ def compiled_graph() -> Any:
     return builder.compile(name="enrichment")
 
 
-async def collect(state: EnrichmentState) -> EnrichmentState:
-    """Offline facts of every lead; a lead that breaks a provider becomes its reason."""
-    return {"collected": [attempt(partial(offline_facts, lead)) for lead in state["leads"]]}
+async def collect(state: EnrichmentState, runtime: Runtime[EnrichmentContext]) -> EnrichmentState:
+    """What the providers say of every lead; a lead whose values break a rule becomes its reason."""
+    context, leads = runtime.context, state["leads"]
+    limits = [lead.get("limit_ms", NO_WAIT_MS) for lead in leads]
+    found = await context.source.collect([_subject(lead) for lead in leads], context.scope, limits)
+    return {
+        "collected": [
+            NoAnswer(f"rules: {item.reason}", 0.0) if isinstance(item, Broken) else item for item in found
+        ]
+    }
 
 
-async def extract(state: EnrichmentState, runtime: Runtime[AgentContext]) -> EnrichmentState:
+def _subject(lead: Mapping[str, Any]) -> Subject:
+    return Subject(lead["lead_id"], lead, Tier(lead.get("tier") or Tier.UNQUALIFIED), lead.get("score") or 0)
+
+
+async def extract(state: EnrichmentState, runtime: Runtime[EnrichmentContext]) -> EnrichmentState:
     """Asks the engine what the words of each lead add, for the leads that the policy names."""
     context = runtime.context
     pairs = list(zip(state["leads"], state["collected"], strict=True))
-    tasks = [facts if isinstance(facts, NoAnswer) else _task(lead) for lead, facts in pairs]
+    tasks = [found if isinstance(found, NoAnswer) else _task(lead, found) for lead, found in pairs]
     wanted = [
-        not isinstance(facts, NoAnswer) and context.wants(partial(reading.has_unread_words, lead, facts))
-        for lead, facts in pairs
+        not isinstance(found, NoAnswer)
+        and found.suppressed is None
+        and context.wants(partial(reading.has_unread_words, lead, found))
+        for lead, found in pairs
     ]
     return {"answers": await ask(tasks, context, wanted)}
 
@@ -68,28 +97,28 @@ async def reconcile(state: EnrichmentState) -> EnrichmentState:
     parts = zip(state["leads"], state["collected"], state["answers"], strict=True)
     return {
         "enriched": [
-            facts
-            if isinstance(facts, NoAnswer)
+            found
+            if isinstance(found, NoAnswer)
             else answer
             if isinstance(answer, NoAnswer)
-            else attempt(partial(_settled, lead, facts, answer))
-            for lead, facts, answer in parts
+            else attempt(partial(_settled, lead, found, answer))
+            for lead, found, answer in parts
         ]
     }
 
 
-def _settled(lead: Mapping[str, Any], facts: list[Fact], answer: Answer[Reading]) -> EnrichedLead:
+def _settled(lead: Mapping[str, Any], found: Collected, answer: Answer[Reading]) -> EnrichedLead:
     if not answer.value.facts:
-        return rules.reconcile(facts, (), (), answer)
-    read, dropped = reading.verified(answer.value.facts, reading.texts_of(lead))
-    return rules.reconcile(facts, read, dropped, answer)
+        return rules.reconcile(found, (), (), answer)
+    read, dropped = reading.verified(answer.value.facts, reading.texts_of(lead, found.texts))
+    return rules.reconcile(found, read, dropped, answer)
 
 
-def _task(lead: Mapping[str, Any]) -> Task[Reading]:
+def _task(lead: Mapping[str, Any], found: Collected) -> Task[Reading]:
     return Task(
         prompt=PROMPT,
         lead_id=lead["lead_id"],
-        describe=partial(reading.payload_of, lead),
+        describe=partial(reading.payload_of, lead, found.texts),
         output_type=Reading,
         rules=lambda: NOTHING_READ,
         max_completion_tokens=MAX_COMPLETION_TOKENS,

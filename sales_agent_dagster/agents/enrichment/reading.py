@@ -12,16 +12,20 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sales_agent_dagster.agents.enrichment.state import ReadFact, Topic
-from sales_agent_dagster.agents.untrusted import is_order, links_in, redact
+from sales_agent_dagster.agents.untrusted import clean, is_order, links_in, redact
 from sales_agent_dagster.domain.oems import canonical
 from sales_agent_dagster.domain.trades import TRADES
 from sales_agent_dagster.domain.wording import OPERATIONS
+from sales_agent_dagster.enrichment.collecting import Collected
 from sales_agent_dagster.enrichment.facts import Fact
 
 MODEL_CONFIDENCE = 0.5
 """Of a fact that a model read: below every fact that a rule read in the lead's own words."""
 
 MAX_TEXT = 2000
+MAX_PAGES = 4
+"""Fetched texts that a model reads; providers give the most telling first."""
+
 MIN_QUOTE = 2
 """Characters; a shorter quote is in nearly every text."""
 
@@ -31,21 +35,27 @@ _FIELDS: dict[Topic, str] = {"trade": "trades", "brand": "brands"}
 _FIRST_YEAR, _LAST_YEAR = 1800, 2100
 
 
-def texts_of(lead: Mapping[str, Any]) -> dict[str, str]:
-    """The texts of a lead by name, without links, addresses and numbers of persons."""
+def texts_of(lead: Mapping[str, Any], pages: Mapping[str, str]) -> dict[str, str]:
+    """The texts of a lead by name, fetched ones last, without links, addresses and numbers of persons."""
     found = {name: lead[_COLUMNS.get(name, name)] for name in _LIMITS}
-    return {name: redact(text, _LIMITS[name]) for name, text in found.items() if text}
+    own = {name: redact(text, _LIMITS[name]) for name, text in found.items() if text}
+    fetched = {
+        clean(name, 60): redact(text, MAX_TEXT) for name, text in list(pages.items())[:MAX_PAGES] if text
+    }
+    return own | {name: text for name, text in fetched.items() if name not in own}
 
 
-def payload_of(lead: Mapping[str, Any]) -> dict[str, object]:
+def payload_of(lead: Mapping[str, Any], pages: Mapping[str, str]) -> dict[str, object]:
     """What an engine is told, JSON-ready."""
-    return {"texts": texts_of(lead)}
+    return {"texts": texts_of(lead, pages)}
 
 
-def has_unread_words(lead: Mapping[str, Any], facts: Sequence[Fact]) -> bool:
-    """True when there are notes, which rules read for trades only, or no word named a trade."""
-    named = any(fact.field == "trades" and fact.source in ("name", "notes", "columns") for fact in facts)
-    return bool(lead["notes"]) or not named
+def has_unread_words(lead: Mapping[str, Any], found: Collected) -> bool:
+    """True when there are notes or pages, which rules read for little, or no word named a trade."""
+    named = any(
+        fact.field == "trades" and fact.source in ("name", "notes", "columns") for fact in found.facts
+    )
+    return bool(lead["notes"] or found.texts) or not named
 
 
 def verified(found: Sequence[ReadFact], texts: Mapping[str, str]) -> tuple[list[Fact], list[str]]:

@@ -6,7 +6,9 @@ from collections.abc import Iterable, Sequence
 
 from sales_agent_dagster.agents.enrichment.state import EnrichedLead, Reading, Region
 from sales_agent_dagster.domain.trades import in_trade_order
+from sales_agent_dagster.enrichment.collecting import Collected
 from sales_agent_dagster.enrichment.facts import Fact
+from sales_agent_dagster.enrichment.merge import surest
 from sales_agent_dagster.inference.engine import Answer
 
 WANTED = (
@@ -23,13 +25,14 @@ WANTED = (
 
 
 def reconcile(
-    collected: Sequence[Fact], read: Sequence[Fact], dropped: Sequence[str], answer: Answer[Reading]
+    found: Collected, read: Sequence[Fact], dropped: Sequence[str], answer: Answer[Reading]
 ) -> EnrichedLead:
     """Settle a lead's facts: collected ones come first, and what was read adds to them."""
+    collected = found.facts
     facts = (*collected, *read)
     region = settle_region(facts)
     values = {
-        field: fact.value for field, fact in _surest(fact for fact in facts if fact.field != "trades").items()
+        field: fact.value for field, fact in surest(fact for fact in facts if fact.field != "trades").items()
     }
     if read and not any(fact.field == "brands" for fact in collected):
         named = [fact.value for fact in read if fact.field == "brands"]
@@ -41,6 +44,7 @@ def reconcile(
     completeness = round(sum(field in known for field in WANTED) / len(WANTED), 3)
     return EnrichedLead(
         answer,
+        found,
         facts,
         region,
         values,
@@ -51,25 +55,16 @@ def reconcile(
     )
 
 
-def _surest(facts: Iterable[Fact]) -> dict[str, Fact]:
-    """The fact of highest confidence per field; the first of equals."""
-    best: dict[str, Fact] = {}
-    for fact in facts:
-        if fact.field not in best or fact.confidence > best[fact.field].confidence:
-            best[fact.field] = fact
-    return best
-
-
 def settle_region(facts: Iterable[Fact]) -> Region:
     """The surest state, and city, county and time zone from sources that do not name another state."""
     regions = [fact for fact in facts if fact.field.startswith("region_") or fact.field == "timezone"]
-    state = _surest(regions).get("region_state")
+    state = surest(regions).get("region_state")
     if state:
         elsewhere = {
             fact.source for fact in regions if fact.field == "region_state" and fact.value != state.value
         }
         regions = [fact for fact in regions if fact.source not in elsewhere]
-    best = _surest(regions)
+    best = surest(regions)
     leading = next((best[name] for name in ("region_state", "timezone", "region_city") if name in best), None)
     value = {name: fact.value for name, fact in best.items()}
     return Region(

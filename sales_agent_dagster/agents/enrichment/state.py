@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Annotated, Any, Literal, TypedDict
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal, Protocol, TypedDict
 
 from pydantic import BaseModel, ConfigDict
 
+from sales_agent_dagster.agents.runtime import AgentContext
 from sales_agent_dagster.agents.untrusted import Name, Phrase, Sentence, at_most
+from sales_agent_dagster.domain.calls import CallScope
+from sales_agent_dagster.enrichment.collecting import Broken, Collected, Collector, Subject
 from sales_agent_dagster.enrichment.facts import Fact
+from sales_agent_dagster.enrichment.offline import OfflineProvider
 from sales_agent_dagster.inference.engine import Answer, NoAnswer
 
 Topic = Literal["trade", "customers", "service", "brand", "certification", "service_area", "founded"]
@@ -51,11 +55,29 @@ class Region:
     source: str | None
 
 
+class FactSource(Protocol):
+    """The providers of facts that are in use, as one."""
+
+    async def collect(
+        self, subjects: Sequence[Subject], scope: CallScope, limits_ms: Sequence[float]
+    ) -> list[Collected | Broken]:
+        """Facts about each lead, in order, each within its limit; never raises for one lead."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class EnrichmentContext(AgentContext):
+    """Also where the facts come from; the default uses no network."""
+
+    source: FactSource = field(default_factory=lambda: Collector([OfflineProvider()]))
+
+
 @dataclass(frozen=True, slots=True)
 class EnrichedLead:
     """The outcome for one lead.
 
     Attributes:
+        collected: what the providers said.
         facts: collected ones, then those the engine read.
         values: surest value per field that is not a region.
         trades: every trade of the facts.
@@ -65,6 +87,7 @@ class EnrichedLead:
     """
 
     answer: Answer[Reading]
+    collected: Collected
     facts: tuple[Fact, ...]
     region: Region
     values: Mapping[str, str]
@@ -78,11 +101,12 @@ class EnrichmentState(TypedDict, total=False):
     """State of a run over a chunk; the lists run parallel to ``leads``.
 
     Attributes:
-        leads: ``lead_id`` and the columns of ``enrichment.offline.offline_facts`` per lead.
-        collected: offline facts per lead.
+        leads: ``lead_id``, ``enrichment.providers.COLUMNS`` and where known ``tier``, ``score`` and
+            ``limit_ms``, the longest wait for the network, per lead.
+        collected: what the providers said per lead.
     """
 
     leads: Sequence[Mapping[str, Any]]
-    collected: list[list[Fact] | NoAnswer]
+    collected: list[Collected | NoAnswer]
     answers: list[Answer[Reading] | NoAnswer]
     enriched: list[EnrichedLead | NoAnswer]

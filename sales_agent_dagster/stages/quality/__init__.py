@@ -22,6 +22,11 @@ from sales_agent_dagster.stages.quality.identity import (
     largest_cluster,
     review_share,
 )
+from sales_agent_dagster.stages.quality.providers import (
+    provider_errors,
+    provider_hit_rate,
+    provider_staleness,
+)
 from sales_agent_dagster.stages.quality.results import is_blocking, keep_results, open_checks
 from sales_agent_dagster.stages.quality.rows import rejected_ratio, row_conservation, schema_and_ranges
 from sales_agent_dagster.stages.quality.service import answer_quality, fallback_share, latency_sla
@@ -54,7 +59,13 @@ RULES: Mapping[str, Mapping[str, Rule]] = {
         "icp_agreement": icp_agreement,
         "answer_quality": answer_quality,
     },
-    "enriched_leads": {**_EVERYWHERE, **_AGENT},
+    "enriched_leads": {
+        **_EVERYWHERE,
+        **_AGENT,
+        "provider_hit_rate": provider_hit_rate,
+        "provider_errors": provider_errors,
+        "provider_staleness": provider_staleness,
+    },
     "analyzed_leads": {**_EVERYWHERE, **_AGENT},
     "campaigns": {**_EVERYWHERE, **_AGENT, "campaign_lint": campaign_lint},
     "crm_synced_leads": _EVERYWHERE,

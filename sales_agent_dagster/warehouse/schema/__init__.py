@@ -2,6 +2,12 @@
 
 from sales_agent_dagster.warehouse.schema.calls import agent_calls, agent_replays
 from sales_agent_dagster.warehouse.schema.columns import METADATA
+from sales_agent_dagster.warehouse.schema.enrichment import (
+    enrichment_cache,
+    enrichment_credits,
+    enrichment_queue,
+    enrichment_suppressions,
+)
 from sales_agent_dagster.warehouse.schema.evaluation import evaluation_cases, evaluation_runs
 from sales_agent_dagster.warehouse.schema.identity import (
     capped_keys,
@@ -62,6 +68,10 @@ __all__ = [
     "crm_preview_records",
     "crm_synced_leads",
     "enriched_leads",
+    "enrichment_cache",
+    "enrichment_credits",
+    "enrichment_queue",
+    "enrichment_suppressions",
     "evaluation_cases",
     "evaluation_runs",
     "identity_labels",

@@ -5,7 +5,7 @@ import pytest
 from sales_agent_dagster.agents.enrichment import reading
 from sales_agent_dagster.agents.enrichment.reading import has_unread_words, texts_of, verified
 from sales_agent_dagster.agents.enrichment.state import ReadFact, Topic
-from sales_agent_dagster.enrichment.facts import Fact
+from sales_agent_dagster.enrichment.collecting import Collected
 from sales_agent_dagster.enrichment.offline import offline_facts
 from sales_agent_dagster_tests.agents.enrichment.test_graph import lead
 
@@ -89,11 +89,11 @@ def test_texts_are_named_redacted_and_short() -> None:
     row = lead(
         notes="Write jordan@example.com, see www.example.com. " + "x " * 3000, oems="Generac", industry="HVAC"
     )
-    texts = texts_of(row)
+    texts = texts_of(row, {})
     assert list(texts) == ["name", "industry", "brands", "notes"]
     assert texts["notes"].startswith("Write [e-mail] see [link]. x x")
     assert len(texts["notes"]) <= reading.MAX_TEXT
-    assert list(texts_of(lead())) == ["name"]
+    assert list(texts_of(lead(), {})) == ["name"]
 
 
 @pytest.mark.parametrize(
@@ -108,5 +108,4 @@ def test_texts_are_named_redacted_and_short() -> None:
 )
 def test_words_are_unread_where_rules_found_no_trade_in_them(columns: dict[str, Any], unread: bool) -> None:
     row = lead(**columns)
-    facts: list[Fact] = offline_facts(row)
-    assert has_unread_words(row, facts) is unread
+    assert has_unread_words(row, Collected(tuple(offline_facts(row)))) is unread

@@ -5,6 +5,7 @@ import pytest
 
 from sales_agent_dagster.agents.enrichment.rules import WANTED, reconcile, settle_region
 from sales_agent_dagster.agents.enrichment.state import NOTHING_READ, EnrichedLead, Region
+from sales_agent_dagster.enrichment.collecting import Collected
 from sales_agent_dagster.enrichment.facts import Fact, fact
 from sales_agent_dagster.enrichment.offline import offline_facts
 from sales_agent_dagster.inference.engine import Answer
@@ -12,7 +13,7 @@ from sales_agent_dagster_tests.agents.enrichment.test_graph import lead
 
 
 def settled(facts: list[Fact], read: Sequence[Fact] = ()) -> EnrichedLead:
-    return reconcile(facts, read, (), Answer(NOTHING_READ, "scorecard", "1", 0.1))
+    return reconcile(Collected(tuple(facts)), read, (), Answer(NOTHING_READ, "scorecard", "1", 0.1))
 
 
 @pytest.mark.parametrize(

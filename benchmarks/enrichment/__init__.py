@@ -1,0 +1,1 @@
+"""Enrichment: facts without network, websites on a farm, providers."""

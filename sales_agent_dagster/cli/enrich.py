@@ -1,0 +1,162 @@
+"""``sales-agent enrich``: what providers of facts were asked, and another pass over what they still owe."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+import sqlalchemy as sa
+
+from sales_agent_dagster.cli.exits import ExitCode
+from sales_agent_dagster.cli.opening import open_warehouse
+from sales_agent_dagster.cli.terminal import count, gap, print_table, say
+from sales_agent_dagster.domain.profile import load_profile
+from sales_agent_dagster.inference.build import build_engine
+from sales_agent_dagster.settings import Settings
+from sales_agent_dagster.stages.base import StageContext
+from sales_agent_dagster.stages.enriched import EnrichedLeads
+from sales_agent_dagster.stages.fact_service import build_fact_service
+from sales_agent_dagster.stages.pipeline import STAGES
+from sales_agent_dagster.warehouse.calls import WarehouseCalls
+from sales_agent_dagster.warehouse.database import Warehouse
+from sales_agent_dagster.warehouse.lookups import IN_FLIGHT_FOR, WarehouseLookups
+from sales_agent_dagster.warehouse.schema import enrichment_queue, lead_batches
+
+RUN_ID = "command line"
+"""Stands as ``run_id`` in rows that were computed here: no Dagster run did."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the command is to do.
+
+    Attributes:
+        pending: ask again now, whenever the next pass is due.
+        ask_again: first give up lookups that were cut off: asking again may cost their credits again.
+    """
+
+    pending: bool = False
+    ask_again: bool = False
+    as_json: bool = False
+
+
+def run_enrich(settings: Settings, request: Request) -> ExitCode:
+    """Show the providers' figures and the queue; with ``pending`` after a pass over the queue.
+
+    Raises:
+        ConfigurationError: the waterfall, the profile or a provider has faults.
+        TransientError: the database is locked or does not answer.
+    """
+    with open_warehouse(settings) as warehouse:
+        released = None
+        if request.ask_again:
+            released = WarehouseLookups(warehouse).release_cut_off(datetime.now(UTC) - IN_FLIGHT_FOR)
+        done = _ask_pending(settings, warehouse) if request.pending else None
+        with warehouse.reading() as connection:
+            state = _state(connection)
+    if request.as_json:
+        print(orjson.dumps(state | {"asked_again": done, "released": released}).decode())
+        return ExitCode.OK
+    if released is not None:
+        say(f"{count(released, 'lookup')} that had been cut off may be asked again.")
+    if done is not None:
+        left = count(len(state["pending"]), "provider") if state["pending"] else "nothing"
+        say(f"{count(done, 'lead')} asked about again; {left} still to answer.")
+    _print_state(state)
+    return ExitCode.OK
+
+
+def _ask_pending(settings: Settings, warehouse: Warehouse) -> int:
+    """Compute the queued leads and what rests on them again; returns the number of queued leads."""
+    queue, batch = enrichment_queue.c, lead_batches.c
+    query = (
+        sa.select(queue.batch_id, queue.lead_id)
+        .distinct()
+        .join(lead_batches, batch.batch_id == queue.batch_id)
+        .order_by(queue.batch_id, queue.lead_id)
+    )
+    by_batch: dict[str, list[str]] = {}
+    with warehouse.reading() as connection:
+        for batch_id, lead_id in connection.execute(query):
+            by_batch.setdefault(batch_id, []).append(lead_id)
+    if not by_batch:
+        return 0
+    profile = load_profile(settings.profile_path)
+    facts = build_fact_service(settings, warehouse)
+    engine = build_engine(settings, WarehouseCalls(warehouse))
+    try:
+        for batch_id, lead_ids in by_batch.items():
+            context = StageContext(warehouse, settings, profile, engine, batch_id, RUN_ID, facts=facts)
+            asyncio.run(_again(context, lead_ids))
+    finally:
+        engine.close()
+        facts.close()
+    return sum(map(len, by_batch.values()))
+
+
+async def _again(context: StageContext, lead_ids: Sequence[str]) -> None:
+    size = context.settings.chunk_size
+    for start in range(0, len(lead_ids), size):
+        await EnrichedLeads().run_chunk(context, lead_ids[start : start + size])
+    for stage in STAGES[STAGES.index(EnrichedLeads) + 1 :]:
+        await stage().run(context)
+
+
+def _state(connection: sa.Connection) -> dict[str, Any]:
+    """Everything that is shown, JSON-ready."""
+    providers = sa.text(
+        "SELECT provider, SUM(lookups) AS lookups, SUM(found) AS found, SUM(not_found) AS not_found, "
+        "SUM(failed) AS failed, SUM(unsettled) AS unsettled, SUM(facts) AS facts, SUM(credits) AS credits, "
+        "SUM(cost_usd) AS cost_usd FROM enrichment_providers GROUP BY provider ORDER BY provider"
+    )
+    queue = enrichment_queue.c
+    pending = (
+        sa.select(queue.provider, queue.reason, sa.func.count().label("leads"))
+        .group_by(queue.provider, queue.reason)
+        .order_by(queue.provider, queue.reason)
+    )
+    return {
+        "providers": [_figures(row) for row in connection.execute(providers).mappings()],
+        "pending": [dict(row) for row in connection.execute(pending).mappings()],
+    }
+
+
+def _figures(row: sa.RowMapping) -> dict[str, Any]:
+    figures = {name: float(row[name]) for name in ("credits", "cost_usd")}
+    whole = {name: int(row[name]) for name in row if name not in ("provider", *figures)}
+    answered = whole["found"] + whole["not_found"]
+    return {
+        "provider": row["provider"],
+        **whole,
+        **figures,
+        "hit_rate": whole["found"] / answered if answered else None,
+        "usd_per_fact": figures["cost_usd"] / whole["facts"] if whole["facts"] else None,
+    }
+
+
+def _print_state(state: dict[str, Any]) -> None:
+    if not state["providers"]:
+        say("No provider on the network was asked yet. data/waterfall.yaml and keys switch them on.")
+        return
+    names = ["lookups", "found", "not_found", "failed", "unsettled", "facts", "credits"]
+    rows = [
+        (
+            row["provider"],
+            *(f"{row[name]:,g}" for name in names),
+            "" if row["hit_rate"] is None else f"{row['hit_rate']:.0%}",
+            f"${row['cost_usd']:.2f}",
+            "" if row["usd_per_fact"] is None else f"${row['usd_per_fact']:.4f}",
+        )
+        for row in state["providers"]
+    ]
+    heads = ["Provider", *(name.replace("_", " ").capitalize() for name in names), "Hits", "Cost", "Per fact"]
+    print_table(heads, rows, right=heads[1:])
+    if state["pending"]:
+        gap()
+        waiting = [(row["provider"], row["reason"], f"{row['leads']:,}") for row in state["pending"]]
+        print_table(["Still to answer", "Why", "Leads"], waiting, right=["Leads"])
+        say("sales-agent enrich --pending asks again.")

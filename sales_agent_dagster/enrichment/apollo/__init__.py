@@ -1,0 +1,1 @@
+"""Apollo: companies by domain, people by name and domain; its API as documented in 2026."""

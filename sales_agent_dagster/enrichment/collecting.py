@@ -1,0 +1,236 @@
+"""Taking leads down the waterfall: providers in order, each asked only for what is not known yet."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sales_agent_dagster.domain.calls import CallScope
+from sales_agent_dagster.domain.tiers import Tier
+from sales_agent_dagster.enrichment.desk import Desk, Reply
+from sales_agent_dagster.enrichment.facts import Fact
+from sales_agent_dagster.enrichment.merge import merged, surest
+from sales_agent_dagster.enrichment.providers import (
+    Failed,
+    FailureKind,
+    Found,
+    LookupRequest,
+    NotFound,
+    Outcome,
+    Provider,
+)
+
+OLD = "its answer is old"
+"""Reason of a lead to be asked about again whose answer was past its days."""
+
+LATER = frozenset({FailureKind.TRANSIENT, FailureKind.LATE, FailureKind.QUOTA})
+"""Failures after which a lead is worth another pass."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A lead to find facts about; ``values`` are its `providers.COLUMNS`."""
+
+    lead_id: str
+    values: Mapping[str, Any]
+    tier: Tier = Tier.UNQUALIFIED
+    score: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A provider that has not answered, or only with what it said long ago (``later`` is then true).
+
+    Attributes:
+        later: another pass may bring its answer.
+        retry_after_s: not before this.
+    """
+
+    provider: str
+    reason: str
+    later: bool
+    retry_after_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """What was found about one lead.
+
+    Attributes:
+        facts: in order of the waterfall; those that lost to others say so.
+        texts: fetched text by name, for a model to read as data.
+        answered: providers that answered, also that they know nothing.
+        suppressed: why the lead must not be processed further; None when nothing forbids it.
+        latency_ms: from the lead's turn to its last answer; 0.0 when no network was used.
+    """
+
+    facts: tuple[Fact, ...]
+    texts: Mapping[str, str] = field(default_factory=dict)
+    answered: tuple[str, ...] = ()
+    missing: tuple[Missing, ...] = ()
+    suppressed: str | None = None
+    credits: float = 0.0
+    latency_ms: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A lead whose own values break a provider that needs no network; ``reason`` says how."""
+
+    reason: str
+
+
+class _Lead:
+    """One lead on its way down."""
+
+    def __init__(self, subject: Subject, limit_ms: float) -> None:
+        self.subject = subject
+        self.limit_ms = limit_ms
+        self.known: dict[str, str] = {}
+        self.filled: dict[str, float] = {}
+        self.broken: str | None = None
+        self.suppressed: str | None = None
+        self.latency_ms = 0.0
+        self._facts: list[Fact] = []
+        self._texts: dict[str, str] = {}
+        self._answered: list[str] = []
+        self._missing: list[Missing] = []
+        self._credits = 0.0
+
+    def take(self, provider: str, reply: Reply) -> None:
+        """Add what a provider said."""
+        outcome = reply.outcome
+        self._credits += outcome.credits
+        if isinstance(outcome, Failed):
+            if outcome.kind is FailureKind.SUPPRESSED:
+                self.suppressed = f"{provider}: {outcome.reason}"
+            later = outcome.kind in LATER
+            self._missing.append(Missing(provider, outcome.reason, later, outcome.retry_after_s))
+            return
+        self._answered.append(provider)
+        if reply.stale:
+            self._missing.append(Missing(provider, OLD, later=True))
+        if isinstance(outcome, Found):
+            self._add(provider, outcome)
+
+    def _add(self, provider: str, found: Found) -> None:
+        if not found.complete:
+            self._missing.append(Missing(provider, "not all of it in time", later=True))
+        self._facts.extend(found.facts)
+        self._texts.update(found.texts)
+        # Most leads meet one provider only: what is known is worked out when a second one asks.
+        self.known.clear()
+        self.filled.clear()
+
+    def settle(self) -> None:
+        """Work out what is known so far."""
+        if not self.known:
+            for name, fact in surest(self._facts).items():
+                self.known[name] = fact.value
+                self.filled[name] = fact.confidence
+
+    def result(self) -> Collected | Broken:
+        """What the lead comes to."""
+        if self.broken is not None:
+            return Broken(self.broken)
+        return Collected(
+            tuple(merged(self._facts) if len(self._answered) > 1 else self._facts),
+            self._texts,
+            tuple(self._answered),
+            tuple(self._missing),
+            self.suppressed,
+            self._credits,
+            self.latency_ms,
+        )
+
+
+class Collector:
+    """The waterfall with its providers made. Used in one event loop.
+
+    Args:
+        local: providers that need no network, in order; they come before all others.
+        desks: the others, in order.
+        filled_at: confidence from which on a field counts as filled.
+        concurrency: most leads that use the network at once.
+    """
+
+    def __init__(
+        self,
+        local: Sequence[Provider],
+        desks: Sequence[Desk] = (),
+        *,
+        filled_at: float = 0.6,
+        concurrency: int = 64,
+    ) -> None:
+        self._local = tuple(local)
+        self._desks = tuple(desks)
+        self._filled_at = filled_at
+        self._places = asyncio.Semaphore(concurrency)
+
+    async def collect(
+        self, subjects: Sequence[Subject], scope: CallScope, limits_ms: Sequence[float]
+    ) -> list[Collected | Broken]:
+        """Facts about each lead, in order; never raises for one lead.
+
+        Args:
+            subjects: the leads.
+            scope: for whom credits are counted.
+            limits_ms: per lead the longest that it waits for the network once its turn has come.
+        """
+        leads = [_Lead(*pair) for pair in zip(subjects, limits_ms, strict=True)]
+        for provider in self._local:
+            await _ask_all(provider, leads)
+        asked = [lead for lead in leads if lead.broken is None and self._wants_any(lead)]
+        if asked:
+            await asyncio.gather(*(self._descend(lead, scope) for lead in asked))
+        return [lead.result() for lead in leads]
+
+    async def close(self) -> None:
+        """Close all providers."""
+        for desk in self._desks:
+            await desk.close()
+        for provider in self._local:
+            await provider.close()
+
+    def _wants_any(self, lead: _Lead) -> bool:
+        subject = lead.subject
+        return any(desk.step.run_only_if.holds(subject.tier, subject.score) for desk in self._desks)
+
+    async def _descend(self, lead: _Lead, scope: CallScope) -> None:
+        async with self._places:
+            started = time.monotonic()
+            for desk in self._desks:
+                await self._ask(desk, lead, scope, started + lead.limit_ms / 1000)
+                if lead.suppressed:
+                    break
+            lead.latency_ms = (time.monotonic() - started) * 1000
+
+    async def _ask(self, desk: Desk, lead: _Lead, scope: CallScope, deadline: float) -> None:
+        subject = lead.subject
+        if not desk.step.run_only_if.holds(subject.tier, subject.score):
+            return
+        lead.settle()
+        if not desk.step.open_fields(desk.spec.offers, lead.filled, self._filled_at):
+            return
+        reply = await desk.ask(subject.lead_id, scope, subject.values, lead.known, deadline)
+        if reply is not None:
+            lead.take(desk.spec.name, reply)
+
+
+async def _ask_all(provider: Provider, leads: Sequence[_Lead]) -> None:
+    """Ask a provider without network about all leads at once."""
+    requests = []
+    for lead in leads:
+        key = None if lead.broken else provider.key_of(lead.subject.values, lead.known)
+        if key is not None:
+            requests.append((lead, LookupRequest(lead.subject.lead_id, key, lead.subject.values, lead.known)))
+    outcomes: Sequence[Outcome] = await provider.lookup([request for _, request in requests], math.inf)
+    for (lead, _), outcome in zip(requests, outcomes, strict=True):
+        if isinstance(outcome, Failed):
+            lead.broken = outcome.reason
+        elif isinstance(outcome, Found | NotFound):
+            lead.take(provider.spec.name, Reply(outcome))

@@ -1,0 +1,34 @@
+"""What paid providers are asked about: the lead's own domain and its person, never a shared host's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sales_agent_dagster.domain.shared_hosts import is_free_mail, is_shared_host
+from sales_agent_dagster.domain.values.web import registrable_domain
+
+
+def own_domain(values: Mapping[str, Any]) -> str | None:
+    """Registrable domain of the lead's website, else of its e-mail address, if it is the company's own."""
+    host = values.get("website_host")
+    if host and not is_shared_host(host):
+        return registrable_domain(host)
+    domain = (values.get("email") or "").rpartition("@")[2]
+    if domain and not is_free_mail(domain) and not is_shared_host(domain):
+        return registrable_domain(domain)
+    return None
+
+
+def named_person(values: Mapping[str, Any], known: Mapping[str, str]) -> tuple[str, str] | None:
+    """First and last name of the lead's contact, else of a person that another provider found."""
+    first, last = values.get("contact_first_name"), values.get("contact_last_name")
+    if not (first and last):
+        name = known.get("contact_person", "").partition(",")[0]
+        first, _, last = name.partition(" ")
+    return (first.strip(), last.strip()) if first.strip() and last.strip() else None
+
+
+def is_business_address(email: str) -> bool:
+    """False for addresses at which anybody can have one: those are personal."""
+    return "@" in email and not is_free_mail(email.rpartition("@")[2])
