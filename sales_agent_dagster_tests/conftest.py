@@ -19,6 +19,7 @@ from sales_agent_dagster.settings import PROJECT_ROOT, Settings, load_settings
 from sales_agent_dagster.stages.base import StageContext
 from sales_agent_dagster.warehouse.database import Warehouse
 from sales_agent_dagster_tests.cerebras_server.running import RunningServer, running_server
+from sales_agent_dagster_tests.close_server.running import RunningClose, running_close
 from sales_agent_dagster_tests.postgres_server import running_postgres
 from sales_agent_dagster_tests.redis_server import RedisServer, redis_server
 
@@ -53,6 +54,19 @@ def cerebras(_cerebras_server: RunningServer) -> RunningServer:
     """The model provider's stand-in, as started; ``cerebras.url`` is its base URL."""
     _cerebras_server.reset()
     return _cerebras_server
+
+
+@pytest.fixture(scope="session")
+def _close_server() -> Iterator[RunningClose]:
+    with running_close() as server:
+        yield server
+
+
+@pytest.fixture
+def close(_close_server: RunningClose) -> RunningClose:
+    """Close's stand-in with an empty organisation; ``close.url`` is its base URL."""
+    _close_server.reset()
+    return _close_server
 
 
 @pytest.fixture(scope="session")
