@@ -109,6 +109,54 @@ class CerebrasSettings(BaseModel):
     retention_days: int | None = Field(default=None, ge=0)
 
 
+class CrmSettings(BaseModel):
+    """Which CRM is synced, and how far.
+
+    Attributes:
+        system: ``preview`` is a local one that needs no server.
+        mode: ``dry_run`` reads and plans, ``live`` also writes, ``off`` leaves the CRM alone.
+        max_creates, max_updates: most records created or updated in one sync; what is left stays due.
+        concurrency: most calls in flight.
+        notes, drafts: also push campaign notes, and e-mails as drafts. Nothing is ever sent.
+        overlap_s: pulls start this much before the last one's end: CRMs index late.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    system: Literal["preview", "close", "hubspot", "salesforce"] = "preview"
+    mode: Literal["off", "dry_run", "live"] = "dry_run"
+    max_creates: int = Field(default=1000, ge=0)
+    max_updates: int = Field(default=10_000, ge=0)
+    concurrency: int = Field(default=8, ge=1, le=64)
+    notes: bool = True
+    drafts: bool = True
+    overlap_s: float = Field(default=600, ge=0)
+
+
+class HubSpotSettings(BaseModel):
+    """HubSpot, the CRM. Only the token is needed.
+
+    Attributes:
+        token: of a service key or an app with static authentication.
+        base_url: host of the API.
+        api_version: a date; v3 is taken where the account does not know it yet.
+        property_prefix: of the properties that we create in the account.
+        do_not_call_property: the account's own property of people not to be called, if it has one.
+        requests_per_10s: limit of the plan; what HubSpot says in its headers wins.
+        app_id: id of the app that the token belongs to: who we are in webhooks.
+        client_secret: of that app: signs the webhooks.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    token: SecretStr | None = None
+    base_url: str = "https://api.hubapi.com"
+    api_version: str = Field(default="2026-09", pattern=r"^(v3|\d{4}-\d{2})$")
+    property_prefix: str = Field(default="sales_agent_", pattern=r"^[a-z][a-z0-9_]{0,30}$")
+    do_not_call_property: str | None = Field(default=None, pattern=r"^[a-z][a-z0-9_]*$")
+    requests_per_10s: int = Field(default=100, ge=1)
+    app_id: str | None = None
+    client_secret: SecretStr | None = None
+
+
 class Settings(BaseSettings):
     """All settings, frozen. The defaults need no key and no server."""
 
@@ -151,6 +199,14 @@ class Settings(BaseSettings):
     prices_path: Path | None = Field(
         None, description="Your own model prices, in the form of sales_agent_dagster/inference/prices.yaml."
     )
+    crm: CrmSettings = CrmSettings()
+    crm_rules_path: Path = Field(
+        PROJECT_ROOT / "data" / "crm.yaml", description="Who owns each field of a CRM record."
+    )
+    suppression_pepper: SecretStr = Field(
+        SecretStr("sales-agent"),
+        description="Secret part of suppression tokens. Changing it forgets who opted out.",
+    )
     redis_url: SecretStr | None = Field(
         None, description="Redis or Valkey that shares limits and breakers between processes."
     )
@@ -158,6 +214,7 @@ class Settings(BaseSettings):
         "auto",
         description="Where graphs of several model steps keep their progress; auto is beside the warehouse.",
     )
+    hubspot: HubSpotSettings = HubSpotSettings()
     batch_size: int = Field(1000, ge=1, le=100_000, description="Leads per batch (= partition).")
     chunk_size: int = Field(500, ge=1, le=10_000, description="Leads per op of an agent stage.")
     max_file_mb: float = Field(512, gt=0, description="Larger files are quarantined.")
