@@ -22,6 +22,8 @@ from sales_agent_dagster_tests.cerebras_server.running import RunningServer, run
 from sales_agent_dagster_tests.close_server.running import RunningClose, running_close
 from sales_agent_dagster_tests.postgres_server import running_postgres
 from sales_agent_dagster_tests.redis_server import RedisServer, redis_server
+from sales_agent_dagster_tests.salesforce_server.running import RunningServer as RunningSalesforce
+from sales_agent_dagster_tests.salesforce_server.running import running_server as running_salesforce
 
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 """What the clock says in tests: a Monday."""
@@ -67,6 +69,19 @@ def close(_close_server: RunningClose) -> RunningClose:
     """Close's stand-in with an empty organisation; ``close.url`` is its base URL."""
     _close_server.reset()
     return _close_server
+
+
+@pytest.fixture(scope="session")
+def _salesforce_server() -> Iterator[RunningSalesforce]:
+    with running_salesforce() as server:
+        yield server
+
+
+@pytest.fixture
+def salesforce(_salesforce_server: RunningSalesforce) -> RunningSalesforce:
+    """Salesforce's stand-in with an empty organisation; ``salesforce.url`` is login and instance URL."""
+    _salesforce_server.reset()
+    return _salesforce_server
 
 
 @pytest.fixture(scope="session")
