@@ -157,6 +157,10 @@ class Call:
             raise error
 
     def _wait_for_rate(self, error: RateLimited) -> None:
+        if (error.retry_after or 0.0) > self._line.options.longest_wait_s:
+            # A day's quota: the gate stays open, or the next call would sleep until tomorrow.
+            self._line.counters.refused()
+            raise error
         pause = self._gate.refused(error.retry_after)
         self._line.counters.refused()
         self._waited += pause

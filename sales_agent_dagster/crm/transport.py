@@ -46,6 +46,7 @@ class Transport:
         auth: adds the credentials to each request. If it has a method ``refresh() -> bool``, a refused key
             is refreshed once and the call sent again.
         pace: bounds of the rate of each group of calls.
+        paces: of groups that have bounds of their own.
         headers: sent with every call.
     """
 
@@ -57,16 +58,15 @@ class Transport:
         options: TransportOptions,
         *,
         pace: Pace | None = None,
+        paces: Mapping[str, Pace] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
         self.base_url = base_url.rstrip("/")
         self.options = options
         self.counters = Counters()
         self._lock = threading.Lock()
-        paced = pace or Pace()
-        self._gates: defaultdict[str, RateGate] = defaultdict(
-            lambda: RateGate(paced, options.now, options.sleep)
-        )
+        self._paces = defaultdict(lambda: pace or Pace(), paces or {})
+        self._gates: dict[str, RateGate] = {}
         self._session = requests.Session()
         self._session.headers.update({"User-Agent": "sales-agent-dagster", **(headers or {})})
         adapter = HTTPAdapter(pool_connections=4, pool_maxsize=options.concurrency, max_retries=0)
@@ -121,9 +121,7 @@ class Transport:
             requests.Request(method, self._url(path), params=params, data=data, headers=given, auth=_NoAuth())
         )
         twice = (method in IDEMPOTENT_METHODS or reads) if idempotent is None else idempotent
-        with self._lock:
-            gate = self._gates[group]
-        return Call(self._line, prepared, gate, twice=twice, writes=writes).run()
+        return Call(self._line, prepared, self._gate(group), twice=twice, writes=writes).run()
 
     def each(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
         """``function`` of every item on bounded threads, as they come.
@@ -141,6 +139,12 @@ class Transport:
             while running:
                 done, running = wait(running, return_when=FIRST_COMPLETED)
                 yield from (future.result() for future in done)
+
+    def _gate(self, group: str) -> RateGate:
+        with self._lock:
+            if group not in self._gates:
+                self._gates[group] = RateGate(self._paces[group], self.options.now, self.options.sleep)
+            return self._gates[group]
 
     def _url(self, path: str) -> str:
         if not path.startswith(("http://", "https://")):
