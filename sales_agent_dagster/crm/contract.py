@@ -19,38 +19,50 @@ from typing import Protocol
 
 from sales_agent_dagster.crm.fields import FieldType, Kind
 from sales_agent_dagster.crm.http import Counters
+from sales_agent_dagster.crm.operations import (
+    Action,
+    Deferred,
+    Failed,
+    FailureClass,
+    Operation,
+    PushResult,
+    Reconciled,
+    Sent,
+    Unknown,
+    Verdict,
+)
+from sales_agent_dagster.crm.record import Fields, Record, Value
 
-Value = str | float | bool
-Fields = Mapping[str, Value]
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """A record as the CRM holds it.
-
-    Attributes:
-        fields: by our names; absent is empty.
-        modified_at: when the CRM last changed it, UTC, by the CRM's clock.
-        external_key: our key in it, if it has one.
-        writer: the CRM's id of who changed it last; None when it does not say.
-        company_id: for all but companies, the CRM's id of the company it belongs to.
-        archived: deleted or archived.
-        merged_into: the record that took its place, when it was merged away.
-        absorbed: ids of the records that were merged into this one, where the CRM tells that.
-        url: where a person opens it.
-    """
-
-    kind: Kind
-    remote_id: str
-    fields: Fields
-    modified_at: datetime
-    external_key: str | None = None
-    writer: str | None = None
-    company_id: str | None = None
-    archived: bool = False
-    merged_into: str | None = None
-    absorbed: tuple[str, ...] = ()
-    url: str | None = None
+__all__ = [
+    "Action",
+    "Candidate",
+    "Capabilities",
+    "Connector",
+    "Deferred",
+    "Description",
+    "EnsuredField",
+    "Event",
+    "EventAction",
+    "Failed",
+    "FailureClass",
+    "FieldState",
+    "Fields",
+    "Health",
+    "Operation",
+    "Page",
+    "PushResult",
+    "Reconciled",
+    "Record",
+    "RemoteField",
+    "Sent",
+    "Stream",
+    "Subject",
+    "Suppression",
+    "SuppressionScope",
+    "Unknown",
+    "Value",
+    "Verdict",
+]
 
 
 class EventAction(StrEnum):
@@ -166,132 +178,6 @@ class Candidate:
 
     record: Record
     evidence: tuple[str, ...]
-
-
-class Action(StrEnum):
-    """What an operation does."""
-
-    CREATE = "create"
-    UPDATE = "update"
-
-
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """One change to send.
-
-    Attributes:
-        op_id: unique; names its result.
-        remote_id: the record to update; None to create.
-        fields: only what changes; None clears.
-        company_id: for all but companies, the CRM's id of the company the record belongs to.
-        contact_id: for drafts and notes, the CRM's id of the contact, if there is one.
-    """
-
-    op_id: str
-    kind: Kind
-    action: Action
-    external_key: str
-    fields: Mapping[str, Value | None]
-    remote_id: str | None = None
-    company_id: str | None = None
-    contact_id: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """Surely done.
-
-    Attributes:
-        created: False also when an upsert found the record there.
-        modified_at: by the CRM's clock; None when the answer does not tell.
-    """
-
-    op_id: str
-    remote_id: str
-    created: bool
-    modified_at: datetime | None = None
-    url: str | None = None
-    request_id: str | None = None
-
-
-class FailureClass(StrEnum):
-    """Why an operation failed or waits."""
-
-    VALIDATION = "validation"
-    """A value that the CRM refuses."""
-    CONFLICT = "conflict"
-    """The CRM has such a record already (``remote_id``) or a duplicate rule says so."""
-    GONE = "gone"
-    """The record is deleted or was merged (``remote_id`` is the survivor if known)."""
-    UNSUPPORTED = "unsupported"
-    """The CRM cannot do that."""
-    PERMISSION = "permission"
-    """The key may not do that, or the plan has not got it."""
-    AUTH = "auth"
-    """The key is refused."""
-    RATE = "rate"
-    """The quota is spent for longer than a run waits."""
-    TRANSIENT = "transient"
-    """The CRM was unavailable; surely nothing was done."""
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """Surely not done, and the same again would fail again.
-
-    Attributes:
-        message: the CRM's words, bounded, without the values of other records.
-        remedy: what a person can do about it, one sentence.
-        remote_id: the record in the way (conflict) or in its place (gone).
-    """
-
-    op_id: str
-    failure: FailureClass
-    message: str
-    remedy: str
-    remote_id: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Deferred:
-    """Surely not done; due again later. AUTH and PERMISSION stop the run."""
-
-    op_id: str
-    failure: FailureClass
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class Unknown:
-    """It went out and no answer came: done or not, only reading back tells."""
-
-    op_id: str
-    message: str
-
-
-PushResult = Sent | Failed | Deferred | Unknown
-
-
-class Verdict(StrEnum):
-    """What reading back tells about an unknown operation."""
-
-    FOUND = "found"
-    ABSENT = "absent"
-    UNSURE = "unsure"
-    """Not yet: ask again later."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reconciled:
-    """What became of an operation.
-
-    Attributes:
-        record: of ``FOUND`` the record as it is now: of a create the one with its key, of an update its own.
-    """
-
-    op_id: str
-    verdict: Verdict
-    record: Record | None = None
 
 
 class SuppressionScope(StrEnum):

@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from sales_agent_dagster.crm.base import CrmRecord, Fields
+from sales_agent_dagster.crm.fields import Kind
 from sales_agent_dagster.crm.mapping import company_record, record_of
 from sales_agent_dagster.crm.plan import Operation, plan_record
 from sales_agent_dagster.crm.preview import PreviewCrm, record_id_of, replay
@@ -92,7 +93,7 @@ class CrmSyncedLeads(ExclusiveStage):
 
     async def process(self, context: StageContext, inputs: Sequence[LeadInput]) -> Sequence[LeadResult]:
         """One operation per lead that no gate stopped."""
-        return [_result(item) for item in inputs]
+        return [_result(item, context.batch_id) for item in inputs]
 
     def store(
         self,
@@ -174,7 +175,7 @@ def _gate(
     return f"qualification {lead['qualified_status']}: {lead['qualified_reason']}"
 
 
-def _result(item: LeadInput) -> LeadResult:
+def _result(item: LeadInput, batch_id: str) -> LeadResult:
     entity_id, current = item.values["entity_id"], item.values["current"]
     record_id = record_id_of(entity_id)
     plan = plan_record(
@@ -188,8 +189,11 @@ def _result(item: LeadInput) -> LeadResult:
         "diff": plan.diff or None,
     }
     outbox = {
+        "op_id": f"{PreviewCrm.name}-{batch_id}-{item.lead_id}",
         "crm": PreviewCrm.name,
         "entity_id": entity_id,
+        "kind": Kind.COMPANY.value,
+        "external_key": entity_id,
         "operation": plan.operation.value,
         "state": "planned",
         "payload": plan.payload,
