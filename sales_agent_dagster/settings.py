@@ -157,6 +157,36 @@ class HubSpotSettings(BaseModel):
     client_secret: SecretStr | None = None
 
 
+class SalesforceSettings(BaseModel):
+    """Salesforce. With a client secret the client-credentials flow is taken, else the JWT bearer flow.
+
+    Attributes:
+        instance_url: My Domain of the organisation, such as https://acme.my.salesforce.com.
+        login_url: where tokens come from; unset is ``instance_url``.
+        client_id, client_secret: of the External Client App.
+        username, private_key, private_key_path: of the JWT bearer flow: the user to be, and the PEM of the key
+            whose certificate the app has.
+        audience: of the assertion: https://test.salesforce.com for a sandbox.
+        object_mode: what a new company becomes: a lead, or an account with contacts.
+        field_prefix: of the custom fields that the sync keeps.
+        bulk_above: more records of one kind than this go as a bulk job.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    instance_url: str | None = Field(default=None, pattern=r"^https?://[^/]+/?$")
+    login_url: str | None = Field(default=None, pattern=r"^https?://[^/]+/?$")
+    client_id: str | None = None
+    client_secret: SecretStr | None = None
+    username: str | None = None
+    private_key: SecretStr | None = None
+    private_key_path: Path | None = None
+    audience: str = "https://login.salesforce.com"
+    object_mode: Literal["lead", "account_contact"] = "lead"
+    api_version: str = Field(default="67.0", pattern=r"^\d{2,3}\.0$")
+    field_prefix: str = Field(default="Sales_Agent_", pattern=r"^[A-Za-z](_?[A-Za-z0-9]){0,20}_$")
+    bulk_above: int = Field(default=2000, ge=200)
+
+
 class Settings(BaseSettings):
     """All settings, frozen. The defaults need no key and no server."""
 
@@ -215,6 +245,7 @@ class Settings(BaseSettings):
         description="Where graphs of several model steps keep their progress; auto is beside the warehouse.",
     )
     hubspot: HubSpotSettings = HubSpotSettings()
+    salesforce: SalesforceSettings = SalesforceSettings()
     batch_size: int = Field(1000, ge=1, le=100_000, description="Leads per batch (= partition).")
     chunk_size: int = Field(500, ge=1, le=10_000, description="Leads per op of an agent stage.")
     max_file_mb: float = Field(512, gt=0, description="Larger files are quarantined.")
