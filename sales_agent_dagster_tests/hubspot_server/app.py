@@ -6,6 +6,7 @@ import asyncio
 import re
 import threading
 from dataclasses import dataclass, field, replace
+from email.utils import formatdate
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -271,6 +272,7 @@ class StandIn:
             found.raw if found.raw is not None else b"" if found.status == 204 else orjson.dumps(found.body)
         )
         kind = b"text/html" if body.startswith(b"<") else b"application/json;charset=utf-8"
+        found.headers["Date"] = formatdate(self.clock.now(), usegmt=True)
         told = [(name.lower().encode(), value.encode()) for name, value in found.headers.items()]
         await reply(send, found.status, body, [(b"content-type", kind), *told])
 

@@ -70,7 +70,7 @@ def single(store: Store, kind: str, record_id: str, asked: Asked, app_id: str, a
 def read(
     store: Store, kind: str, record_id: str, by: str, as_of: int | None, archived: bool = False
 ) -> Record:
-    found = store.find(kind, record_id, by)
+    found = store.find_archived(kind, record_id, by) if archived and by else store.find(kind, record_id, by)
     seen = None if found is None else found.at(as_of)
     if found is None or seen is None or seen.archived != archived:
         raise NotFound()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -143,7 +143,12 @@ def defaults() -> dict[str, dict[str, Property]]:
             _chosen("hs_email_status", "SENT", "BOUNCED", "FAILED", "SCHEDULED", "SENDING"),
         ],
     }
-    return {kind: {part.name: part for part in [*own[kind], *_standard(kind)]} for kind in TYPES}
+    found: dict[str, dict[str, Property]] = {}
+    for kind, (singular, _) in TYPES.items():
+        group = singular if kind in ("notes", "emails") else f"{singular}information"
+        parts = [replace(part, group=group) for part in [*own[kind], *_standard(kind)]]
+        found[kind] = {part.name: part for part in parts}
+    return found
 
 
 ALWAYS_SHOWN = {

@@ -13,6 +13,7 @@ from sales_agent_dagster_tests.hubspot_server.store import Record, Store, Versio
 
 MAX_RESULTS = 10_000
 MAX_LIMIT = 200
+MAX_QUERY = 3000
 MAX_GROUPS = 5
 MAX_FILTERS = 6
 MAX_ALL_FILTERS = 18
@@ -30,6 +31,8 @@ class Search:
         self._last: tuple[Any, list[Hit]] = (None, [])
 
     def answer(self, kind: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        if len(orjson.dumps(body)) > MAX_QUERY:
+            raise Invalid(f"The search's body has more than {MAX_QUERY} characters.")
         limit, after = _whole(body, "limit", 10), _whole(body, "after", 0)
         if not 1 <= limit <= MAX_LIMIT:
             raise Invalid(f"The limit must be between 1 and {MAX_LIMIT}.")

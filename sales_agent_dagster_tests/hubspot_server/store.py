@@ -112,6 +112,15 @@ class Store:
             record_id = self.gone[record_id]
         return self.records[kind].get(record_id)
 
+    def find_archived(self, kind: str, value: str, by: str) -> Record | None:
+        """The archived record that had this unique value last."""
+        held = [
+            record
+            for record in self.records[kind].values()
+            if record.archived_at is not None and record.values.get(by, "").lower() == value.lower()
+        ]
+        return max(held, key=lambda record: record.updated, default=None)
+
     def active(self, kind: str, record_id: str, by: str = "") -> Record:
         found = self.find(kind, record_id, by)
         if found is None or found.archived_at is not None:
