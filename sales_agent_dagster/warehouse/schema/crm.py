@@ -38,7 +38,7 @@ crm_wanted = sa.Table(
     *lead_key(),
     text("entity_id", "The company.", null=False),
     evidence("company", "Fields of the company's record that the lead fills."),
-    evidence("contact", "Fields of the contact's record that the lead fills; NULL for nobody."),
+    evidence("contacts", "Per contact of the company in the batch the fields of its record."),
     *provenance(),
     sa.ForeignKeyConstraint(
         ["batch_id", "lead_id"], ["crm_synced_leads.batch_id", "crm_synced_leads.lead_id"]

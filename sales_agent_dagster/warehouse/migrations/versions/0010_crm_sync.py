@@ -308,7 +308,7 @@ def upgrade() -> None:
     sa.Column('lead_id', sa.Text(), nullable=False, comment='Stable id: file content and record number.'),
     sa.Column('entity_id', sa.Text(), nullable=False, comment='The company.'),
     sa.Column('company', sa.JSON().with_variant(JSONB(), 'postgresql'), nullable=True, comment="Fields of the company's record that the lead fills."),
-    sa.Column('contact', sa.JSON().with_variant(JSONB(), 'postgresql'), nullable=True, comment="Fields of the contact's record that the lead fills; NULL for nobody."),
+    sa.Column('contacts', sa.JSON().with_variant(JSONB(), 'postgresql'), nullable=True, comment='Per contact of the company in the batch the fields of its record.'),
     sa.Column('run_id', sa.Text(), nullable=False, comment='Dagster run that computed the row.'),
     sa.Column('created_at', sa.DateTime(timezone=True), nullable=False, comment='UTC time the row was computed.'),
     sa.ForeignKeyConstraint(['batch_id', 'lead_id'], ['crm_synced_leads.batch_id', 'crm_synced_leads.lead_id'], name=op.f('fk_crm_wanted_batch_id')),
