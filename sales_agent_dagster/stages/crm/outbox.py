@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -43,6 +43,7 @@ from sales_agent_dagster.stages.known_companies import chunked
 from sales_agent_dagster.warehouse.schema import crm_dead_letters, crm_outbox
 
 _ROW = crm_outbox.c
+_LONG_AGO = datetime.fromtimestamp(0, UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +156,8 @@ def settle_sent(
 ) -> None:
     """Done: link, snapshot and agreement say so from now on."""
     now = context.now()
-    links, agreements = [], defaultdict(dict)
+    links = []
+    agreements: dict[Kind, dict[str, Mapping[str, Agreed]]] = defaultdict(dict)
     for waiting, sent in done:
         operation = waiting.operation
         _update(
@@ -212,13 +214,14 @@ def _written(
             continue
         before = known[operation.kind].get(sent.remote_id)
         if before is None:
-            before = Record(operation.kind, sent.remote_id, {}, sent.modified_at or context.now())
+            before = Record(operation.kind, sent.remote_id, {}, _LONG_AGO)
         fields = {**before.fields, **operation.fields}
         records.append(
             replace(
                 before,
                 fields={name: value for name, value in fields.items() if value is not None},
-                modified_at=sent.modified_at or before.modified_at,
+                # Where the CRM does not tell: later than what we know, earlier than what it will say.
+                modified_at=sent.modified_at or before.modified_at + timedelta(microseconds=1),
                 external_key=operation.external_key,
                 company_id=operation.company_id or before.company_id,
                 url=sent.url or before.url,

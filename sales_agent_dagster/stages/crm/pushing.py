@@ -64,6 +64,7 @@ class Pusher:
         self._again = False
         self._alike: list[str] = []
         self._tried: set[tuple[Kind, str]] = set()
+        self._creates = self._updates = 0
 
     def run(self) -> None:
         """Push until nothing is left that this sync may do; ``card.stopped`` tells why it ended early."""
@@ -105,6 +106,8 @@ class Pusher:
         self._settle_unchanged(kind, settled)
 
     def _settle_unchanged(self, kind: Kind, settled: Sequence[Planned]) -> None:
+        if not settled:
+            return
         agreements = {one.remote_id: one.agreed for one in settled if one.remote_id}
         with self._context.warehouse.transaction() as connection:
             save_agreements(self._context, connection, kind, agreements)
@@ -117,18 +120,15 @@ class Pusher:
             return
         with context.warehouse.transaction() as connection:
             self._lease.renew(connection)
-            waiting = enqueue(context, connection, group)
+            queued = enqueue(context, connection, group)
             save_conflicts(context, connection, group)
-        waiting, found = found_meanwhile(context, waiting)
+        waiting, found = found_meanwhile(context, queued)
         with context.warehouse.transaction() as connection:
             self._lease.renew(connection)
             blocked = self._blocked(connection, group)
             going = [one for one in waiting if one.operation.external_key not in blocked]
             kept = {one.operation.op_id for one in going}
-            drop(
-                connection,
-                [*found, *(one.operation.op_id for one in waiting if one.operation.op_id not in kept)],
-            )
+            drop(connection, [one.operation.op_id for one in queued if one.operation.op_id not in kept])
             mark_sending(context, connection, going)
         context.card.skipped += len(blocked)
         if found:
@@ -140,13 +140,12 @@ class Pusher:
     def _within_limits(self, group: Sequence[Planned]) -> list[Planned]:
         """What the limits of one sync leave; the rest stays due."""
         card, settings = self._context.card, self._context.settings
-        creates, updates = card.created + card.unknown, card.updated
         kept = []
         for planned in group:
             record = planned.kind in SNAPSHOTS
-            creates += record and planned.step is Step.CREATE
-            updates += record and planned.step is Step.UPDATE
-            if creates > settings.max_creates or updates > settings.max_updates:
+            self._creates += record and planned.step is Step.CREATE
+            self._updates += record and planned.step is Step.UPDATE
+            if self._creates > settings.max_creates or self._updates > settings.max_updates:
                 card.stopped = (
                     f"The limit of a sync is reached: {settings.max_creates} creates, "
                     f"{settings.max_updates} updates. What is left stays due."

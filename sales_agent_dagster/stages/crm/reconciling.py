@@ -1,9 +1,9 @@
-"""Reading back what became of operations whose answer was lost. Never sends: found is done, absent is due again."""
+"""Reading back what became of operations whose answer was lost. Found is done, absent is due again."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
@@ -73,7 +73,8 @@ def _done(context: SyncContext, connection: sa.Connection, waiting: Waiting, rec
     done = Waiting(operation, waiting.entity_id, waiting.payload_hash, agreed)
     created = operation.action is Action.CREATE
     # Stored as we sent it first, so that a later edit by others shows as theirs.
-    sent = Sent(operation.op_id, record.remote_id, created, None, record.url)
+    at = record.modified_at - timedelta(microseconds=1)
+    sent = Sent(operation.op_id, record.remote_id, created, at, record.url)
     settle_sent(context, connection, [(done, sent)])
     store_records(context, connection, [record])
 

@@ -1,4 +1,4 @@
-"""A whole sync: read back, pull, link, plan, and, when it is live, push. Run it twice and nothing is left to do."""
+"""A whole sync: read back, pull, link, plan and, when it is live, push. Twice is once."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def sync(context: SyncContext, ids: Sequence[str] | None = None, *, pulls: bool 
 
 
 def look(context: SyncContext, *, pulls: bool = True) -> None:
-    """All that comes before a plan and writes nothing to the CRM: leftovers, reading back, pulling, linking."""
+    """All that comes before a plan and writes nothing to the CRM: read back, pull, link."""
     if context.live:
         with context.warehouse.transaction() as connection:
             give_up_leftovers(context, connection)
