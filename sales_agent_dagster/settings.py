@@ -132,6 +132,27 @@ class CrmSettings(BaseModel):
     overlap_s: float = Field(default=600, ge=0)
 
 
+class CloseSettings(BaseModel):
+    """Close, the CRM. Only the key is needed.
+
+    Attributes:
+        api_key: of a user (Settings, Developer, API Keys); best one of the integration's own.
+        base_url: any server that speaks the Close API.
+        field_prefix: of the names of the custom fields that we create: none of people's is taken for ours.
+        do_not_contact_statuses: labels of lead statuses that forbid any contact.
+        customer_statuses: labels of lead statuses that mean an existing customer.
+        webhook_key: signature key of the webhook's subscription, hexadecimal.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    api_key: SecretStr | None = None
+    base_url: str = Field(default="https://api.close.com/api/v1/", pattern=r"^https?://[^\s?#]+$")
+    field_prefix: str = Field(default="Sales Agent", max_length=40)
+    do_not_contact_statuses: tuple[str, ...] = ("Do Not Contact",)
+    customer_statuses: tuple[str, ...] = ("Customer",)
+    webhook_key: SecretStr | None = None
+
+
 class HubSpotSettings(BaseModel):
     """HubSpot, the CRM. Only the token is needed.
 
@@ -244,6 +265,7 @@ class Settings(BaseSettings):
         "auto",
         description="Where graphs of several model steps keep their progress; auto is beside the warehouse.",
     )
+    close: CloseSettings = CloseSettings()
     hubspot: HubSpotSettings = HubSpotSettings()
     salesforce: SalesforceSettings = SalesforceSettings()
     batch_size: int = Field(1000, ge=1, le=100_000, description="Leads per batch (= partition).")

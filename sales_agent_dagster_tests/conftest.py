@@ -67,10 +67,11 @@ def _close_server() -> Iterator[RunningClose]:
 
 
 @pytest.fixture
-def close(_close_server: RunningClose) -> RunningClose:
+def close(_close_server: RunningClose) -> Iterator[RunningClose]:
     """Close's stand-in with an empty organisation; ``close.url`` is its base URL."""
     _close_server.reset()
-    return _close_server
+    yield _close_server
+    assert _close_server.app.errors == []
 
 
 @pytest.fixture(scope="session")

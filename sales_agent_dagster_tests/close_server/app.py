@@ -7,6 +7,7 @@ import base64
 import binascii
 import json
 import threading
+import traceback
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
@@ -39,7 +40,11 @@ Headers = list[tuple[str, str]]
 
 
 class StandIn:
-    """The application with its state; ``reset`` makes it new."""
+    """The application with its state; ``reset`` makes it new.
+
+    Attributes:
+        errors: tracebacks of its own faults; none are expected.
+    """
 
     def __init__(self, options: Options) -> None:
         self.options = options
@@ -54,6 +59,7 @@ class StandIn:
             self.limiter = Limiter(self.options, self.clock)
             self.plan = FaultPlan()
             self.log: list[Logged] = []
+            self.errors: list[str] = []
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         body = await read_body(receive)
@@ -86,6 +92,9 @@ class StandIn:
                 answer = self._limited(call, fault, headers)
             except Refused as refusal:
                 answer = Answer(refusal.status, refusal.body)
+            except Exception:
+                self.errors.append(traceback.format_exc())
+                answer = Answer(500, {"error": "The stand-in has a fault of its own."})
             if fault is not None and fault.kind.endswith("_after"):
                 answer = Answer(int(fault.kind[:3]), {"error": "Internal error."})
             self._note(scope, call, answer.status, fault)

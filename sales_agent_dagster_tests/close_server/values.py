@@ -64,7 +64,7 @@ def _set_custom(
             raise field_errors(**{name: "Custom field does not exist."})
         call.ignored.append(name)
         return
-    held = list((old or {}).get(stored) or [])
+    held = _many((old or {}).get(stored) or [])
     if operation == "add":
         value = [*held, *(item for item in _many(value) if item not in held)]
     elif operation == "remove":
