@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from sales_agent_dagster_tests.hubspot_server.replies import Invalid, NotFound, Refused
@@ -185,6 +186,7 @@ def modified_name(kind: str) -> str:
     return MODIFIED.get(kind, "hs_lastmodifieddate")
 
 
+@lru_cache(65_536)
 def stamp(ms: int) -> str:
     """``2026-03-02T09:30:00.000Z``: millisecond precision, always Z."""
     return f"{datetime.fromtimestamp(ms // 1000, UTC):%Y-%m-%dT%H:%M:%S}.{ms % 1000:03d}Z"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -29,6 +30,7 @@ class Search:
         self.store = store
         self.lag_s = lag_s
         self._last: tuple[Any, list[Hit]] = (None, [])
+        self._ordered: tuple[Any, list[tuple[int, Record]]] = (None, [])
 
     def answer(self, kind: str, body: Mapping[str, Any]) -> dict[str, Any]:
         if len(orjson.dumps(body)) > MAX_QUERY:
@@ -62,32 +64,68 @@ class Search:
         groups = body.get("filterGroups") or []
         _check_size(groups)
         tests = [[_test(self.store, kind, given) for given in group.get("filters", ())] for group in groups]
+        sorts = [_sort_of(sort) for sort in body.get("sorts") or []]
         as_of, hits = self._as_of(), []
+        if as_of is None and self._asks_time_alone(kind, groups, sorts):
+            start, end = self._time_range(kind, groups[0])
+            return [(record, record.versions[-1]) for _, record in self._by_time(kind)[start:end]]
         for record in self._possible(kind, groups):
             version = record.at(as_of)
             if version is None or version.archived:
                 continue
             if not tests or any(all(test(record, version) for test in group) for group in tests):
                 hits.append((record, version))
-        for sort in reversed(body.get("sorts") or []):
-            name, descending = _sort_of(sort)
+        for name, descending in reversed(sorts):
             value = _reader(self.store, kind, name)
             hits.sort(key=lambda hit: _order(value(*hit)), reverse=descending)
         return hits
 
     def _possible(self, kind: str, groups: list[Any]) -> list[Record]:
-        """Shortcut: a group that asks for a unique value can only find its holder."""
-        if self.lag_s or not groups:
+        """In order of their last change. Shortcuts where the index has no lag: unique values, and times."""
+        if self.lag_s:
             return list(self.store.records[kind].values())
+        everything = self._by_time(kind)
+        if len(groups) == 1:
+            start, end = self._time_range(kind, groups[0])
+            if start or end < len(everything):
+                return [record for _, record in everything[start:end]]
         ids: dict[str, None] = {}
         for group in groups:
             asked = next((part for part in group.get("filters", ()) if self._is_key(kind, part)), None)
             if asked is None:
-                return list(self.store.records[kind].values())
+                return [record for _, record in everything]
             index = self.store.unique.get((kind, asked["propertyName"]), {})
             values = asked.get("values") or [asked.get("value")]
             ids.update((index[str(value).lower()], None) for value in values if str(value).lower() in index)
-        return [self.store.records[kind][record_id] for record_id in ids]
+        found = [self.store.records[kind][record_id] for record_id in ids]
+        return sorted(found, key=lambda record: (record.updated, record.id))
+
+    def _by_time(self, kind: str) -> list[tuple[int, Record]]:
+        if self._ordered[0] != (kind, self.store.revision):
+            active = [one for one in self.store.records[kind].values() if one.archived_at is None]
+            records = sorted(active, key=lambda one: (one.updated, one.id))
+            self._ordered = ((kind, self.store.revision), [(record.updated, record) for record in records])
+        return self._ordered[1]
+
+    def _asks_time_alone(self, kind: str, groups: list[Any], sorts: list[tuple[str, bool]]) -> bool:
+        """The most frequent search by far: everything since a moment, oldest first."""
+        filters = groups[0].get("filters", ()) if len(groups) == 1 else ()
+        asked = [(given.get("propertyName"), given.get("operator")) for given in filters]
+        return asked == [(modified_name(kind), "GTE")] and sorts == [(modified_name(kind), False)]
+
+    def _time_range(self, kind: str, group: Mapping[str, Any]) -> tuple[int, int]:
+        """Where in order of time all hits of a group are."""
+        everything = self._by_time(kind)
+        start, end = 0, len(everything)
+        for given in group.get("filters", ()):
+            if given.get("propertyName") != modified_name(kind) or not str(given.get("value", "")).isdigit():
+                continue
+            time = int(given["value"])
+            if given.get("operator") in ("GTE", "EQ"):
+                start = bisect_left(everything, time, key=lambda pair: pair[0])
+            if given.get("operator") == "EQ":
+                end = bisect_right(everything, time, key=lambda pair: pair[0])
+        return start, end
 
     def _is_key(self, kind: str, given: Mapping[str, Any]) -> bool:
         unique = given.get("propertyName") in self.store.definitions.unique_names(kind)

@@ -39,7 +39,7 @@ class Clock:
 
     @property
     def ms(self) -> int:
-        return round(self.now() * 1000)
+        return int(self.now() * 1000)
 
 
 @dataclass

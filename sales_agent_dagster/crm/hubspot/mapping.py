@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sales_agent_dagster.crm.contract import Record, Value
@@ -24,6 +24,7 @@ OBJECTS = {
 TYPE_IDS = {Kind.COMPANY: "0-2", Kind.CONTACT: "0-1", Kind.OPPORTUNITY: "0-3"}
 """In the addresses of records."""
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MERGED = "hs_merged_object_ids"
 CUSTOMER = "customer"
 CLEARED = ""
@@ -210,8 +211,8 @@ def moment_of(text: str) -> datetime:
 
 
 def milliseconds(moment: datetime) -> int:
-    """As filters take moments."""
-    return round(moment.timestamp() * 1000)
+    """As filters take moments; exact, rounded down."""
+    return (moment - _EPOCH) // timedelta(milliseconds=1)
 
 
 def _value_of(kind: Kind, name: str, text: str) -> Value:
