@@ -71,7 +71,7 @@ def _known(connection: sa.Connection, tokens: Iterable[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for some in chunked(sorted(tokens)):
         query = sa.select(suppression.c.token, suppression.c.reason).where(suppression.c.token.in_(some))
-        found.update(connection.execute(query).tuples())
+        found.update(connection.execute(query).tuples().all())
     return found
 
 
