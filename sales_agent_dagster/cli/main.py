@@ -14,6 +14,7 @@ from typing import Annotated
 
 import typer
 
+from sales_agent_dagster.cli.crm_app import app as crm_app
 from sales_agent_dagster.cli.exits import ExitCode
 from sales_agent_dagster.domain.errors import ConfigurationError, SalesAgentError
 
@@ -34,6 +35,7 @@ app = typer.Typer(
     # Boxes and colours only where somebody looks at them.
     rich_markup_mode="rich" if sys.stdout.isatty() else None,
 )
+app.add_typer(crm_app, name="crm")
 
 
 class Format(StrEnum):
