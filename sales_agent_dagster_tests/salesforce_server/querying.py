@@ -38,7 +38,7 @@ class Queries:
     def __init__(self, org: Org, path: str, short_pages: bool = False) -> None:
         self._org = org
         self._path = path
-        self._short = short_pages
+        self.short_pages = short_pages
         self.cursors: dict[str, Cursor] = {}
         self._numbers = itertools.count(1)
 
@@ -51,7 +51,7 @@ class Queries:
         shown = [self._shown(query, row) for row in rows]
         wanted = min(max(size or LARGEST_PAGE, SMALLEST_PAGE), LARGEST_PAGE)
         cursor = Cursor(
-            shown, wanted * 9 // 10 if self._short else wanted, self._org.clock.now() + CURSOR_LIFE
+            shown, wanted * 9 // 10 if self.short_pages else wanted, self._org.clock.now() + CURSOR_LIFE
         )
         key = f"0r8xx{next(self._numbers):010d}"
         self.cursors[key] = cursor

@@ -1,4 +1,4 @@
-"""How Salesforce answers: arrays of errors with codes, objects at the token endpoint, the quota in a header."""
+"""How Salesforce answers: errors with codes, another form at the token endpoint, the quota in a header."""
 
 from __future__ import annotations
 

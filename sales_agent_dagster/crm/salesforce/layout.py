@@ -41,6 +41,7 @@ HOLDERS = {
 }
 """Objects that hold records of a kind."""
 
+_MARKS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
 NO_NAME = "[not provided]"
 """Last name of a lead without a person: Salesforce asks for one, and people write this."""
 
@@ -201,3 +202,15 @@ def _setup(kind: FieldType, length: int | None) -> str:
 def sobject_of(remote_id: str) -> SObject | None:
     """The object of an id; None when it is none of ours."""
     return PREFIXES.get(remote_id[:3])
+
+
+def full_id(remote_id: str) -> str:
+    """The 18-character form of an id: the 15 characters tell some ids apart by case alone.
+
+    Each of the last three characters tells which of five are upper case, the first one as the lowest bit.
+    """
+    if len(remote_id) != 15:
+        return remote_id
+    parts = (remote_id[at : at + 5] for at in (0, 5, 10))
+    marks = (sum(char.isupper() << bit for bit, char in enumerate(part)) for part in parts)
+    return remote_id + "".join(_MARKS[mark] for mark in marks)

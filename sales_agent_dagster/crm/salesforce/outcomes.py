@@ -15,6 +15,7 @@ from sales_agent_dagster.crm.errors import (
     RateLimited,
     RecordGone,
     Unavailable,
+    WriteRefused,
 )
 from sales_agent_dagster.crm.operations import (
     Action,
@@ -26,6 +27,7 @@ from sales_agent_dagster.crm.operations import (
     Unknown,
 )
 from sales_agent_dagster.crm.salesforce.dialect import GONE_CODES, LIMIT_CODE, LOCK_CODES
+from sales_agent_dagster.crm.salesforce.layout import full_id
 
 CONVERTED = "CANNOT_UPDATE_CONVERTED_LEAD"
 DUPLICATES = "DUPLICATES_DETECTED"
@@ -42,7 +44,7 @@ _VALUE = re.compile(
 )
 _REMEDIES = {
     "REQUIRED_FIELD_MISSING": "Fill the field in the source, or let Salesforce not ask for it.",
-    "FIELD_CUSTOM_VALIDATION_EXCEPTION": "A validation rule of the organisation refuses it: change rule or value.",
+    "FIELD_CUSTOM_VALIDATION_EXCEPTION": "A validation rule of the organisation refuses it: change either.",
     "INVALID_EMAIL_ADDRESS": "Correct the e-mail address in the source.",
     "STRING_TOO_LONG": "Shorten the value in the source, or make the field in Salesforce longer.",
     "INVALID_FIELD": "Create the field: `sales-agent crm fields` says how.",
@@ -101,8 +103,14 @@ _GONE_REMEDY = "The record was deleted, merged or converted in Salesforce: pull,
 
 
 def of_error(operation: Operation, error: CrmError) -> PushResult:
-    """What an error of a whole request means for each of its operations."""
+    """What an error of a whole request means for each of its operations.
+
+    Raises:
+        WriteRefused: it is that one: nobody asks a dry run to write.
+    """
     told = str(error)
+    if isinstance(error, WriteRefused):
+        raise error
     if isinstance(error, AuthRefused):
         return Deferred(operation.op_id, FailureClass.AUTH, told)
     if isinstance(error, RateLimited):
@@ -144,7 +152,7 @@ def blocker_of(result: Mapping[str, Any]) -> str | None:
             if record_id := (found.get("record") or {}).get("Id"):
                 return str(record_id)
     named = _OTHER_ID.search(str(error.get("message") or ""))
-    return named[1] if named else None
+    return full_id(named[1]) if named else None
 
 
 def _remedy(code: str) -> str:

@@ -79,7 +79,7 @@ class Pusher:
         for attempt in range(1, LOCK_ATTEMPTS + 1):
             if halt.is_on:
                 return done + [halt.told(write.operation) for write in writes]
-            answered = self._request(writes, halt)
+            answered = self._request(writes)
             locked = [write for write, result in answered if _is_locked(result)]
             last = attempt == LOCK_ATTEMPTS
             settled = [(one, result) for one, result in answered if last or not _is_locked(result)]
@@ -90,7 +90,7 @@ class Pusher:
             self._client.transport.options.sleep(_LOCK_WAIT_S * 2 ** (attempt - 1))
         return done
 
-    def _request(self, writes: Sequence[Write], halt: _Halt) -> list[tuple[Write, Row | PushResult]]:
+    def _request(self, writes: Sequence[Write]) -> list[tuple[Write, Row | PushResult]]:
         """A row of the answer per write, or what an error of the whole request means for it.
 
         A request that is refused as a whole is cut in halves until what spoils it stands alone.
@@ -105,10 +105,10 @@ class Pusher:
         except InvalidRequest as error:
             if error.status == 400 and len(writes) > 1:
                 half = len(writes) // 2
-                return self._request(writes[:half], halt) + self._request(writes[half:], halt)
-            return [(write, halt.seen(outcomes.of_error(write.operation, error))) for write in writes]
+                return self._request(writes[:half]) + self._request(writes[half:])
+            return [(write, outcomes.of_error(write.operation, error)) for write in writes]
         except CrmError as error:
-            return [(write, halt.seen(outcomes.of_error(write.operation, error))) for write in writes]
+            return [(write, outcomes.of_error(write.operation, error)) for write in writes]
         return list(zip(writes, answered, strict=True))
 
     def _settled(self, answered: Sequence[tuple[Write, Row | PushResult]], halt: _Halt) -> list[PushResult]:
@@ -122,7 +122,7 @@ class Pusher:
         results: list[PushResult] = []
         for write, row in answered:
             if not isinstance(row, dict):
-                results.append(row)
+                results.append(halt.seen(row))
             elif row.get("success"):
                 results.append(self._sent(write, row))
             else:

@@ -18,7 +18,7 @@ _TO = "To: "
 
 
 def records_of(layout: Layout, sobject: SObject, row: Row, url: str) -> Iterator[Record]:
-    """Everything that a row is: a lead is a company and, if it names one, a person. ``url``: the instance's."""
+    """All that a row is: a lead is a company and, if it names one, a person. ``url``: the instance's."""
     for kind in (Kind.COMPANY, Kind.CONTACT, Kind.OPPORTUNITY):
         if sobject in HOLDERS[kind]:
             record = record_of(layout, kind, sobject, row, url)
