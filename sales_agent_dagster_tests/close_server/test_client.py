@@ -285,6 +285,7 @@ def test_the_old_search_still_works(api: closeio_api.API, close: RunningClose) -
         ("event", {"_limit": 51}, "_limit"),
         ("event", {"_skip": 1}, "_skip"),
         ("event", {"user_id": "u", "action": "created"}, "query"),
+        ("event", {"object_type": "lead"}, "query"),
         ("event", {"_cursor": "nonsense"}, "_cursor"),
         ("event", {"date_updated__gt": "yesterday"}, "date_updated__gt"),
     ],
