@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -180,6 +181,7 @@ class StandIn:
         used, most = self.usage()
         named: Mapping[str, str] = {
             "Content-Type": "application/json;charset=UTF-8",
+            "Date": format_datetime(self.clock.now(), usegmt=True),
             "Sforce-Limit-Info": f"api-usage={used}/{most}",
             **answer.headers,
         }

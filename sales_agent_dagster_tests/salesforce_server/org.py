@@ -66,6 +66,12 @@ class Org:
     def _user(self, username: str, name: str) -> str:
         return self.put(self.objects["user"], {"Username": username, "Name": name, "Email": username}, None)
 
+    def add_field(self, name: str, *fields: Field) -> None:
+        """Custom fields of an object; empty in the records that are there."""
+        self.objects[name.lower()].add(*fields)
+        for record in self.rows[name.lower()].values():
+            record.update({one.name: False if one.kind == "boolean" else None for one in fields})
+
     # -- reading ---------------------------------------------------------------------------------------
 
     def sobject(self, name: str) -> SObject:

@@ -55,10 +55,7 @@ class RunningServer:
         self.app.plan.faults.append(Fault(kind, **details))
 
     def add_field(self, sobject: str, *fields: Field) -> None:
-        self.org.objects[sobject.lower()].add(*fields)
-        for name in fields:
-            for record in self.org.rows[sobject.lower()].values():
-                record[name.name] = False if name.kind == "boolean" else None
+        self.org.add_field(sobject, *fields)
 
     def duplicate_rule(self, blocks: bool = True, **objects: str) -> None:
         """Records with an equal value are duplicates: ``duplicate_rule(Lead="Email", Contact="Email")``."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
 import jwt
@@ -12,7 +13,7 @@ import requests
 from requests.auth import AuthBase
 
 from sales_agent_dagster.crm.errors import AuthRefused
-from sales_agent_dagster.crm.http import TransportOptions
+from sales_agent_dagster.crm.http import Reply, TransportOptions
 from sales_agent_dagster.crm.salesforce.dialect import TokenDialect
 from sales_agent_dagster.crm.transport import Transport
 from sales_agent_dagster.domain.errors import ConfigurationError
@@ -20,7 +21,9 @@ from sales_agent_dagster.settings import SalesforceSettings, variable_of
 
 JWT_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 ASSERTION_LIFE = timedelta(minutes=3)
-"""Salesforce takes at most 5 minutes; 3 leave room for clocks that differ."""
+"""Salesforce takes at most 5 minutes; 3 leave room for clocks that differ a little."""
+
+SMALLEST_SKEW = timedelta(minutes=1)
 
 
 class Tokens(AuthBase):
@@ -81,7 +84,14 @@ class Tokens(AuthBase):
         self._transport.close()
 
     def _fetch(self) -> None:
-        reply = self._transport.request("POST", "services/oauth2/token", data=self._form(), reads=True)
+        try:
+            reply = self._ask(timedelta())
+        except AuthRefused:
+            # An assertion is out of its time where our clock is wrong: take the server's.
+            skew = self._skew()
+            if self._settings.client_secret is not None or abs(skew) < SMALLEST_SKEW:
+                raise
+            reply = self._ask(skew)
         granted = reply.json()
         if not isinstance(granted, dict) or not granted.get("access_token"):
             raise AuthRefused("Salesforce granted no token.", status=reply.status)
@@ -92,17 +102,29 @@ class Tokens(AuthBase):
         self._token = str(granted["access_token"])
         self._identity = str(granted.get("id", ""))
 
-    def _form(self) -> dict[str, str]:
+    def _ask(self, skew: timedelta) -> Reply:
+        form = self._form(datetime.now(UTC) + skew)
+        return self._transport.request("POST", "services/oauth2/token", data=form, reads=True)
+
+    def _skew(self) -> timedelta:
+        """How far the server's clock is ahead of ours, as the ``Date`` of an answer tells."""
+        told = self._transport.request("GET", "services/data").headers.get("Date", "")
+        try:
+            return parsedate_to_datetime(told) - datetime.now(UTC)
+        except ValueError:
+            return timedelta()
+
+    def _form(self, now: datetime) -> dict[str, str]:
         given = self._settings
         if given.client_secret is not None:
             secret = given.client_secret.get_secret_value()
             form = {"grant_type": "client_credentials", "client_id": str(given.client_id)}
             return {**form, "client_secret": secret}
-        return {"grant_type": JWT_GRANT, "assertion": self._assertion()}
+        return {"grant_type": JWT_GRANT, "assertion": self._assertion(now)}
 
-    def _assertion(self) -> str:
+    def _assertion(self, now: datetime) -> str:
         given = self._settings
-        until = datetime.now(UTC) + ASSERTION_LIFE
+        until = now + ASSERTION_LIFE
         claims = {"iss": given.client_id, "sub": given.username, "aud": given.audience, "exp": until}
         try:
             return jwt.encode(claims, private_key_of(given), algorithm="RS256")

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 import pytest
 
 from sales_agent_dagster.crm.salesforce import SalesforceConnector
-from sales_agent_dagster_tests.crm.salesforce.organisation import add_custom_fields, connect
+from sales_agent_dagster_tests.crm.salesforce.organisation import connect, set_up
 from sales_agent_dagster_tests.salesforce_server import RunningServer
 
 
 @pytest.fixture
 def organisation(salesforce: RunningServer) -> RunningServer:
     """With the custom fields of the sync."""
-    add_custom_fields(salesforce)
+    set_up(salesforce)
     return salesforce
 
 

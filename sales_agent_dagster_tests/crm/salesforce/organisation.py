@@ -10,11 +10,11 @@ from sales_agent_dagster.crm.fields import Kind
 from sales_agent_dagster.crm.http import TransportOptions
 from sales_agent_dagster.crm.operations import Action, Operation, PushResult
 from sales_agent_dagster.crm.salesforce import SalesforceConnector
-from sales_agent_dagster.crm.salesforce.layout import Custom, Layout
+from sales_agent_dagster.crm.salesforce.layout import Layout
 from sales_agent_dagster.settings import SalesforceSettings
 from sales_agent_dagster_tests.salesforce_server import RunningServer
+from sales_agent_dagster_tests.salesforce_server.custom import add_custom_fields
 from sales_agent_dagster_tests.salesforce_server.oauth import CLIENT_ID, CLIENT_SECRET
-from sales_agent_dagster_tests.salesforce_server.schema import Field
 
 KEY = "Sales_Agent_Key__c"
 CONTACT_KEY = "Sales_Agent_Contact_Key__c"
@@ -22,25 +22,9 @@ CONTACT_KEY = "Sales_Agent_Contact_Key__c"
 _numbers = count(1)
 
 
-def add_custom_fields(server: RunningServer, *but: str) -> None:
-    """What a person does who follows the instructions, ``but`` for some columns."""
-    for custom in Layout(SalesforceSettings()).customs:
-        if custom.column not in but:
-            server.add_field(custom.sobject, field_of(custom))
-
-
-def field_of(custom: Custom) -> Field:
-    """The field that somebody creates who does what ``Custom.setup`` says."""
-    kind, *options = custom.setup.split(", ")
-    kinds = {"Number": "double", "Date/Time": "datetime", "URL": "url", "Text Area (Long)": "textarea"}
-    lengths = [int(one.removeprefix("length ")) for one in options if one.startswith("length ")]
-    return Field(
-        custom.column,
-        kinds.get(kind, "string"),
-        lengths[0] if lengths and kind.startswith("Text") else 255,
-        external_id="External ID" in options,
-        unique=any(one.startswith("Unique") for one in options),
-    )
+def set_up(server: RunningServer, *but: str) -> None:
+    """Add the custom fields of the sync, ``but`` for some columns."""
+    add_custom_fields(server.org, Layout(SalesforceSettings()), *but)
 
 
 def settings_of(server: RunningServer, **given: Any) -> SalesforceSettings:

@@ -52,7 +52,7 @@ def test_a_person_is_told_how_to_create_what_is_missing(
     assert "Object Manager, Lead, Fields & Relationships, New: Text, length 100, External ID, Unique" in told
     assert "Object Manager, Activity, " in told
     assert not salesforce.writes
-    setting_up.add_custom_fields(salesforce)
+    setting_up.set_up(salesforce)
     assert {one.state for one in leads.ensure_fields(dry_run=True)} == {FieldState.PRESENT}
 
 

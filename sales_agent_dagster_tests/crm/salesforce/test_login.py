@@ -99,6 +99,16 @@ def test_an_assertion_in_place_of_a_secret(salesforce: RunningServer, tmp_path: 
         assert connector.health().ok
 
 
+@pytest.mark.parametrize("minutes", [-5, 5])
+def test_an_assertion_is_made_by_the_server_s_clock_where_ours_is_wrong(
+    salesforce: RunningServer, minutes: int
+) -> None:
+    with by_key(salesforce) as connector:
+        salesforce.clock.advance(minutes * 60)
+        assert connector.health().ok
+    assert tokens(salesforce) == 2
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [

@@ -12,11 +12,11 @@ from sales_agent_dagster.crm.salesforce.layout import NO_NAME
 from sales_agent_dagster_tests.crm.salesforce.organisation import (
     CONTACT_KEY,
     KEY,
-    add_custom_fields,
     connect,
     create,
     options_of,
     push,
+    set_up,
     update,
 )
 from sales_agent_dagster_tests.salesforce_server import RunningServer
@@ -361,7 +361,7 @@ def test_what_cannot_be_written_is_told(leads: SalesforceConnector, organisation
 
 
 def test_a_missing_column_is_told_before_anything_is_sent(salesforce: RunningServer) -> None:
-    add_custom_fields(salesforce, "Sales_Agent_Tier__c")
+    set_up(salesforce, "Sales_Agent_Tier__c")
     connector = connect(salesforce)
     with_tier, without = push(
         connector, create(Kind.COMPANY, "a", company="A", tier="A"), create(Kind.COMPANY, "b", company="B")
