@@ -124,7 +124,7 @@ class Batches:
 
     def _read(self, kind: str, inputs: Sequence[Given], asked: Asked, as_of: int | None) -> Reply:
         body = asked.body
-        by, archived = str(body.get("idProperty") or ""), asked.one("archived") == "true"
+        by, archived = str(body.get("idProperty") or ""), asked.flag("archived")
         found, missing = {}, []
         for given in inputs:
             try:

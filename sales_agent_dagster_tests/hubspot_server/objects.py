@@ -29,7 +29,7 @@ def collection(store: Store, kind: str, asked: Asked, app_id: str) -> Reply:
     limit = int(asked.one("limit", "10"))
     if not 1 <= limit <= MAX_LIST:
         raise Invalid(f"limit must be between 1 and {MAX_LIST}")
-    after, archived = int(asked.one("after", "0")), asked.one("archived") == "true"
+    after, archived = int(asked.one("after", "0")), asked.flag("archived")
     rows = sorted(
         (record for record in store.records[kind].values() if (record.archived_at is not None) == archived),
         key=lambda record: int(record.id),
@@ -58,7 +58,7 @@ def single(store: Store, kind: str, record_id: str, asked: Asked, app_id: str, a
         given = (asked.body or {}).get("properties") or {}
         change(store, kind, record, given, app_id)
         return Reply(200, store.shown(kind, record, given))
-    record = read(store, kind, record_id, by, as_of, asked.one("archived") == "true")
+    record = read(store, kind, record_id, by, as_of, asked.flag("archived"))
     history = asked.listed("propertiesWithHistory")
     shown = store.shown(kind, record, asked.listed("properties"), record.at(as_of), history)
     wanted = asked.listed("associations")

@@ -22,6 +22,10 @@ class Asked:
         """A query parameter given once, comma-separated, or several times."""
         return [part for value in self.query.get(name, ()) for part in value.split(",") if part]
 
+    def flag(self, name: str) -> bool:
+        """The official client sends Python's spelling."""
+        return self.one(name).lower() == "true"
+
     def one(self, name: str, default: str = "") -> str:
         return self.query.get(name, [default])[0]
 

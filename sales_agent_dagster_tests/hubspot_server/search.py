@@ -85,6 +85,8 @@ class Search:
         if self.lag_s:
             return list(self.store.records[kind].values())
         everything = self._by_time(kind)
+        if not groups:
+            return [record for _, record in everything]
         if len(groups) == 1:
             start, end = self._time_range(kind, groups[0])
             if start or end < len(everything):

@@ -165,7 +165,7 @@ class FieldMap:
         properties: Mapping[str, str | None] = raw.get("properties") or {}
         held = {name: value for name, value in properties.items() if value not in (None, "")}
         fields = {
-            name: _value_of(kind, name, str(held[column]))
+            name: value_of(kind, name, str(held[column]))
             for name, column in self.columns[kind].items()
             if column in held
         }
@@ -215,7 +215,8 @@ def milliseconds(moment: datetime) -> int:
     return (moment - _EPOCH) // timedelta(milliseconds=1)
 
 
-def _value_of(kind: Kind, name: str, text: str) -> Value:
+def value_of(kind: Kind, name: str, text: str) -> Value:
+    """A property's text as the value of our field."""
     form = FIELDS[kind][name].type
     if form is FieldType.FLAG:
         return text.lower() == "true"
