@@ -1,4 +1,4 @@
-"""``crm_synced_leads``: what the CRM would be told about each company. A dry run: nothing is sent."""
+"""``crm_synced_leads``: what the CRM would be told about each company. Sends nothing: ``stages.crm`` does."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from sales_agent_dagster.domain.profile import Profile
 from sales_agent_dagster.domain.status import DONE, Status
 from sales_agent_dagster.domain.tiers import Tier
 from sales_agent_dagster.stages.base import LeadInput, LeadResult, StageContext
+from sales_agent_dagster.stages.crm.wanting import contacts_of, plan_for_crm, wanted_before, wanted_row
 from sales_agent_dagster.stages.exclusive import ExclusiveStage
 from sales_agent_dagster.stages.known_companies import chunked, resolve_seq
 from sales_agent_dagster.warehouse.schema import (
@@ -26,6 +27,7 @@ from sales_agent_dagster.warehouse.schema import (
     crm_outbox,
     crm_preview_records,
     crm_synced_leads,
+    crm_wanted,
     enriched_leads,
     imported_leads,
     qualified_leads,
@@ -56,19 +58,20 @@ _RESOLVED = ("entity_id", "is_duplicate", "duplicate_of", "suppressed", "suppres
 class CrmSyncedLeads(ExclusiveStage):
     """Plans one operation per company and batch; the company's other leads of the batch are skipped.
 
-    What the CRM would hold is replayed from the outbox: a batch plans against the operations of the
-    batches resolved before it, never against its own. So a re-run plans what the first run planned.
+    What the preview CRM would hold is replayed from the outbox: a batch plans against the operations of
+    the batches resolved before it, never against its own. So a re-run plans what the first run planned.
+    The plan for a configured CRM is the one against its records as they were last pulled.
     """
 
     name = "crm_synced_leads"
     table = crm_synced_leads
     upstream = "campaigns"
-    version = "1"
-    child_tables = (crm_outbox,)
+    version = "2"
+    child_tables = (crm_outbox, crm_wanted)
 
     def fingerprint(self, context: StageContext) -> str:
-        """Only the version: what else matters is in the leads' values or their gate."""
-        return content_hash(self.version)
+        """The version and which CRM: what else matters is in the leads' values or their gate."""
+        return content_hash(self.version, context.settings.crm.system)
 
     def skipped_values(self, item: LeadInput) -> dict[str, Any]:
         """No operation."""
@@ -84,9 +87,16 @@ class CrmSyncedLeads(ExclusiveStage):
             companies[row["entity_id"]].append(row)
         crm = PreviewCrm(_planned(connection, list(companies), resolve_seq(connection, context.batch_id)))
         records = crm.lookup(list(companies))
+        wanted = wanted_before(connection, list(companies), resolve_seq(connection, context.batch_id))
         asked = None if lead_ids is None else set(lead_ids)
         return [
-            _input(row, companies[row["entity_id"]], records.get(row["entity_id"]), context.profile)
+            _input(
+                row,
+                companies[row["entity_id"]],
+                records.get(row["entity_id"]),
+                context.profile,
+                known=row["entity_id"] in wanted,
+            )
             for row in rows
             if asked is None or row["lead_id"] in asked
         ]
@@ -111,6 +121,8 @@ class CrmSyncedLeads(ExclusiveStage):
         super().store(context, connection, results, hashes)
         after = {row["entity_id"] for result in results for row in result.children.get(crm_outbox, ())}
         _refresh_preview(context, connection, sorted(before | after))
+        if context.settings.crm.system != PreviewCrm.name:
+            plan_for_crm(context, connection, [result.lead_id for result in results])
 
 
 def _leads(batch_id: str, lead_ids: Sequence[str] | None) -> sa.Select[Any]:
@@ -145,23 +157,33 @@ def _leads(batch_id: str, lead_ids: Sequence[str] | None) -> sa.Select[Any]:
 
 
 def _input(
-    lead: Mapping[str, Any], company: Sequence[Mapping[str, Any]], current: CrmRecord | None, profile: Profile
+    lead: Mapping[str, Any],
+    company: Sequence[Mapping[str, Any]],
+    current: CrmRecord | None,
+    profile: Profile,
+    *,
+    known: bool,
 ) -> LeadInput:
-    skip = _gate(lead, company[0], current, profile)
+    skip = _gate(lead, company[0], profile, known=known)
     if skip:
         return LeadInput(lead["lead_id"], {"entity_id": lead["entity_id"]}, skip)
     values = {
         "entity_id": lead["entity_id"],
         "wanted": company_record(map(record_of, company)),
+        "contacts": contacts_of(map(record_of, company)),
         "current": dict(current.fields) if current else None,
     }
     return LeadInput(lead["lead_id"], values)
 
 
 def _gate(
-    lead: Mapping[str, Any], standing: Mapping[str, Any], current: CrmRecord | None, profile: Profile
+    lead: Mapping[str, Any], standing: Mapping[str, Any], profile: Profile, *, known: bool
 ) -> str | None:
-    """Why the lead plans nothing; ``standing`` is the first lead of its company in the batch."""
+    """Why the lead plans nothing.
+
+    ``standing`` is the first lead of its company in the batch; ``known`` says that an earlier batch wants
+    the company in the CRM.
+    """
     if lead["suppressed"]:
         return f"suppressed: {lead['suppressed_reason']}"
     if lead["lead_id"] != standing["lead_id"]:
@@ -171,7 +193,7 @@ def _gate(
         return None if tier.reaches(line) else f"tier {tier} is below the line {line} for the CRM"
     if lead["is_duplicate"] and lead["qualified_status"] == Status.SKIPPED:
         # An earlier batch judged the company: what this list adds goes to its record, if it has one.
-        return None if current else f"duplicate of {lead['duplicate_of']}, whose company is not in the CRM"
+        return None if known else f"duplicate of {lead['duplicate_of']}, whose company is not in the CRM"
     return f"qualification {lead['qualified_status']}: {lead['qualified_reason']}"
 
 
@@ -199,8 +221,11 @@ def _result(item: LeadInput, batch_id: str) -> LeadResult:
         "payload": plan.payload,
         "payload_hash": content_hash(plan.payload),
     }
-    planned = {crm_outbox: [outbox]} if plan.payload else {}
-    return LeadResult(item.lead_id, Status.OK, plan.reason, values, planned)
+    children: dict[sa.Table, list[dict[str, Any]]] = {
+        crm_outbox: [outbox] if plan.payload else [],
+        crm_wanted: [wanted_row(item.values)],
+    }
+    return LeadResult(item.lead_id, Status.OK, plan.reason, values, children)
 
 
 def _planned(

@@ -89,8 +89,15 @@ def plan(
             ids = entity_ids(connection)
     for some in pages(ids):
         with context.warehouse.reading() as connection:
-            planned = _Planner(context, connection, some).plan(kinds)
+            planned = plan_page(context, connection, some, kinds)
         yield from planned
+
+
+def plan_page(
+    context: SyncContext, connection: sa.Connection, ids: Sequence[str], kinds: Sequence[Kind] = KINDS
+) -> list[Planned]:
+    """The same for a page of companies, as an open transaction sees the warehouse."""
+    return _Planner(context, connection, ids).plan(kinds)
 
 
 class _Planner:
