@@ -88,7 +88,7 @@ class Schema:
         if found is None:
             raise InvalidRequest(
                 f"Close has no custom field for our key on a {PATHS[kind]} yet: "
-                "create the fields first (sales-agent crm fields)."
+                "create the fields first (sales-agent crm setup)."
             )
         return found
 

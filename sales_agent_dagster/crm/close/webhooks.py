@@ -11,23 +11,7 @@ from typing import Any
 import orjson
 from pydantic import SecretStr
 
-from sales_agent_dagster.domain.errors import PermanentError
-
-WINDOW_S = 300
-"""Most seconds that a delivery's time may be off ours, either way."""
-
-
-class DeliveryRefused(PermanentError):
-    """A delivery that must not be taken.
-
-    Args:
-        code: ``"unsigned"``, ``"old"``, ``"signature"``, ``"body"`` or ``"replayed"``.
-        message: for the log; says nothing of the key.
-    """
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
+from sales_agent_dagster.crm.delivery import WINDOW_S, DeliveryRefused
 
 
 def verified(
