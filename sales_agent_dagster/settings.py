@@ -62,6 +62,10 @@ class CheckSettings(BaseModel):
     review_share: Enforcement = Enforcement.WARN
     explanations_add_up: Enforcement = Enforcement.BLOCK
     bits_distribution: Enforcement = Enforcement.WARN
+    crm_reject_rate: Enforcement = Enforcement.WARN
+    crm_unknown: Enforcement = Enforcement.WARN
+    crm_second_plan: Enforcement = Enforcement.WARN
+    crm_suppression: Enforcement = Enforcement.BLOCK
 
 
 class BudgetSettings(BaseModel):
@@ -153,6 +157,22 @@ class CloseSettings(BaseModel):
     webhook_key: SecretStr | None = None
 
 
+class ServiceSettings(BaseModel):
+    """The receiver of the CRM's webhooks (`sales-agent serve`).
+
+    Attributes:
+        host, port: where it listens; put a reverse proxy with TLS before it.
+        public_url: how the CRM calls it, without path, since HubSpot signs it; unset is as the request says.
+        max_body_kb: larger deliveries are refused unread.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    host: str = "127.0.0.1"
+    port: int = Field(default=8790, ge=0, le=65_535)
+    public_url: str | None = Field(default=None, pattern=r"^https?://[^/?#\s]+$")
+    max_body_kb: int = Field(default=1024, ge=1)
+
+
 class HubSpotSettings(BaseModel):
     """HubSpot, the CRM. Only the token is needed.
 
@@ -185,8 +205,8 @@ class SalesforceSettings(BaseModel):
         instance_url: My Domain of the organisation, such as https://acme.my.salesforce.com.
         login_url: where tokens come from; unset is ``instance_url``.
         client_id, client_secret: of the External Client App.
-        username, private_key, private_key_path: of the JWT bearer flow: the user to be, and the PEM of the key
-            whose certificate the app has.
+        username, private_key, private_key_path: of the JWT bearer flow: the user to be, and the PEM of the
+            key whose certificate the app has.
         audience: of the assertion: https://test.salesforce.com for a sandbox.
         object_mode: what a new company becomes: a lead, or an account with contacts.
         field_prefix: of the custom fields that the sync keeps.
@@ -267,6 +287,7 @@ class Settings(BaseSettings):
     )
     close: CloseSettings = CloseSettings()
     hubspot: HubSpotSettings = HubSpotSettings()
+    service: ServiceSettings = ServiceSettings()
     salesforce: SalesforceSettings = SalesforceSettings()
     batch_size: int = Field(1000, ge=1, le=100_000, description="Leads per batch (= partition).")
     chunk_size: int = Field(500, ge=1, le=10_000, description="Leads per op of an agent stage.")

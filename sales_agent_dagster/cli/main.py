@@ -252,6 +252,23 @@ def ui(
     open_ui(load_settings(), port)
 
 
+@app.command()
+def serve(
+    host: Annotated[
+        str | None,
+        typer.Option(help="Address; default: SALES_AGENT_SERVICE__HOST, this machine."),
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Default: SALES_AGENT_SERVICE__PORT.")
+    ] = None,
+) -> None:
+    """Receive the CRM's webhooks: POST /webhooks/close and /webhooks/hubspot, GET /healthz."""
+    from sales_agent_dagster.cli.serve import serve_webhooks
+    from sales_agent_dagster.settings import load_settings
+
+    serve_webhooks(load_settings(), host, port)
+
+
 def main() -> None:
     """Run the command and exit; expected errors are a message, never a traceback."""
     from sales_agent_dagster.cli.terminal import complain, tolerate_any_encoding

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from sales_agent_dagster.crm.contract import Connector
 from sales_agent_dagster.crm.http import TransportOptions
 from sales_agent_dagster.crm.hubspot.connector import HubSpot
 from sales_agent_dagster.domain.errors import ConfigurationError
 from sales_agent_dagster.settings import Settings
 
+__all__ = ["HubSpot", "connect"]
 
-def connect(settings: Settings, options: TransportOptions) -> Connector:
+
+def connect(settings: Settings, options: TransportOptions) -> HubSpot:
     """The connector. Opens no connection yet.
 
     Raises:

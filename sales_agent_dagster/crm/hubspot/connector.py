@@ -13,6 +13,7 @@ from sales_agent_dagster.crm.contract import (
     Capabilities,
     Description,
     EnsuredField,
+    Event,
     Failed,
     FailureClass,
     Health,
@@ -37,6 +38,7 @@ from sales_agent_dagster.crm.hubspot.finding import Finder
 from sales_agent_dagster.crm.hubspot.mapping import OBJECTS, FieldMap, Surroundings, moment_of
 from sales_agent_dagster.crm.hubspot.pulling import INDEX_LAG, Changes, archived_since
 from sales_agent_dagster.crm.hubspot.pushing import ORDER, PUSH_BATCH, Pusher, parts_of, result_of
+from sales_agent_dagster.crm.hubspot.webhooks import events_of
 from sales_agent_dagster.settings import HubSpotSettings
 
 STREAMS = {"companies": Kind.COMPANY, "contacts": Kind.CONTACT, "opportunities": Kind.OPPORTUNITY}
@@ -185,6 +187,10 @@ class HubSpot:
         except CrmError as error:
             return Health(False, error.message, self.counters.quota_left)
         return Health(True, f"HubSpot account {details.get('portalId')}", self.counters.quota_left)
+
+    def events(self, raw: Sequence[Mapping[str, Any]]) -> list[Event]:
+        """Events of a webhook's delivery, verified before; objects that we do not follow are left out."""
+        return events_of(raw, self._map)
 
     def close(self) -> None:
         """Close connections."""

@@ -14,6 +14,7 @@ from sales_agent_dagster.warehouse.schema.crm import (
     crm_watermarks,
     suppression,
 )
+from sales_agent_dagster.warehouse.schema.crm_deliveries import crm_deliveries
 from sales_agent_dagster.warehouse.schema.crm_pulled import (
     crm_changes,
     crm_contacts,
@@ -81,6 +82,7 @@ __all__ = [
     "crm_conflicts",
     "crm_contacts",
     "crm_dead_letters",
+    "crm_deliveries",
     "crm_events",
     "crm_leads",
     "crm_leases",
