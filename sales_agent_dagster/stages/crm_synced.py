@@ -17,7 +17,8 @@ from sales_agent_dagster.domain.hashing import content_hash
 from sales_agent_dagster.domain.profile import Profile
 from sales_agent_dagster.domain.status import DONE, Status
 from sales_agent_dagster.domain.tiers import Tier
-from sales_agent_dagster.stages.base import LeadInput, LeadResult, StageContext
+from sales_agent_dagster.stages.base import LeadInput, LeadResult, Plan, StageContext
+from sales_agent_dagster.stages.crm.batch import configured, look_at_crm, sync_batch
 from sales_agent_dagster.stages.crm.wanting import contacts_of, plan_for_crm, wanted_before, wanted_row
 from sales_agent_dagster.stages.exclusive import ExclusiveStage
 from sales_agent_dagster.stages.known_companies import chunked, resolve_seq
@@ -68,6 +69,19 @@ class CrmSyncedLeads(ExclusiveStage):
     upstream = "campaigns"
     version = "2"
     child_tables = (crm_outbox, crm_wanted)
+
+    async def run(self, context: StageContext) -> Plan:
+        """With a CRM configured: also compare with its records as they are now, and sync when it is live."""
+        done = await super().run(context)
+        if configured(context):
+            look_at_crm(context)
+            with context.warehouse.transaction() as connection:
+                ids = connection.scalars(
+                    sa.select(crm_wanted.c.lead_id).where(crm_wanted.c.batch_id == context.batch_id)
+                ).all()
+                plan_for_crm(context, connection, list(ids))
+            sync_batch(context)
+        return done
 
     def fingerprint(self, context: StageContext) -> str:
         """The version and which CRM: what else matters is in the leads' values or their gate."""

@@ -68,3 +68,11 @@ def save_card(context: SyncContext, started_at: datetime, finished_at: datetime 
     with context.warehouse.transaction() as connection:
         context.warehouse.upsert(connection, crm_sync_runs, [row])
     return row
+
+
+def card_of(connection: sa.Connection, run_id: str) -> dict[str, Any] | None:
+    """The last report card of a run; None when it has synced nothing."""
+    row = crm_sync_runs.c
+    query = sa.select(crm_sync_runs).where(row.run_id == run_id).order_by(row.started_at.desc()).limit(1)
+    found = connection.execute(query).mappings().one_or_none()
+    return dict(found) if found else None

@@ -112,9 +112,13 @@ class Gates:
         return f"suppressed: {listed}" if listed else None
 
     def _tokens(self, party: Party) -> list[tuple[str, SuppressionScope]]:
-        pepper = self._context.pepper
-        values = _values(party, self._context.crm)
-        return [(token_of(pepper, scope, value), scope) for scope, value in values]
+        return tokens_of(self._context, party)
+
+
+def tokens_of(context: SyncContext, party: Party) -> list[tuple[str, SuppressionScope]]:
+    """Tokens under which a party may be suppressed."""
+    values = _values(party, context.crm)
+    return [(token_of(context.pepper, scope, value), scope) for scope, value in values]
 
 
 def told_by_crm(kind_fields: Mapping[str, Any]) -> str | None:

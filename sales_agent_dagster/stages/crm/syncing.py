@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
+from sales_agent_dagster.stages.crm.auditing import breaches
 from sales_agent_dagster.stages.crm.context import SyncContext
 from sales_agent_dagster.stages.crm.lease import Lease
 from sales_agent_dagster.stages.crm.linking import link
@@ -37,6 +38,7 @@ def sync(context: SyncContext, ids: Sequence[str] | None = None, *, pulls: bool 
             Pusher(context, lease, ids).run()
             if context.card.unknown:
                 reconcile(context)
+            context.card.suppression_breaches = len(breaches(context))
     return save_card(context, started, context.now())
 
 
