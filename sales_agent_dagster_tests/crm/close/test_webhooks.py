@@ -16,8 +16,9 @@ import pytest
 from pydantic import SecretStr
 
 from sales_agent_dagster.crm.close import CloseConnector
-from sales_agent_dagster.crm.close.webhooks import DeliveryRefused, delivery_key, verified
+from sales_agent_dagster.crm.close.webhooks import delivery_key, verified
 from sales_agent_dagster.crm.contract import EventAction
+from sales_agent_dagster.crm.delivery import DeliveryRefused
 from sales_agent_dagster_tests.close_server.running import RunningClose
 from sales_agent_dagster_tests.close_server.webhooks import signed
 
