@@ -140,15 +140,23 @@ def _changes(record: Record, before: Record | None) -> Iterator[_Change]:
 
 
 def _ours(kind: Kind, change: _Change, record: Record, about: _Known) -> bool:
-    """True for a value that we wrote: as its operation says, or in the CRM's spelling of what we wrote."""
+    """True for what nobody but us and the CRM itself has done.
+
+    That is a value that an open operation writes, one that we wrote in the CRM's spelling, and what the CRM
+    filled in by itself in a record that we made and had not seen since.
+    """
     operation = about.open
     if operation is not None and change.name in operation.payload:
         return same(kind, change.name, operation.payload[change.name], change.after)
-    agreed = about.agreed.get(change.name)
+    agreed, before = about.agreed.get(change.name), about.before
+    untouched = before is not None and before.modified_at == record.modified_at
     if agreed is None or not agreed.written:
-        return False
-    spelled = about.before is not None and about.before.modified_at == record.modified_at
-    return spelled or same(kind, change.name, agreed.base, change.after)
+        unseen = before is not None and before.writer is None and record.writer is not None
+        field = FIELDS[kind].get(change.name)
+        if field is None or change.before is not None:
+            return False
+        return untouched or (unseen and field.readable_only)
+    return untouched or same(kind, change.name, agreed.base, change.after)
 
 
 def _touched(

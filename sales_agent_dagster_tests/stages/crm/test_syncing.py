@@ -67,17 +67,18 @@ def test_first_sync_creates_and_the_second_writes_nothing(warehouse: Warehouse, 
     assert left(warehouse, crm) == []
 
 
-def test_a_dry_run_writes_nothing(warehouse: Warehouse, crm: FakeCrm) -> None:
-    want(warehouse, "batch-1", [company()])
-    card = run_sync(warehouse, crm, live=False)
+def test_a_dry_run_writes_nothing(sqlite_warehouse: Warehouse, crm: FakeCrm) -> None:
+    want(sqlite_warehouse, "batch-1", [company()])
+    card = run_sync(sqlite_warehouse, crm, live=False)
     assert (card["mode"], card["planned_creates"], card["created"], crm.writes) == ("dry_run", 1, 0, [])
-    assert rows(warehouse, crm_outbox) == []
+    assert rows(sqlite_warehouse, crm_outbox) == []
 
 
-def test_edits_of_people_follow_the_rules(warehouse: Warehouse, crm: FakeCrm) -> None:
+def test_edits_of_people_follow_the_rules(sqlite_warehouse: Warehouse, crm: FakeCrm) -> None:
     fields = {"score": 50.0, "phone": "+13305550101", "next_step": "Call.", "brands": "Generac, Kohler"}
-    [lead] = want(warehouse, "batch-1", [company(**fields)])
-    run_sync(warehouse, crm)
+    [lead] = want(sqlite_warehouse, "batch-1", [company(**fields)])
+    run_sync(sqlite_warehouse, crm)
+    run_sync(sqlite_warehouse, crm)
     [record] = crm.living()
     crm.tick(3600)
     crm.edit(
@@ -91,7 +92,7 @@ def test_edits_of_people_follow_the_rules(warehouse: Warehouse, crm: FakeCrm) ->
         status="Qualified",
     )
     crm.tick(60)
-    card = run_sync(warehouse, crm)
+    card = run_sync(sqlite_warehouse, crm)
     assert card["human_changes"] == 6
     [record] = crm.living()
     assert {name: record.fields.get(name) for name in ("company", *fields)} == {
@@ -102,67 +103,72 @@ def test_edits_of_people_follow_the_rules(warehouse: Warehouse, crm: FakeCrm) ->
         "brands": "Generac",
     }
     newer = fields | {"score": 70.0, "phone": "+13305550222", "brands": "Generac, Kohler, Cummins"}
-    rewant(warehouse, "batch-1", [lead], [company(**newer)], at=crm.tick(60))
-    card = run_sync(warehouse, crm)
+    rewant(sqlite_warehouse, "batch-1", [lead], [company(**newer)], at=crm.tick(60))
+    card = run_sync(sqlite_warehouse, crm)
     [record] = crm.living()
     assert record.fields["score"] == 70.0
     assert record.fields["phone"] == "+13305550999"
     assert record.fields["brands"] == "Generac, Cummins"
     assert card["conflicts"] == 1
-    [conflict] = rows(warehouse, crm_conflicts)
+    [conflict] = rows(sqlite_warehouse, crm_conflicts)
     assert (conflict["field"], conflict["winner"], conflict["theirs"]) == ("phone", "theirs", "+13305550999")
-    assert {row["field"] for row in rows(warehouse, crm_changes)} >= {"company", "score", "phone", "status"}
-    assert left(warehouse, crm) == []
+    assert {row["field"] for row in rows(sqlite_warehouse, crm_changes)} >= {
+        "company",
+        "score",
+        "phone",
+        "status",
+    }
+    assert left(sqlite_warehouse, crm) == []
 
 
-def test_a_value_they_cleared_stays_cleared(warehouse: Warehouse, crm: FakeCrm) -> None:
-    want(warehouse, "batch-1", [company(phone="+13305550101", city="Akron")])
-    run_sync(warehouse, crm)
+def test_a_value_they_cleared_stays_cleared(sqlite_warehouse: Warehouse, crm: FakeCrm) -> None:
+    want(sqlite_warehouse, "batch-1", [company(phone="+13305550101", city="Akron")])
+    run_sync(sqlite_warehouse, crm)
     [record] = crm.living()
     crm.tick(60)
     crm.edit(Kind.COMPANY, record.remote_id, phone=None)
-    run_sync(warehouse, crm)
+    run_sync(sqlite_warehouse, crm)
     assert "phone" not in crm.living()[0].fields
-    assert left(warehouse, crm) == []
+    assert left(sqlite_warehouse, crm) == []
 
 
 @pytest.mark.parametrize("fault", ["lost", "never"])
-def test_a_lost_answer_makes_no_second_record(warehouse: Warehouse, crm: FakeCrm, fault: str) -> None:
-    want(warehouse, "batch-1", [company(contacts=[{"contact_name": "Jo"}])])
+def test_a_lost_answer_makes_no_second_record(sqlite_warehouse: Warehouse, crm: FakeCrm, fault: str) -> None:
+    want(sqlite_warehouse, "batch-1", [company(contacts=[{"contact_name": "Jo"}])])
     crm.fault = lambda operation: fault
-    card = run_sync(warehouse, crm)
+    card = run_sync(sqlite_warehouse, crm)
     assert card["unknown"] >= 1
     crm.fault = lambda operation: None
     for _ in range(3):
         crm.tick(61)
-        run_sync(warehouse, crm)
+        run_sync(sqlite_warehouse, crm)
     assert len(crm.living()) == len(crm.living(Kind.CONTACT)) == 1
-    assert left(warehouse, crm) == []
-    assert {row["state"] for row in rows(warehouse, crm_outbox)} <= {"sent", "failed"}
+    assert left(sqlite_warehouse, crm) == []
+    assert {row["state"] for row in rows(sqlite_warehouse, crm_outbox)} <= {"sent", "failed"}
 
 
-def test_an_unknown_create_is_not_sent_again_before_its_absence_is_sure(warehouse: Warehouse) -> None:
+def test_an_unknown_create_is_not_sent_again_before_its_absence_is_sure(sqlite_warehouse: Warehouse) -> None:
     crm = FakeCrm()
-    want(warehouse, "batch-1", [company()])
+    want(sqlite_warehouse, "batch-1", [company()])
     crm.fault = lambda operation: "never"
-    run_sync(warehouse, crm)
+    run_sync(sqlite_warehouse, crm)
     crm.fault = lambda operation: None
     crm.tick(30)
-    card = run_sync(warehouse, crm)
+    card = run_sync(sqlite_warehouse, crm)
     assert (card["still_unknown"], card["skipped"], crm.writes) == (1, 1, [])
     crm.tick(31)
-    assert run_sync(warehouse, crm)["created"] == 1
+    assert run_sync(sqlite_warehouse, crm)["created"] == 1
 
 
-def test_a_lost_update_is_due_again(warehouse: Warehouse, crm: FakeCrm) -> None:
-    [lead] = want(warehouse, "batch-1", [company(score=1.0)])
-    run_sync(warehouse, crm)
-    rewant(warehouse, "batch-1", [lead], [company(score=2.0)], at=crm.tick())
+def test_a_lost_update_is_due_again(sqlite_warehouse: Warehouse, crm: FakeCrm) -> None:
+    [lead] = want(sqlite_warehouse, "batch-1", [company(score=1.0)])
+    run_sync(sqlite_warehouse, crm)
+    rewant(sqlite_warehouse, "batch-1", [lead], [company(score=2.0)], at=crm.tick())
     crm.fault = lambda operation: "never"
-    run_sync(warehouse, crm)
+    run_sync(sqlite_warehouse, crm)
     crm.fault = lambda operation: None
     crm.tick(61)
-    run_sync(warehouse, crm)
+    run_sync(sqlite_warehouse, crm)
     assert crm.living()[0].fields["score"] == 2.0
 
 
@@ -190,21 +196,21 @@ def test_merged_and_deleted_records_are_followed(warehouse: Warehouse, crm: Fake
     assert left(warehouse, crm) == []
 
 
-def test_a_merge_between_pull_and_push_is_followed(warehouse: Warehouse, crm: FakeCrm) -> None:
-    [lead] = want(warehouse, "batch-1", [company(score=1.0)])
-    run_sync(warehouse, crm)
+def test_a_merge_between_pull_and_push_is_followed(sqlite_warehouse: Warehouse, crm: FakeCrm) -> None:
+    [lead] = want(sqlite_warehouse, "batch-1", [company(score=1.0)])
+    run_sync(sqlite_warehouse, crm)
     [record] = crm.living()
     other = crm.add(company="Acme Holding")
-    rewant(warehouse, "batch-1", [lead], [company(score=2.0)], at=crm.tick(60))
+    rewant(sqlite_warehouse, "batch-1", [lead], [company(score=2.0)], at=crm.tick(60))
 
     def merge(operation: Operation) -> None:
         crm.before_push = lambda operation: None
         crm.merge(record.remote_id, other)
 
     crm.before_push = merge
-    run_sync(warehouse, crm)
+    run_sync(sqlite_warehouse, crm)
     assert {found.fields.get("score") for found in crm.living()} == {2.0}
-    assert left(warehouse, crm) == []
+    assert left(sqlite_warehouse, crm) == []
 
 
 def test_refused_rows_are_told_and_stay_due(warehouse: Warehouse, crm: FakeCrm) -> None:
@@ -225,75 +231,75 @@ def test_refused_rows_are_told_and_stay_due(warehouse: Warehouse, crm: FakeCrm) 
     assert rows(warehouse, crm_dead_letters) == []
 
 
-def test_a_refused_key_stops_the_sync(warehouse: Warehouse, crm: FakeCrm) -> None:
-    want(warehouse, "batch-1", [company(f"E{n}") for n in range(30)])
+def test_a_refused_key_stops_the_sync(sqlite_warehouse: Warehouse, crm: FakeCrm) -> None:
+    want(sqlite_warehouse, "batch-1", [company(f"E{n}") for n in range(30)])
     crm.fault = lambda operation: AUTH
-    card = run_sync(warehouse, crm)
+    card = run_sync(sqlite_warehouse, crm)
     assert card["deferred"] == 10
     assert "refuses the key" in card["stopped"]
     crm.fault = lambda operation: None
-    assert run_sync(warehouse, crm)["created"] == 30
+    assert run_sync(sqlite_warehouse, crm)["created"] == 30
 
 
-def test_failures_that_are_all_alike_stop_the_sync(warehouse: Warehouse, crm: FakeCrm) -> None:
-    want(warehouse, "batch-1", [company(f"E{n}") for n in range(60)])
+def test_failures_that_are_all_alike_stop_the_sync(sqlite_warehouse: Warehouse, crm: FakeCrm) -> None:
+    want(sqlite_warehouse, "batch-1", [company(f"E{n}") for n in range(60)])
     crm.fault = lambda operation: POISON
-    card = run_sync(warehouse, crm)
+    card = run_sync(sqlite_warehouse, crm)
     assert card["rejected"] == 30
     assert "all failed" in card["stopped"]
 
 
-def test_no_more_creates_than_the_limit(warehouse: Warehouse, crm: FakeCrm) -> None:
-    want(warehouse, "batch-1", [company(f"E{n}") for n in range(15)])
-    card = run_sync(warehouse, crm, max_creates=12)
+def test_no_more_creates_than_the_limit(sqlite_warehouse: Warehouse, crm: FakeCrm) -> None:
+    want(sqlite_warehouse, "batch-1", [company(f"E{n}") for n in range(15)])
+    card = run_sync(sqlite_warehouse, crm, max_creates=12)
     assert card["created"] == 12
     assert "limit" in card["stopped"]
-    assert run_sync(warehouse, crm, max_creates=12)["created"] == 3
+    assert run_sync(sqlite_warehouse, crm, max_creates=12)["created"] == 3
 
 
-def test_suppression_added_on_the_way_stops_the_push(warehouse: Warehouse, crm: FakeCrm) -> None:
+def test_suppression_added_on_the_way_stops_the_push(sqlite_warehouse: Warehouse, crm: FakeCrm) -> None:
     from sales_agent_dagster.crm.contract import SuppressionScope
     from sales_agent_dagster.stages.crm.suppressing import Entry, suppress
 
     people = [{"contact_name": "Jo", "email": "jo@acme.example"}]
-    want(warehouse, "batch-1", [company(f"E{n}", contacts=people) for n in range(12)])
-    context = context_of(warehouse, crm, lambda: crm.now)
+    want(sqlite_warehouse, "batch-1", [company(f"E{n}", contacts=people) for n in range(12)])
+    context = context_of(sqlite_warehouse, crm, lambda: crm.now)
 
     def opt_out(operation: Operation) -> None:
         if operation.kind is Kind.CONTACT:
             raise AssertionError("a contact was pushed")
-        with warehouse.transaction() as connection:
+        with sqlite_warehouse.transaction() as connection:
             suppress(
                 context, connection, [Entry(SuppressionScope.EMAIL, "JO@acme.example", "opt-out", "test")]
             )
 
     crm.before_push = opt_out
-    run_sync(warehouse, crm)
+    run_sync(sqlite_warehouse, crm)
     assert len(crm.living()) == 12
     assert crm.living(Kind.CONTACT) == []
-    assert left(warehouse, crm) == []
+    assert left(sqlite_warehouse, crm) == []
 
 
-def test_gates_stop_companies(warehouse: Warehouse, crm: FakeCrm) -> None:
+def test_gates_stop_companies(sqlite_warehouse: Warehouse, crm: FakeCrm) -> None:
     customer = crm.add(
         company="Customer", existing_customer=True, phone="+13305550142", city="Akron", state="OH"
     )
     listed = SuppressionList(Suppress(domains=["zenith.example"]))
     want(
-        warehouse,
+        sqlite_warehouse,
         "batch-1",
         [
             company("E1", website="https://zenith.example/"),
             company("E2", company="Customer", phone="+13305550142", city="Akron", state="OH"),
         ],
     )
-    want(warehouse, "batch-2", [company("E3")], resolved_leads={"entity_id": "E3", "suppressed": True})
-    card = run_sync(warehouse, crm, suppress=listed)
+    want(sqlite_warehouse, "batch-2", [company("E3")], resolved_leads={"entity_id": "E3", "suppressed": True})
+    card = run_sync(sqlite_warehouse, crm, suppress=listed)
     assert (card["skipped"], card["created"], card["updated"]) == (3, 0, 0)
     assert [record.remote_id for record in crm.living()] == [customer]
 
 
-def test_a_company_that_the_crm_has_is_linked(warehouse: Warehouse, crm: FakeCrm) -> None:
+def test_a_company_that_the_crm_has_is_linked(sqlite_warehouse: Warehouse, crm: FakeCrm) -> None:
     fields = {
         "company": "Buckeye Generator Service LLC",
         "phone": "+13305550117",
@@ -305,20 +311,20 @@ def test_a_company_that_the_crm_has_is_linked(warehouse: Warehouse, crm: FakeCrm
     }
     theirs = crm.add(**fields, owner="Sam")
     ours = company("E1", score=60.0, **(fields | {"company": "Buckeye Generator Service"}))
-    want(warehouse, "batch-1", [ours])
-    card = run_sync(warehouse, crm)
+    want(sqlite_warehouse, "batch-1", [ours])
+    card = run_sync(sqlite_warehouse, crm)
     assert (card["created"], card["updated"]) == (0, 1)
     [record] = crm.living()
     assert (record.remote_id, record.fields["score"]) == (theirs, 60.0)
     assert record.fields["company"] == "Buckeye Generator Service LLC"
-    [link] = rows(warehouse, crm_link)
+    [link] = rows(sqlite_warehouse, crm_link)
     assert (link["state"], link["how"]) == ("linked", "matched")
     assert link["explanation"]["parts"]
 
 
-def test_what_a_person_adds_meanwhile_is_found_before_creating(warehouse: Warehouse) -> None:
+def test_what_a_person_adds_meanwhile_is_found_before_creating(sqlite_warehouse: Warehouse) -> None:
     crm = FakeCrm(batch=1)
-    want(warehouse, "batch-1", [company("E1"), company("E2", phone="+13305550117")])
+    want(sqlite_warehouse, "batch-1", [company("E1"), company("E2", phone="+13305550117")])
 
     def add(operation: Operation) -> None:
         crm.before_push = lambda operation: None
@@ -326,49 +332,50 @@ def test_what_a_person_adds_meanwhile_is_found_before_creating(warehouse: Wareho
         crm.records[Kind.COMPANY, record.remote_id] = record
 
     crm.before_push = add
-    run_sync(warehouse, crm)
+    run_sync(sqlite_warehouse, crm)
     assert len(crm.living()) == 2
-    links = {row["external_key"]: row["state"] for row in rows(warehouse, crm_link)}
+    links = {row["external_key"]: row["state"] for row in rows(sqlite_warehouse, crm_link)}
     assert links["E2"] in ("linked", "review")
 
 
-def test_events_in_any_order_and_number_are_one(warehouse: Warehouse, crm: FakeCrm) -> None:
-    want(warehouse, "batch-1", [company(f"E{n}") for n in range(3)])
-    run_sync(warehouse, crm)
+def test_events_in_any_order_and_number_are_one(sqlite_warehouse: Warehouse, crm: FakeCrm) -> None:
+    want(sqlite_warehouse, "batch-1", [company(f"E{n}") for n in range(3)])
+    run_sync(sqlite_warehouse, crm)
     ids = [record.remote_id for record in crm.living()]
     crm.tick(60)
     crm.merge(ids[0], ids[1])
     crm.delete(Kind.COMPANY, ids[2])
     crm.events = [*reversed(crm.events), *crm.events]
-    run_sync(warehouse, crm)
+    run_sync(sqlite_warehouse, crm)
     crm.events.reverse()
-    card = run_sync(warehouse, crm)
+    card = run_sync(sqlite_warehouse, crm)
     assert (card["created"], card["updated"], len(crm.living())) == (0, 0, 1)
 
 
-def test_a_stale_copy_changes_nothing(warehouse: Warehouse, crm: FakeCrm) -> None:
-    [lead] = want(warehouse, "batch-1", [company(score=1.0)])
-    run_sync(warehouse, crm)
+def test_a_stale_copy_changes_nothing(sqlite_warehouse: Warehouse, crm: FakeCrm) -> None:
+    [lead] = want(sqlite_warehouse, "batch-1", [company(score=1.0)])
+    run_sync(sqlite_warehouse, crm)
     stale = crm.living()[0]
-    rewant(warehouse, "batch-1", [lead], [company(score=2.0)], at=crm.tick())
-    run_sync(warehouse, crm)
+    rewant(sqlite_warehouse, "batch-1", [lead], [company(score=2.0)], at=crm.tick())
+    run_sync(sqlite_warehouse, crm)
     fresh = crm.records[Kind.COMPANY, stale.remote_id]
     crm.records[Kind.COMPANY, stale.remote_id] = stale
-    card = run_sync(warehouse, crm)
+    card = run_sync(sqlite_warehouse, crm)
     assert (card["human_changes"], card["planned_updates"]) == (0, 0)
     crm.records[Kind.COMPANY, stale.remote_id] = fresh
-    assert run_sync(warehouse, crm)["human_changes"] == 0
+    assert run_sync(sqlite_warehouse, crm)["human_changes"] == 0
 
 
 @pytest.mark.parametrize("skew", [-300, 300])
-def test_clocks_that_differ(warehouse: Warehouse, crm: FakeCrm, skew: int) -> None:
+def test_clocks_that_differ(sqlite_warehouse: Warehouse, crm: FakeCrm, skew: int) -> None:
     from sales_agent_dagster.stages.crm.syncing import sync
 
-    want(warehouse, "batch-1", [company(score=1.0)])
+    want(sqlite_warehouse, "batch-1", [company(score=1.0)])
 
     def run() -> dict[str, Any]:
-        return sync(context_of(warehouse, crm, lambda: crm.now + timedelta(seconds=skew)))
+        return sync(context_of(sqlite_warehouse, crm, lambda: crm.now + timedelta(seconds=skew)))
 
+    run()
     run()
     for n in range(3):
         crm.tick(20)
