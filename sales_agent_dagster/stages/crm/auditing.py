@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from sales_agent_dagster.stages.crm.context import SyncContext
 from sales_agent_dagster.stages.crm.desired import desired_of
-from sales_agent_dagster.stages.crm.suppressing import Party, tokens_of
+from sales_agent_dagster.stages.crm.suppressing import Party, anybody_suppressed, tokens_of
 from sales_agent_dagster.stages.known_companies import chunked
 from sales_agent_dagster.warehouse.schema import crm_outbox, suppression
 
@@ -22,6 +22,8 @@ def breaches(context: SyncContext) -> list[str]:
         row.crm == context.crm, row.run_id == context.run_id, row.state.in_(_SENT)
     )
     with context.warehouse.reading() as connection:
+        if not anybody_suppressed(connection):
+            return []
         sent = connection.execute(query).all()
         desired = desired_of(connection, {one.entity_id for one in sent})
         parties = {

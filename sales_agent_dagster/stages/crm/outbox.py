@@ -155,21 +155,28 @@ def settle_sent(
     context: SyncContext, connection: sa.Connection, done: Sequence[tuple[Waiting, Sent]]
 ) -> None:
     """Done: link, snapshot and agreement say so from now on."""
-    now = context.now()
+    outcomes = [
+        {"which": one.operation.op_id, "remote": sent.remote_id, "request": sent.request_id}
+        for one, sent in done
+    ]
+    if outcomes:
+        connection.execute(
+            sa.update(crm_outbox)
+            .where(_ROW.op_id == sa.bindparam("which"))
+            .values(
+                state="sent",
+                remote_id=sa.bindparam("remote"),
+                request_id=sa.bindparam("request"),
+                failure=None,
+                message=None,
+                updated_at=context.now(),
+            ),
+            outcomes,
+        )
     links = []
     agreements: dict[Kind, dict[str, Mapping[str, Agreed]]] = defaultdict(dict)
     for waiting, sent in done:
         operation = waiting.operation
-        _update(
-            connection,
-            [operation.op_id],
-            state="sent",
-            remote_id=sent.remote_id,
-            request_id=sent.request_id,
-            failure=None,
-            message=None,
-            updated_at=now,
-        )
         if operation.action is Action.CREATE:
             links.append(_created(operation, waiting.entity_id, sent))
         if operation.kind in SNAPSHOTS:

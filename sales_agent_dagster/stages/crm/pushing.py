@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import sqlalchemy as sa
 
@@ -66,16 +66,22 @@ class Pusher:
         self._tried: set[tuple[Kind, str]] = set()
         self._creates = self._updates = 0
 
-    def run(self) -> None:
-        """Push until nothing is left that this sync may do; ``card.stopped`` tells why it ended early."""
+    def run(self, due: Collection[Kind] = KINDS) -> None:
+        """Push until nothing is left that this sync may do; ``card.stopped`` tells why it ended early.
+
+        Args:
+            due: kinds that there is anything to do for.
+        """
         for _ in range(ROUNDS):
             self._again = False
             for kind in KINDS:
-                self._push_kind(kind)
+                if kind in due:
+                    self._push_kind(kind)
                 if self._context.card.stopped:
                     return
             if not self._again:
                 return
+            due = KINDS
             link(self._context)
 
     def _push_kind(self, kind: Kind) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -30,7 +29,7 @@ class Entry:
 
 def token_of(pepper: str, scope: SuppressionScope, value: str) -> str:
     """HMAC-SHA-256 of a normalised value: it can be recognised and not be read back."""
-    return hmac.new(pepper.encode(), f"{scope}:{normal(scope, value)}".encode(), hashlib.sha256).hexdigest()
+    return hmac.digest(pepper.encode(), f"{scope}:{normal(scope, value)}".encode(), "sha256").hex()
 
 
 def normal(scope: SuppressionScope, value: str) -> str:
@@ -75,6 +74,11 @@ def _known(connection: sa.Connection, tokens: Iterable[str]) -> dict[str, str]:
     return found
 
 
+def anybody_suppressed(connection: sa.Connection) -> bool:
+    """False saves computing everybody's tokens."""
+    return bool(connection.scalar(sa.select(sa.exists(sa.select(suppression.c.token)))))
+
+
 @dataclass(frozen=True, slots=True)
 class Party:
     """A company, or a contact of one, with all that may be suppressed about it.
@@ -98,16 +102,20 @@ class Gates:
     def __init__(self, context: SyncContext, connection: sa.Connection, parties: Sequence[Party]) -> None:
         self._context = context
         self._suppressed = _suppressed_companies(connection, {party.entity_id for party in parties})
-        tokens = {token for party in parties for token, _ in self._tokens(party)}
-        self._known = _known(connection, tokens)
+        self._known: dict[str, str] = {}
+        if anybody_suppressed(connection):
+            self._known = _known(connection, {token for party in parties for token, _ in self._tokens(party)})
 
     def reason(self, party: Party) -> str | None:
         """Why the party is left alone; None when nothing forbids it."""
         if found := self._suppressed.get(party.entity_id):
             return f"suppressed: {found}"
-        for token, scope in self._tokens(party):
-            if token in self._known:
-                return f"suppressed by {scope}: {self._known[token]}"
+        if self._known:
+            for token, scope in self._tokens(party):
+                if token in self._known:
+                    return f"suppressed by {scope}: {self._known[token]}"
+        if not self._context.suppress:
+            return None
         listed = self._context.suppress.reason(_as_lead(party.fields))
         return f"suppressed: {listed}" if listed else None
 

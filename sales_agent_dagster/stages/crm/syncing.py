@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
+from sales_agent_dagster.crm.fields import Kind
 from sales_agent_dagster.stages.crm.auditing import breaches
 from sales_agent_dagster.stages.crm.context import SyncContext
 from sales_agent_dagster.stages.crm.lease import Lease
@@ -33,9 +34,9 @@ def sync(context: SyncContext, ids: Sequence[str] | None = None, *, pulls: bool 
     started = context.now()
     with _recorded(context), Lease(context) if context.live else nullcontext() as lease:
         look(context, pulls=pulls)
-        _count(context, plan(context, ids))
+        due = _count(context, plan(context, ids))
         if lease is not None:
-            Pusher(context, lease, ids).run()
+            Pusher(context, lease, ids).run(due)
             if context.card.unknown:
                 reconcile(context)
             context.card.suppression_breaches = len(breaches(context))
@@ -66,14 +67,18 @@ def _recorded(context: SyncContext) -> Iterator[None]:
         raise
 
 
-def _count(context: SyncContext, planned: Iterator[Planned]) -> None:
-    card = context.card
+def _count(context: SyncContext, planned: Iterator[Planned]) -> set[Kind]:
+    """Count the plan; returns the kinds that there is anything to do for."""
+    card, due = context.card, set()
     for one in planned:
         card.planned_creates += one.step is Step.CREATE
         card.planned_updates += one.step is Step.UPDATE
         card.unchanged += one.step is Step.UNCHANGED
         card.skipped += one.step is Step.SKIP
         card.to_review += one.step is Step.REVIEW
+        if one.changes or one.settles:
+            due.add(one.kind)
+    return due
 
 
 def pending(context: SyncContext) -> list[Planned]:
