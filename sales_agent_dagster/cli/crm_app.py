@@ -77,3 +77,16 @@ def review(
     from sales_agent_dagster.settings import load_settings
 
     raise typer.Exit(answer(load_settings(), accept or (), reject or ()))
+
+
+@app.command()
+def live_smoke(
+    file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Keep the redacted traffic here, as JSON lines.")
+    ] = None,
+) -> None:
+    """Create, read and delete one company in the CRM. Needs SALES_AGENT_CRM__MODE=live."""
+    from sales_agent_dagster.cli.crm_smoke import smoke
+    from sales_agent_dagster.settings import load_settings
+
+    raise typer.Exit(smoke(load_settings(), file))

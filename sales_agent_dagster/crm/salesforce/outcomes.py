@@ -47,7 +47,7 @@ _REMEDIES = {
     "FIELD_CUSTOM_VALIDATION_EXCEPTION": "A validation rule of the organisation refuses it: change either.",
     "INVALID_EMAIL_ADDRESS": "Correct the e-mail address in the source.",
     "STRING_TOO_LONG": "Shorten the value in the source, or make the field in Salesforce longer.",
-    "INVALID_FIELD": "Create the field: `sales-agent crm fields` says how.",
+    "INVALID_FIELD": "Create the field: `sales-agent crm setup` says how.",
     "INVALID_FIELD_FOR_INSERT_UPDATE": "Let the integration's user edit the field (field-level security).",
     "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST": "Add the value to the picklist, or let it take others.",
     "INVALID_CROSS_REFERENCE_KEY": "The record that it hangs on is gone: pull, then sync again.",

@@ -124,7 +124,7 @@ class Router:
         missing = [name for name in named if not self._client.has(sobject, name)]
         if missing:
             message = f"{sobject} has no field {', '.join(missing)} that the integration's user may see."
-            remedy = "Create it, or show it to the user: `sales-agent crm fields` says how."
+            remedy = "Create it, or show it to the user: `sales-agent crm setup` says how."
             routed.refuse(operation, FailureClass.VALIDATION, message, remedy)
             return
         routed.writes.append(Write(operation, sobject, key, named, creates))
