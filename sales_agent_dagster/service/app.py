@@ -59,7 +59,8 @@ class WebhookService:
         except DeliveryRefused as refused:
             LOGGER.warning("%s: delivery refused: %s", receiver.crm, refused)
             return _told(refused.code, STATUSES[refused.code])
-        except TransientError as error:
+        except SalesAgentError as error:
+            # The warehouse or the CRM is away, or the CRM's key is refused: it will deliver again.
             LOGGER.warning("%s: delivery not taken: %s", receiver.crm, type(error).__name__)
             return _told("unavailable", 503)
         task = BackgroundTask(run_in_threadpool, _read, receiver)

@@ -9,9 +9,11 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
+import uvicorn
 
 from sales_agent_dagster.domain.errors import ConfigurationError
 from sales_agent_dagster.domain.profile import Profile
@@ -60,3 +62,14 @@ def test_the_command_serves_this_machine_until_it_is_ended(tmp_path: Path) -> No
         finally:
             process.send_signal(signal.SIGINT)
         assert process.wait(timeout=30) in (0, 130)
+
+
+def test_it_listens_where_the_settings_say_and_is_bounded(
+    settings: Settings, sqlite_warehouse: Warehouse, profile: Profile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: dict[str, Any] = {}
+    monkeypatch.setattr(uvicorn, "run", lambda app, **options: given.update(options))
+    keys = HubSpotSettings(token="t", client_secret="s")
+    serve(settings.model_copy(update={"hubspot": keys}), sqlite_warehouse, profile)
+    assert (given["host"], given["port"], given["limit_concurrency"]) == ("127.0.0.1", 8790, 64)
+    assert given["access_log"] is False, "addresses may hold data"

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from pydantic import SecretStr
 
 from sales_agent_dagster.crm.close.connector import CloseConnector
-from sales_agent_dagster.crm.errors import Unavailable
+from sales_agent_dagster.crm.errors import AuthRefused, CrmError, Unavailable
 from sales_agent_dagster.crm.hubspot.webhooks import SIGNATURE, TIMESTAMP, signature_of
 from sales_agent_dagster.domain.errors import TransientError
 from sales_agent_dagster.warehouse.database import Warehouse
@@ -252,13 +252,18 @@ def test_records_that_cannot_be_read_now_come_with_the_next_pull(
     assert len(rows(sqlite_warehouse, crm_events)) == 1
 
 
-def test_an_outage_of_close_while_its_schema_is_read_is_told(
-    close: RunningClose, sqlite_warehouse: Warehouse, serve: Serve, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("error", [Unavailable, AuthRefused])
+def test_close_is_told_to_come_again_when_its_schema_cannot_be_read(
+    close: RunningClose,
+    sqlite_warehouse: Warehouse,
+    serve: Serve,
+    monkeypatch: pytest.MonkeyPatch,
+    error: type[CrmError],
 ) -> None:
     serve(sqlite_warehouse)
 
     def away(*_: Any) -> Any:
-        raise Unavailable("no answer")
+        raise error("no answer")
 
     monkeypatch.setattr(CloseConnector, "event", away)
     close.ask("POST", "lead", {"name": "Acme"})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from sales_agent_dagster.crm.contract import Deferred, Failed, FailureClass, Sent, Unknown, Verdict
@@ -272,3 +274,53 @@ def test_erasing_deletes_contacts_for_good_and_archives_companies(
     hubspot.fail("403", where="gdpr-delete")
     (deferred,) = crm.erase(Kind.CONTACT, ["1"])
     assert isinstance(deferred, Deferred)
+
+
+def test_the_second_half_s_outage_leaves_the_first_half_done(
+    hubspot: RunningServer, connect: Connect
+) -> None:
+    crm = connect(attempts=1, concurrency=1)
+    poison = create("poison", company="Bad", score="many")
+    original = hubspot.app.handle
+    calls = 0
+
+    def handle(method: str, path: str, *rest: Any) -> Any:
+        nonlocal calls
+        calls += "upsert" in path
+        return None if calls == 3 and "upsert" in path else original(method, path, *rest)
+
+    hubspot.app.handle = handle  # type: ignore[method-assign]
+    try:
+        first, second, third, fourth = pushed(crm, create("a"), create("b"), create("c"), poison)
+    finally:
+        del hubspot.app.handle
+    assert isinstance(first, Sent)
+    assert isinstance(second, Sent)
+    assert isinstance(third, Unknown)
+    assert isinstance(fourth, Unknown)
+
+
+def test_results_without_trace_ids_are_told_by_their_key(hubspot: RunningServer, connect: Connect) -> None:
+    crm = connect()
+    original = hubspot.app.handle
+
+    def handle(*given: Any) -> Any:
+        found = original(*given)
+        for result in (found.body or {}).get("results", ()) if "upsert" in given[1] else ():
+            del result["objectWriteTraceId"]
+        if "upsert" in given[1]:
+            found.body["results"].pop()
+        return found
+
+    hubspot.app.handle = handle  # type: ignore[method-assign]
+    try:
+        results = pushed(crm, create("a"), create("b"), create("c"))
+    finally:
+        del hubspot.app.handle
+    assert [type(one) for one in results] == [Unknown, Sent, Sent]
+
+
+def test_erasing_what_is_gone_already_is_done(hubspot: RunningServer, crm: HubSpot) -> None:
+    hubspot.fail("404", where="DELETE")
+    (sent,) = crm.erase(Kind.COMPANY, ["1"])
+    assert isinstance(sent, Sent)
