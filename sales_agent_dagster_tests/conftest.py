@@ -19,8 +19,13 @@ from sales_agent_dagster.settings import PROJECT_ROOT, Settings, load_settings
 from sales_agent_dagster.stages.base import StageContext
 from sales_agent_dagster.warehouse.database import Warehouse
 from sales_agent_dagster_tests.cerebras_server.running import RunningServer, running_server
+from sales_agent_dagster_tests.close_server.running import RunningClose, running_close
+from sales_agent_dagster_tests.hubspot_server.running import RunningServer as RunningHubSpot
+from sales_agent_dagster_tests.hubspot_server.running import running_server as running_hubspot
 from sales_agent_dagster_tests.postgres_server import running_postgres
 from sales_agent_dagster_tests.redis_server import RedisServer, redis_server
+from sales_agent_dagster_tests.salesforce_server.running import RunningServer as RunningSalesforce
+from sales_agent_dagster_tests.salesforce_server.running import running_server as running_salesforce
 
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 """What the clock says in tests: a Monday."""
@@ -53,6 +58,46 @@ def cerebras(_cerebras_server: RunningServer) -> RunningServer:
     """The model provider's stand-in, as started; ``cerebras.url`` is its base URL."""
     _cerebras_server.reset()
     return _cerebras_server
+
+
+@pytest.fixture(scope="session")
+def _close_server() -> Iterator[RunningClose]:
+    with running_close() as server:
+        yield server
+
+
+@pytest.fixture
+def close(_close_server: RunningClose) -> Iterator[RunningClose]:
+    """Close's stand-in with an empty organisation; ``close.url`` is its base URL."""
+    _close_server.reset()
+    yield _close_server
+    assert _close_server.app.errors == []
+
+
+@pytest.fixture(scope="session")
+def _salesforce_server() -> Iterator[RunningSalesforce]:
+    with running_salesforce() as server:
+        yield server
+
+
+@pytest.fixture
+def salesforce(_salesforce_server: RunningSalesforce) -> RunningSalesforce:
+    """Salesforce's stand-in with an empty organisation; ``salesforce.url`` is login and instance URL."""
+    _salesforce_server.reset()
+    return _salesforce_server
+
+
+@pytest.fixture(scope="session")
+def _hubspot_server() -> Iterator[RunningHubSpot]:
+    with running_hubspot(virtual=True) as server:
+        yield server
+
+
+@pytest.fixture
+def hubspot(_hubspot_server: RunningHubSpot) -> RunningHubSpot:
+    """HubSpot's stand-in with an empty account, its time standing still; ``hubspot.url`` is its host."""
+    _hubspot_server.reset()
+    return _hubspot_server
 
 
 @pytest.fixture(scope="session")

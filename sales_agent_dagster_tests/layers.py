@@ -20,6 +20,7 @@ RANKS = {
     "stages": 4,
     "evaluation": 4,
     "defs": 5,
+    "service": 5,
     "definitions": 6,
     "cli": 6,
     "__main__": 7,

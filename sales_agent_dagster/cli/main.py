@@ -14,6 +14,7 @@ from typing import Annotated
 
 import typer
 
+from sales_agent_dagster.cli.crm_app import app as crm_app
 from sales_agent_dagster.cli.exits import ExitCode
 from sales_agent_dagster.domain.errors import ConfigurationError, SalesAgentError
 
@@ -34,6 +35,7 @@ app = typer.Typer(
     # Boxes and colours only where somebody looks at them.
     rich_markup_mode="rich" if sys.stdout.isatty() else None,
 )
+app.add_typer(crm_app, name="crm")
 
 
 class Format(StrEnum):
@@ -266,6 +268,23 @@ def ui(
     from sales_agent_dagster.settings import load_settings
 
     open_ui(load_settings(), port)
+
+
+@app.command()
+def serve(
+    host: Annotated[
+        str | None,
+        typer.Option(help="Address; default: SALES_AGENT_SERVICE__HOST, this machine."),
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Default: SALES_AGENT_SERVICE__PORT.")
+    ] = None,
+) -> None:
+    """Receive the CRM's webhooks: POST /webhooks/close and /webhooks/hubspot, GET /healthz."""
+    from sales_agent_dagster.cli.serve import serve_webhooks
+    from sales_agent_dagster.settings import load_settings
+
+    serve_webhooks(load_settings(), host, port)
 
 
 def main() -> None:

@@ -67,3 +67,17 @@ def bounded(name: str, text: str, length: int) -> str:
         return line
     cut = line[:length]
     return cut.rpartition(",")[0] if name in LISTS and "," in cut else cut.rstrip()
+
+
+CONTACT_FIELDS = ("contact_name", "contact_title", "email")
+"""Fields of a lead that are about the person."""
+
+
+def split_record(record: Fields) -> tuple[dict[str, Value], dict[str, Value]]:
+    """A lead's record as its company and its contact; the contact is empty when nothing is known of it.
+
+    The number goes to both: some CRMs keep numbers with people only.
+    """
+    company = {name: value for name, value in record.items() if name not in CONTACT_FIELDS}
+    contact = {name: record[name] for name in (*CONTACT_FIELDS, "phone") if name in record}
+    return company, contact

@@ -6,6 +6,7 @@ import dagster as dg
 
 from sales_agent_dagster.defs.assets import AGENTS, FLOW
 from sales_agent_dagster.defs.checks import asset_checks
+from sales_agent_dagster.defs.crm import CRM_PULL, crm_pull, pull_schedule
 from sales_agent_dagster.defs.jobs import LEAD_PIPELINE
 from sales_agent_dagster.defs.resources import build_resources
 from sales_agent_dagster.defs.sensors import failure_log, incoming_files
@@ -34,9 +35,10 @@ def build_defs(
     settings = settings or load_settings()
     storage = "postgresql" if settings.database_url else "sqlite"
     return dg.Definitions(
-        assets=dg.map_asset_specs(lambda spec: spec.merge_attributes(kinds={storage}), FLOW),
+        assets=dg.map_asset_specs(lambda spec: spec.merge_attributes(kinds={storage}), [*FLOW, crm_pull]),
         asset_checks=[asset_checks(table, AGENTS.get(table.name), settings.checks) for table in STAGE_TABLES],
-        jobs=[LEAD_PIPELINE],
+        jobs=[LEAD_PIPELINE, CRM_PULL],
+        schedules=[pull_schedule(settings)],
         sensors=[incoming_files, failure_log],
         resources=build_resources(settings, warehouse=warehouse, profile=profile, engine=engine),
         executor=dg.in_process_executor,

@@ -6,6 +6,6 @@ import dagster as dg
 
 LEAD_PIPELINE = dg.define_asset_job(
     "lead_pipeline",
-    selection=dg.AssetSelection.all(),
+    selection=dg.AssetSelection.groups("lead_pipeline"),
     description="All seven assets and their checks for one lead batch.",
 )

@@ -21,10 +21,16 @@ from sales_agent_dagster.domain.hashing import content_hash
 from sales_agent_dagster.inference.prices import load_prices
 from sales_agent_dagster.settings import Sla
 from sales_agent_dagster.stages.base import StageContext
+from sales_agent_dagster.stages.crm.recording import card_of
 from sales_agent_dagster.stages.forecast import forecast
 from sales_agent_dagster.warehouse.providers import provider_services
 from sales_agent_dagster.warehouse.reports import StageReport, column_values, preview, stage_report
-from sales_agent_dagster.warehouse.schema import enriched_leads, enrichment_queue, resolved_leads
+from sales_agent_dagster.warehouse.schema import (
+    crm_synced_leads,
+    enriched_leads,
+    enrichment_queue,
+    resolved_leads,
+)
 from sales_agent_dagster.warehouse.spending import spending
 
 PREVIEW_ROWS = 10
@@ -95,6 +101,7 @@ def materialization(
         spend = _spend_metadata(work, connection, agent, report.rows) if agent else {}
         if table is enriched_leads:
             spend |= _provider_metadata(connection, work.batch_id)
+        card = card_of(connection, work.run_id) if table is crm_synced_leads else None
     computed = run_ids.count(work.run_id)
     metadata: dict[str, Any] = {
         "dagster/partition_row_count": report.rows,
@@ -105,6 +112,8 @@ def materialization(
         **_engine_metadata(table, report),
     }
     metadata |= spend
+    if card:
+        metadata |= _card_metadata(card)
     if agent:
         metadata["latency_p50_ms"] = round(report.latency_p50_ms, 3)
         metadata["latency_p95_ms"] = round(report.latency_p95_ms, 3)
@@ -133,6 +142,17 @@ def _cell(name: str, value: Any) -> str | int | float | bool | None:
         return MASK
     masked = _PHONE.sub(MASK, _EMAIL.sub(MASK, str(value)))
     return masked if len(masked) <= CELL_CHARACTERS else f"{masked[:CELL_CHARACTERS]}…"
+
+
+def _card_metadata(card: Mapping[str, Any]) -> dict[str, Any]:
+    """The report card of the sync: figures that tell something, by the names of ``crm_sync_runs``."""
+    told = {name: value for name, value in card.items() if isinstance(value, int | float) and value}
+    return {
+        "crm/system": card["crm"],
+        "crm/mode": card["mode"],
+        **{f"crm/{name}": value for name, value in told.items()},
+        **({"crm/stopped": card["stopped"]} if card["stopped"] else {}),
+    }
 
 
 def _engine_metadata(table: sa.Table, report: StageReport) -> dict[str, Any]:

@@ -25,6 +25,10 @@ class SuppressionList:
         self._phones = frozenset(filter(None, map(_phone, suppress.phones)))
         self._companies = frozenset(name_core(name) for name in suppress.companies if name.strip())
 
+    def __bool__(self) -> bool:
+        """True when anything is listed; a file's own columns forbid contact without."""
+        return bool(self._domains or self._emails or self._phones or self._companies)
+
     def reason(self, lead: Mapping[str, Any]) -> str | None:
         """Why a lead must not be contacted, naming the column or list; None when nothing forbids it.
 

@@ -1,4 +1,4 @@
-"""``crm_synced_leads``: what the CRM would be told about each company. A dry run: nothing is sent."""
+"""``crm_synced_leads``: what the CRM would be told about each company. Sends nothing: ``stages.crm`` does."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from sales_agent_dagster.crm.base import CrmRecord, Fields
+from sales_agent_dagster.crm.fields import Kind
 from sales_agent_dagster.crm.mapping import company_record, record_of
 from sales_agent_dagster.crm.plan import Operation, plan_record
 from sales_agent_dagster.crm.preview import PreviewCrm, record_id_of, replay
@@ -16,7 +17,9 @@ from sales_agent_dagster.domain.hashing import content_hash
 from sales_agent_dagster.domain.profile import Profile
 from sales_agent_dagster.domain.status import DONE, Status
 from sales_agent_dagster.domain.tiers import Tier
-from sales_agent_dagster.stages.base import LeadInput, LeadResult, StageContext
+from sales_agent_dagster.stages.base import LeadInput, LeadResult, Plan, StageContext
+from sales_agent_dagster.stages.crm.batch import configured, look_at_crm, sync_batch
+from sales_agent_dagster.stages.crm.wanting import contacts_of, plan_for_crm, wanted_before, wanted_row
 from sales_agent_dagster.stages.exclusive import ExclusiveStage
 from sales_agent_dagster.stages.known_companies import chunked, resolve_seq
 from sales_agent_dagster.warehouse.schema import (
@@ -25,6 +28,7 @@ from sales_agent_dagster.warehouse.schema import (
     crm_outbox,
     crm_preview_records,
     crm_synced_leads,
+    crm_wanted,
     enriched_leads,
     imported_leads,
     qualified_leads,
@@ -55,19 +59,33 @@ _RESOLVED = ("entity_id", "is_duplicate", "duplicate_of", "suppressed", "suppres
 class CrmSyncedLeads(ExclusiveStage):
     """Plans one operation per company and batch; the company's other leads of the batch are skipped.
 
-    What the CRM would hold is replayed from the outbox: a batch plans against the operations of the
-    batches resolved before it, never against its own. So a re-run plans what the first run planned.
+    What the preview CRM would hold is replayed from the outbox: a batch plans against the operations of
+    the batches resolved before it, never against its own. So a re-run plans what the first run planned.
+    The plan for a configured CRM is the one against its records as they were last pulled.
     """
 
     name = "crm_synced_leads"
     table = crm_synced_leads
     upstream = "campaigns"
-    version = "1"
-    child_tables = (crm_outbox,)
+    version = "2"
+    child_tables = (crm_outbox, crm_wanted)
+
+    async def run(self, context: StageContext) -> Plan:
+        """With a CRM configured: also compare with its records as they are now, and sync when it is live."""
+        done = await super().run(context)
+        if configured(context):
+            look_at_crm(context)
+            with context.warehouse.transaction() as connection:
+                ids = connection.scalars(
+                    sa.select(crm_wanted.c.lead_id).where(crm_wanted.c.batch_id == context.batch_id)
+                ).all()
+                plan_for_crm(context, connection, list(ids))
+            sync_batch(context)
+        return done
 
     def fingerprint(self, context: StageContext) -> str:
-        """Only the version: what else matters is in the leads' values or their gate."""
-        return content_hash(self.version)
+        """The version and which CRM: what else matters is in the leads' values or their gate."""
+        return content_hash(self.version, context.settings.crm.system)
 
     def skipped_values(self, item: LeadInput) -> dict[str, Any]:
         """No operation."""
@@ -83,16 +101,23 @@ class CrmSyncedLeads(ExclusiveStage):
             companies[row["entity_id"]].append(row)
         crm = PreviewCrm(_planned(connection, list(companies), resolve_seq(connection, context.batch_id)))
         records = crm.lookup(list(companies))
+        wanted = wanted_before(connection, list(companies), resolve_seq(connection, context.batch_id))
         asked = None if lead_ids is None else set(lead_ids)
         return [
-            _input(row, companies[row["entity_id"]], records.get(row["entity_id"]), context.profile)
+            _input(
+                row,
+                companies[row["entity_id"]],
+                records.get(row["entity_id"]),
+                context.profile,
+                known=row["entity_id"] in wanted,
+            )
             for row in rows
             if asked is None or row["lead_id"] in asked
         ]
 
     async def process(self, context: StageContext, inputs: Sequence[LeadInput]) -> Sequence[LeadResult]:
         """One operation per lead that no gate stopped."""
-        return [_result(item) for item in inputs]
+        return [_result(item, context.batch_id) for item in inputs]
 
     def store(
         self,
@@ -110,6 +135,8 @@ class CrmSyncedLeads(ExclusiveStage):
         super().store(context, connection, results, hashes)
         after = {row["entity_id"] for result in results for row in result.children.get(crm_outbox, ())}
         _refresh_preview(context, connection, sorted(before | after))
+        if context.settings.crm.system != PreviewCrm.name:
+            plan_for_crm(context, connection, [result.lead_id for result in results])
 
 
 def _leads(batch_id: str, lead_ids: Sequence[str] | None) -> sa.Select[Any]:
@@ -144,23 +171,33 @@ def _leads(batch_id: str, lead_ids: Sequence[str] | None) -> sa.Select[Any]:
 
 
 def _input(
-    lead: Mapping[str, Any], company: Sequence[Mapping[str, Any]], current: CrmRecord | None, profile: Profile
+    lead: Mapping[str, Any],
+    company: Sequence[Mapping[str, Any]],
+    current: CrmRecord | None,
+    profile: Profile,
+    *,
+    known: bool,
 ) -> LeadInput:
-    skip = _gate(lead, company[0], current, profile)
+    skip = _gate(lead, company[0], profile, known=known)
     if skip:
         return LeadInput(lead["lead_id"], {"entity_id": lead["entity_id"]}, skip)
     values = {
         "entity_id": lead["entity_id"],
         "wanted": company_record(map(record_of, company)),
+        "contacts": contacts_of(map(record_of, company)),
         "current": dict(current.fields) if current else None,
     }
     return LeadInput(lead["lead_id"], values)
 
 
 def _gate(
-    lead: Mapping[str, Any], standing: Mapping[str, Any], current: CrmRecord | None, profile: Profile
+    lead: Mapping[str, Any], standing: Mapping[str, Any], profile: Profile, *, known: bool
 ) -> str | None:
-    """Why the lead plans nothing; ``standing`` is the first lead of its company in the batch."""
+    """Why the lead plans nothing.
+
+    ``standing`` is the first lead of its company in the batch; ``known`` says that an earlier batch wants
+    the company in the CRM.
+    """
     if lead["suppressed"]:
         return f"suppressed: {lead['suppressed_reason']}"
     if lead["lead_id"] != standing["lead_id"]:
@@ -170,11 +207,11 @@ def _gate(
         return None if tier.reaches(line) else f"tier {tier} is below the line {line} for the CRM"
     if lead["is_duplicate"] and lead["qualified_status"] == Status.SKIPPED:
         # An earlier batch judged the company: what this list adds goes to its record, if it has one.
-        return None if current else f"duplicate of {lead['duplicate_of']}, whose company is not in the CRM"
+        return None if known else f"duplicate of {lead['duplicate_of']}, whose company is not in the CRM"
     return f"qualification {lead['qualified_status']}: {lead['qualified_reason']}"
 
 
-def _result(item: LeadInput) -> LeadResult:
+def _result(item: LeadInput, batch_id: str) -> LeadResult:
     entity_id, current = item.values["entity_id"], item.values["current"]
     record_id = record_id_of(entity_id)
     plan = plan_record(
@@ -188,15 +225,21 @@ def _result(item: LeadInput) -> LeadResult:
         "diff": plan.diff or None,
     }
     outbox = {
+        "op_id": f"{PreviewCrm.name}-{batch_id}-{item.lead_id}",
         "crm": PreviewCrm.name,
         "entity_id": entity_id,
+        "kind": Kind.COMPANY.value,
+        "external_key": entity_id,
         "operation": plan.operation.value,
         "state": "planned",
         "payload": plan.payload,
         "payload_hash": content_hash(plan.payload),
     }
-    planned = {crm_outbox: [outbox]} if plan.payload else {}
-    return LeadResult(item.lead_id, Status.OK, plan.reason, values, planned)
+    children: dict[sa.Table, list[dict[str, Any]]] = {
+        crm_outbox: [outbox] if plan.payload else [],
+        crm_wanted: [wanted_row(item.values)],
+    }
+    return LeadResult(item.lead_id, Status.OK, plan.reason, values, children)
 
 
 def _planned(

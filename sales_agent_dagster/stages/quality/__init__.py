@@ -10,6 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from sales_agent_dagster.stages.quality.base import CheckOutcome, Rule, Subject
+from sales_agent_dagster.stages.quality.crm import (
+    crm_reject_rate,
+    crm_second_plan,
+    crm_suppression,
+    crm_unknown,
+)
 from sales_agent_dagster.stages.quality.drafts import campaign_lint
 from sales_agent_dagster.stages.quality.figures import (
     cost_budget,
@@ -68,6 +74,12 @@ RULES: Mapping[str, Mapping[str, Rule]] = {
     },
     "analyzed_leads": {**_EVERYWHERE, **_AGENT},
     "campaigns": {**_EVERYWHERE, **_AGENT, "campaign_lint": campaign_lint},
-    "crm_synced_leads": _EVERYWHERE,
+    "crm_synced_leads": {
+        **_EVERYWHERE,
+        "crm_reject_rate": crm_reject_rate,
+        "crm_unknown": crm_unknown,
+        "crm_second_plan": crm_second_plan,
+        "crm_suppression": crm_suppression,
+    },
 }
 """Per table: check name to rule."""

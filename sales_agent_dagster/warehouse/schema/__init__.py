@@ -2,6 +2,27 @@
 
 from sales_agent_dagster.warehouse.schema.calls import agent_calls, agent_replays
 from sales_agent_dagster.warehouse.schema.columns import METADATA
+from sales_agent_dagster.warehouse.schema.crm import (
+    crm_conflicts,
+    crm_dead_letters,
+    crm_leases,
+    crm_link,
+    crm_outbox,
+    crm_shadow,
+    crm_sync_runs,
+    crm_wanted,
+    crm_watermarks,
+    suppression,
+)
+from sales_agent_dagster.warehouse.schema.crm_deliveries import crm_deliveries
+from sales_agent_dagster.warehouse.schema.crm_pulled import (
+    crm_changes,
+    crm_contacts,
+    crm_events,
+    crm_leads,
+    crm_opportunities,
+    crm_outcomes,
+)
 from sales_agent_dagster.warehouse.schema.enrichment import (
     enrichment_cache,
     enrichment_credits,
@@ -31,7 +52,6 @@ from sales_agent_dagster.warehouse.schema.intake import (
 from sales_agent_dagster.warehouse.schema.outreach import (
     campaign_messages,
     campaigns,
-    crm_outbox,
     crm_preview_records,
     crm_synced_leads,
 )
@@ -64,9 +84,24 @@ __all__ = [
     "campaigns",
     "capped_keys",
     "check_results",
+    "crm_changes",
+    "crm_conflicts",
+    "crm_contacts",
+    "crm_dead_letters",
+    "crm_deliveries",
+    "crm_events",
+    "crm_leads",
+    "crm_leases",
+    "crm_link",
+    "crm_opportunities",
     "crm_outbox",
+    "crm_outcomes",
     "crm_preview_records",
+    "crm_shadow",
+    "crm_sync_runs",
     "crm_synced_leads",
+    "crm_wanted",
+    "crm_watermarks",
     "enriched_leads",
     "enrichment_cache",
     "enrichment_credits",
@@ -89,5 +124,6 @@ __all__ = [
     "resolved_leads",
     "shared_values",
     "superseded_rows",
+    "suppression",
     "value_counts",
 ]

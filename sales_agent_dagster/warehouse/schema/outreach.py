@@ -1,4 +1,4 @@
-"""Tables of campaigns and CRM sync."""
+"""Tables of campaigns and of what they tell the CRM."""
 
 from __future__ import annotations
 
@@ -63,26 +63,6 @@ crm_synced_leads = stage_table(
     evidence("diff", "Per changed field: before and after."),
     one_of("operation", ("create", "update", "unchanged", "skip")),
     upstream="campaigns",
-)
-
-crm_outbox = sa.Table(
-    "crm_outbox",
-    METADATA,
-    sa.Column("crm", sa.Text, primary_key=True, comment="Which CRM."),
-    *lead_key(),
-    text("entity_id", "The company.", null=False),
-    text("operation", "create or update.", null=False),
-    text("state", "planned: a dry run sends nothing.", null=False),
-    evidence("payload", "Fields as they would be sent."),
-    text("payload_hash", "Hash of the payload; the same payload is never planned twice.", null=False),
-    *provenance(),
-    one_of("operation", ("create", "update")),
-    one_of("state", ("planned",)),
-    sa.ForeignKeyConstraint(
-        ["batch_id", "lead_id"], ["crm_synced_leads.batch_id", "crm_synced_leads.lead_id"]
-    ),
-    sa.Index("ix_crm_outbox_entity_id", "entity_id"),
-    comment="Operations waiting to be sent.",
 )
 
 crm_preview_records = sa.Table(

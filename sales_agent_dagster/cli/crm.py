@@ -1,0 +1,290 @@
+"""The work of ``sales-agent crm``: looking, planning, applying, answering."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+from sales_agent_dagster.cli.exits import ExitCode
+from sales_agent_dagster.cli.opening import open_warehouse
+from sales_agent_dagster.cli.terminal import count, gap, print_json, print_table, say
+from sales_agent_dagster.crm.contract import FieldState
+from sales_agent_dagster.crm.fields import Kind
+from sales_agent_dagster.domain.errors import ConfigurationError, PermanentError
+from sales_agent_dagster.domain.profile import load_profile
+from sales_agent_dagster.settings import Settings
+from sales_agent_dagster.stages.crm.context import SyncContext, open_sync
+from sales_agent_dagster.stages.crm.linking import answer_review, reviews
+from sales_agent_dagster.stages.crm.listing import PlanRow, plan_rows
+from sales_agent_dagster.stages.crm.planning import plan
+from sales_agent_dagster.stages.crm.pulling import pull
+from sales_agent_dagster.stages.crm.syncing import look, sync
+
+RUN_ID = "command line"
+"""Stands as ``run_id`` in rows that a command changed: no Dagster run did."""
+
+QUIET_STEPS = ("unchanged", "skip")
+"""Counted, and listed in the file only."""
+
+
+@contextmanager
+def opened(settings: Settings, *, live: bool | None) -> Iterator[SyncContext]:
+    """A sync with the configured CRM, closed at the end.
+
+    Raises:
+        ConfigurationError: no CRM is configured, or it is switched off.
+    """
+    if settings.crm.system == "preview":
+        raise ConfigurationError(
+            "No CRM is configured: plans go to the local preview. Set SALES_AGENT_CRM__SYSTEM to close, "
+            "hubspot or salesforce, and its key (see .env.example)."
+        )
+    if settings.crm.mode == "off":
+        raise ConfigurationError("The CRM is switched off: SALES_AGENT_CRM__MODE=off.")
+    with open_warehouse(settings) as warehouse:
+        context = open_sync(warehouse, settings, load_profile(settings.profile_path), RUN_ID, live=live)
+        try:
+            yield context
+        finally:
+            context.connector.close()
+
+
+def show_plan(settings: Settings, file: Path | None, *, as_json: bool, limit: int, pulls: bool) -> ExitCode:
+    """Print the plan; all lines go to ``file`` when it is given.
+
+    Raises:
+        ConfigurationError: no CRM is configured.
+        PermanentError: the file cannot be written.
+        CrmError: the CRM cannot be read.
+    """
+    with opened(settings, live=False) as context:
+        look(context, pulls=pulls)
+        rows = list(plan_rows(context, plan(context)))
+        account = context.crm
+    if file is not None:
+        _write(file, rows)
+    if as_json:
+        print_json({"crm": account, "totals": _totals(rows), "lines": [asdict(row) for row in rows]})
+        return ExitCode.OK
+    _print_plan(rows, limit)
+    if file is not None:
+        say(f"{count(len(rows), 'line')} in {file}.")
+    _print_totals(account, _totals(rows))
+    return ExitCode.OK
+
+
+def apply_plan(settings: Settings, *, as_json: bool) -> ExitCode:
+    """Sync, and print the report card.
+
+    Raises:
+        ConfigurationError: no CRM is configured, or writing is not allowed.
+        LeaseHeld: another sync is writing.
+        CrmError: the CRM cannot be read.
+    """
+    if settings.crm.mode == "dry_run":
+        raise ConfigurationError(
+            "Nothing is written to a CRM unless you say so: set SALES_AGENT_CRM__MODE=live. "
+            "`sales-agent crm plan` shows what would be sent."
+        )
+    with opened(settings, live=None) as context:
+        card = sync(context)
+    if as_json:
+        print_json(card)
+    else:
+        print_card(card)
+    return ExitCode.FAILED if card["stopped"] or card["rejected"] or card["still_unknown"] else ExitCode.OK
+
+
+def pull_changes(settings: Settings) -> ExitCode:
+    """Pull all streams and say how much came.
+
+    Raises:
+        ConfigurationError: no CRM is configured.
+        CrmError: the CRM cannot be read.
+    """
+    with opened(settings, live=False) as context:
+        pull(context)
+        card = context.card
+    say(
+        f"{count(card.pulled, 'record or event', 'records and events')} pulled, {card.echoes:,} of them "
+        f"nothing new; {count(card.human_changes, 'field')} changed by others."
+    )
+    return ExitCode.OK
+
+
+def set_up(settings: Settings) -> ExitCode:
+    """Say whether the account can be used, and create its missing fields when that is allowed.
+
+    Raises:
+        ConfigurationError: no CRM is configured.
+        CrmError: the CRM cannot be read, or does not let us create fields.
+    """
+    with opened(settings, live=None) as context:
+        health = context.connector.health()
+        say((context.crm, "bold"), f": {health.message}")
+        if not health.ok:
+            return ExitCode.FAILED
+        say(f"Account: {context.connector.describe().account}")
+        ensured = context.connector.ensure_fields(dry_run=not context.live)
+    rows = [(str(one.kind), one.name, str(one.state), one.instruction or "") for one in ensured]
+    gap()
+    print_table(["Kind", "Field", "State", "What to do"], rows)
+    missing = [one for one in ensured if one.state is FieldState.MISSING]
+    if missing and not context.live and not any(one.instruction for one in missing):
+        say("SALES_AGENT_CRM__MODE=live creates the missing fields.")
+    return ExitCode.FAILED if missing else ExitCode.OK
+
+
+def answer(settings: Settings, accepted: Sequence[str], rejected: Sequence[str]) -> ExitCode:
+    """Store answers given as external keys; without any, list what waits for one.
+
+    Raises:
+        ConfigurationError: no CRM is configured.
+        UnknownRecord: nothing is asked about a key; answers before it are stored.
+    """
+    given = [(key, True) for key in accepted] + [(key, False) for key in rejected]
+    with opened(settings, live=False) as context:
+        if not given:
+            _print_reviews(context)
+            return ExitCode.OK
+        kinds = {link.external_key: link.kind for link in reviews(context)}
+        for key, same in given:
+            link = answer_review(context, kinds.get(key, Kind.COMPANY), key, same=same)
+            say(f"{link.external_key}: {link.state}, {link.remote_id}. {link.reason}")
+    return ExitCode.OK
+
+
+def print_card(card: Mapping[str, Any]) -> None:
+    """Print a row of ``crm_sync_runs``."""
+    say((f"{card['crm']}, {card['mode']}", "bold"))
+    for title, names in _CARD:
+        told = [f"{card[name]:,} {words}" for name, words in names.items() if card[name] is not None]
+        say(f"{title:<10} {', '.join(told)}", indent=2)
+    if card["rejected_by_class"]:
+        classes = ", ".join(f"{number:,} {name}" for name, number in card["rejected_by_class"].items())
+        say(f"{'Rejected':<10} {classes}: `sales-agent crm status` says why and what to do", indent=2)
+    calls = [f"{card['requests']:,} calls"]
+    if card["p95_ms"] is not None:
+        calls.append(f"p95 {card['p95_ms']:.0f} ms")
+    if card["quota_left"] is not None:
+        calls.append(f"{card['quota_left']:.0%} of the quota left")
+    say(f"{'Calls':<10} {', '.join(calls)}", indent=2)
+    if card["stopped"]:
+        say((f"Stopped: {card['stopped']}", "bold"), indent=2)
+
+
+_CARD: tuple[tuple[str, dict[str, str]], ...] = (
+    (
+        "Pulled",
+        {
+            "pulled": "records and events",
+            "echoes": "nothing new",
+            "human_changes": "fields changed by others",
+        },
+    ),
+    (
+        "Planned",
+        {
+            "planned_creates": "create",
+            "planned_updates": "update",
+            "unchanged": "unchanged",
+            "skipped": "skip",
+            "to_review": "review",
+            "conflicts": "conflicts",
+        },
+    ),
+    (
+        "Sent",
+        {
+            "created": "created",
+            "updated": "updated",
+            "rejected": "rejected",
+            "deferred": "due again",
+            "unknown": "answers lost",
+            "resolved": "read back",
+            "still_unknown": "still unknown",
+        },
+    ),
+)
+
+
+def _print_plan(rows: Sequence[PlanRow], limit: int) -> None:
+    shown = [row for row in rows if row.step not in QUIET_STEPS]
+    if not shown:
+        say("Nothing to send.")
+        return
+    print_table(
+        ["Step", "Kind", "Company", "Record", "Field", "In the CRM", "New", "Why"],
+        [
+            (
+                row.step,
+                row.kind,
+                row.company,
+                row.remote_id or "",
+                row.field or "",
+                _value(row.before),
+                _value(row.after),
+                row.rule or row.reason,
+            )
+            for row in shown[:limit]
+        ],
+    )
+    if len(shown) > limit:
+        say((f"{len(shown) - limit:,} more lines: --limit, --csv or --json shows all.", "dim"))
+
+
+def _value(value: object) -> str:
+    """One short line."""
+    text = "" if value is None else " ".join(str(value).split())
+    return text if len(text) <= VALUE_CHARACTERS else f"{text[:VALUE_CHARACTERS]}…"
+
+
+VALUE_CHARACTERS = 60
+
+
+def _totals(rows: Iterable[PlanRow]) -> dict[str, dict[str, int]]:
+    """Records by kind and step."""
+    records = {(row.kind, row.external_key): row.step for row in rows}
+    numbers = Counter((kind, step) for (kind, _), step in records.items())
+    found: dict[str, dict[str, int]] = {}
+    for (kind, step), number in sorted(numbers.items()):
+        found.setdefault(kind, {})[step] = number
+    return found
+
+
+def _print_totals(crm: str, found: Mapping[str, Mapping[str, int]]) -> None:
+    gap()
+    for kind, steps in found.items():
+        say(f"{kind:<12} {', '.join(f'{number:,} {step}' for step, number in steps.items())}")
+    say((f"A plan for {crm}: nothing was sent.", "dim"))
+
+
+def _write(file: Path, rows: Sequence[PlanRow]) -> None:
+    names = [field.name for field in fields(PlanRow)]
+    try:
+        with file.open("w", encoding="utf-8", newline="") as stream:
+            writer = csv.writer(stream)
+            writer.writerow(names)
+            writer.writerows([_cell(getattr(row, name)) for name in names] for row in rows)
+    except OSError as error:
+        raise PermanentError(f"{file} cannot be written: {error.strerror or error}.") from None
+
+
+def _cell(value: object) -> object:
+    """A spreadsheet takes text that begins like a formula for one: it gets an apostrophe."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@")) else value
+
+
+def _print_reviews(context: SyncContext) -> None:
+    waiting = reviews(context)
+    if not waiting:
+        say("Nothing to review.")
+        return
+    rows = [(link.external_key, str(link.kind), link.remote_id, link.reason) for link in waiting]
+    print_table(["Key", "Kind", "Record", "Why it may be"], rows)
+    say((f"{count(len(waiting), 'open question')}; --accept KEY or --reject KEY answers.", "dim"))

@@ -1,0 +1,92 @@
+"""``sales-agent crm ...``: arguments and help. Each command imports its work when it is called."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    help="Sync with the CRM: look, plan, apply, review. SALES_AGENT_CRM__SYSTEM names it.",
+    no_args_is_help=True,
+)
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON document, for programs.")]
+
+
+@app.command()
+def plan(
+    csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Write every line to a CSV file.")] = None,
+    as_json: Json = False,
+    limit: Annotated[int, typer.Option(min=1, help="Print at most this many lines.")] = 60,
+    pull: Annotated[bool, typer.Option(help="First read what changed in the CRM.")] = True,
+) -> None:
+    """Show what the CRM would be told, field by field. Writes nothing to it."""
+    from sales_agent_dagster.cli.crm import show_plan
+    from sales_agent_dagster.settings import load_settings
+
+    raise typer.Exit(show_plan(load_settings(), csv, as_json=as_json, limit=limit, pulls=pull))
+
+
+@app.command()
+def apply(
+    as_json: Json = False,
+) -> None:
+    """Send what is planned and show the report card. Needs SALES_AGENT_CRM__MODE=live."""
+    from sales_agent_dagster.cli.crm import apply_plan
+    from sales_agent_dagster.settings import load_settings
+
+    raise typer.Exit(apply_plan(load_settings(), as_json=as_json))
+
+
+@app.command()
+def pull() -> None:
+    """Read what changed in the CRM into the warehouse. Writes nothing to the CRM."""
+    from sales_agent_dagster.cli.crm import pull_changes
+    from sales_agent_dagster.settings import load_settings
+
+    raise typer.Exit(pull_changes(load_settings()))
+
+
+@app.command()
+def setup() -> None:
+    """Check the account and its fields; create the missing ones when SALES_AGENT_CRM__MODE=live."""
+    from sales_agent_dagster.cli.crm import set_up
+    from sales_agent_dagster.settings import load_settings
+
+    raise typer.Exit(set_up(load_settings()))
+
+
+@app.command()
+def status(as_json: Json = False) -> None:
+    """Show the last syncs, what is open and what the CRM refused. Asks only the warehouse."""
+    from sales_agent_dagster.cli.crm_status import show_status
+    from sales_agent_dagster.settings import load_settings
+
+    raise typer.Exit(show_status(load_settings(), as_json=as_json))
+
+
+@app.command()
+def review(
+    accept: Annotated[list[str] | None, typer.Option(metavar="KEY", help="It is that record.")] = None,
+    reject: Annotated[list[str] | None, typer.Option(metavar="KEY", help="It is another one.")] = None,
+) -> None:
+    """List or answer which records of the CRM are companies of ours, where that is not sure."""
+    from sales_agent_dagster.cli.crm import answer
+    from sales_agent_dagster.settings import load_settings
+
+    raise typer.Exit(answer(load_settings(), accept or (), reject or ()))
+
+
+@app.command()
+def live_smoke(
+    file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Keep the redacted traffic here, as JSON lines.")
+    ] = None,
+) -> None:
+    """Create, read and delete one company in the CRM. Needs SALES_AGENT_CRM__MODE=live."""
+    from sales_agent_dagster.cli.crm_smoke import smoke
+    from sales_agent_dagster.settings import load_settings
+
+    raise typer.Exit(smoke(load_settings(), file))

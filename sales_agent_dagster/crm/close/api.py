@@ -1,0 +1,280 @@
+"""Close's HTTP API: how it answers, and its ways to read more than a page."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+from urllib.parse import quote
+
+import requests
+from pydantic import SecretStr
+from requests.auth import AuthBase
+
+from sales_agent_dagster.crm.close.queries import (
+    Node,
+    all_of,
+    by_date,
+    condition,
+    moment,
+    regular,
+    sequence_body,
+)
+from sales_agent_dagster.crm.errors import CrmError, InvalidRequest, Unavailable
+from sales_agent_dagster.crm.http import Reply, error_of_status
+from sales_agent_dagster.crm.rates import RateHint
+from sales_agent_dagster.crm.transport import Transport
+
+Object = dict[str, Any]
+PAGE = 200
+EVENT_PAGE = 50
+"""Largest pages that searches and the event log give."""
+LIST_PAGE = 100
+BARREN_EXPIRIES = 5
+"""A search whose cursor dies so often in a row without giving anything new is given up."""
+_RATE = re.compile(r"limit=(\d+),\s*remaining=(\d+),\s*reset=([\d.]+)")
+
+
+class KeyAuth(AuthBase):
+    """An API key, as HTTP Basic's user without a password."""
+
+    def __init__(self, key: SecretStr) -> None:
+        self._key = key
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Add the header."""
+        encoded = base64.b64encode(f"{self._key.get_secret_value()}:".encode()).decode()
+        request.headers["Authorization"] = f"Basic {encoded}"
+        return request
+
+
+class CloseDialect:
+    """How Close answers: errors in three shapes, and rates in a header that may be missing."""
+
+    def error_of(self, reply: Reply) -> CrmError | None:
+        """The error that a response means, None for success."""
+        if reply.status < 400:
+            return None
+        message, fields = words_of(reply.json())
+        details: dict[str, Any] = {"fields": fields}
+        if (hint := self.hint_of(reply)) is not None and reply.status == 429:
+            # The header's decimals are exact where Retry-After is rounded up.
+            details["retry_after"] = hint.reset_s
+        elif reply.status == 429 and (reset := _reset_in_body(reply.json())) is not None:
+            details["retry_after"] = reset
+        return error_of_status(reply, message or f"Close answered {reply.status}.", **details)
+
+    def hint_of(self, reply: Reply) -> RateHint | None:
+        """The ``RateLimit`` header; None without one."""
+        found = _RATE.match(reply.headers.get("RateLimit", ""))
+        if found is None:
+            return None
+        limit, remaining, reset = int(found[1]), int(found[2]), float(found[3])
+        return RateHint(limit, remaining, reset)
+
+
+def words_of(body: Any) -> tuple[str, dict[str, str]]:
+    """Message and messages by field of an error's body, in any of its shapes."""
+    if not isinstance(body, dict):
+        return "", {}
+    fields = dict(_flat("", body.get("field-errors") or {}))
+    said = body.get("error")
+    if isinstance(said, dict):
+        said = said.get("message")
+    parts = [str(said)] if said else []
+    parts += [str(each) for each in body.get("errors") or ()]
+    parts += [f"{name}: {text}" for name, text in fields.items()]
+    return " ".join(parts), fields
+
+
+def _flat(prefix: str, errors: Any) -> Iterator[tuple[str, str]]:
+    """Nested field errors by their path; Close nests ``{"errors", "field-errors"}`` for lists."""
+    if not isinstance(errors, dict):
+        yield prefix or "request", str(errors)
+        return
+    for name, value in errors.items():
+        inner = prefix if name in ("errors", "field-errors") else f"{prefix}.{name}".strip(".")
+        if value not in ([], {}):
+            yield from _flat(inner, value)
+
+
+def _reset_in_body(body: Any) -> float | None:
+    held = body.get("rate_reset") if isinstance(body, dict) else None
+    return float(held) if isinstance(held, int | float) else None
+
+
+class CloseApi:
+    """Calls by path, and readers of lists, searches and the event log. Paths end in a slash."""
+
+    def __init__(self, transport: Transport) -> None:
+        self.transport = transport
+
+    def get(self, path: str, params: Mapping[str, Any] | None = None) -> Any:
+        """The answer's JSON."""
+        return self._call("GET", path, params=params).json()
+
+    def send(self, method: str, path: str, body: Object | None = None) -> Reply:
+        """One writing call."""
+        return self._call(method, path, json=body)
+
+    def _call(self, method: str, path: str, **given: Any) -> Reply:
+        return self.transport.request(method, path, group=f"{method} {path.partition('/')[0]}", **given)
+
+    def listed(self, path: str, params: Mapping[str, Any] | None = None) -> Iterator[Object]:
+        """All objects of a list that is read by offset."""
+        skip = 0
+        while True:
+            page = self.get(path, {**(params or {}), "_skip": skip, "_limit": LIST_PAGE})
+            yield from page["data"]
+            skip += len(page["data"])
+            if not page.get("has_more") or not page["data"]:
+                return
+
+    def events(self, **filters: str) -> Iterator[list[Object]]:
+        """Pages of the event log, newest first."""
+        cursor: str | None = None
+        while True:
+            given = {**filters, "_limit": EVENT_PAGE, **({"_cursor": cursor} if cursor else {})}
+            page = self.get("event/", given)
+            yield page["data"]
+            cursor = page.get("cursor_next")
+            if not cursor:
+                return
+
+    def found(self, kind: str, query: Node, fields: Sequence[str]) -> list[Object]:
+        """All objects that match, at most what one search gives; started anew when its cursor dies."""
+        for _ in range(BARREN_EXPIRIES):
+            try:
+                return [each for page, _ in self._pages(kind, query, fields, None) for each in page]
+            except CursorExpired:
+                continue
+        raise Unavailable("The cursor of a search expired again and again.")
+
+    def newest(self, kind: str) -> str | None:
+        """``date_updated`` of what was changed last; None when there is nothing."""
+        body = sequence_body(kind, all_of(kind), ["date_updated"], "date_updated", 1, "desc")
+        answer = self._call("POST", "data/search/", json=body, reads=True).json()
+        return str(answer["data"][0]["date_updated"]) if answer["data"] else None
+
+    def changed(
+        self,
+        kind: str,
+        since: str | None,
+        newest: str,
+        fields: Sequence[str],
+        *conditions: Node,
+    ) -> Iterator[list[Object]]:
+        """Objects last changed from ``since`` to ``newest``, oldest first, across the cap and dead cursors.
+
+        What changes meanwhile may come with its new date, out of order, or not at all. ``fields`` has the
+        dates among them.
+        """
+        upper = condition(regular(kind, "date_updated"), type="moment_range", on_or_before=moment(newest))
+        orders = ("date_updated", "date_created")
+        yield from self._walk(kind, [upper, *conditions], orders, _Edge(orders[0], since, newest), fields)
+
+    def _walk(
+        self, kind: str, base: list[Node], orders: Sequence[str], edge: _Edge, fields: Sequence[str]
+    ) -> Iterator[list[Object]]:
+        """Windows of a search sorted by ``orders[0]``: each starts where the last one ended."""
+        barren = 0
+        while True:
+            query = by_date(kind, base, orders[0], edge.at, past=edge.past)
+            total, got, before, expired = 0, 0, edge.passed, False
+            try:
+                for page, count in self._pages(kind, query, fields, orders[0]):
+                    total, got = max(total, count), got + len(page)
+                    if news := edge.fresh(page):
+                        yield news
+            except CursorExpired:
+                expired = True
+            if not expired and got >= total:
+                return
+            barren = 0 if edge.passed > before else barren + 1
+            if barren and not expired:
+                yield from self._one_instant(kind, base, orders, edge, fields)
+                barren = 0
+            elif barren >= BARREN_EXPIRIES:
+                raise Unavailable("The cursor of a search expired again and again.")
+
+    def _one_instant(
+        self, kind: str, base: list[Node], orders: Sequence[str], edge: _Edge, fields: Sequence[str]
+    ) -> Iterator[list[Object]]:
+        """More objects of one instant than a search gives: told apart by the next order."""
+        if edge.at is None or len(orders) < 2:
+            raise InvalidRequest(
+                "More records than one search gives were created and changed at the same instant: "
+                "change some of them in Close."
+            )
+        at = moment(edge.at)
+        exactly = condition(regular(kind, orders[0]), type="moment_range", on_or_after=at, on_or_before=at)
+        for page in self._walk(kind, [*base, exactly], orders[1:], _Edge(orders[1]), fields):
+            if news := edge.fresh(page):
+                yield news
+        edge.past = True
+
+    def _pages(
+        self, kind: str, query: Node, fields: Sequence[str], order: str | None
+    ) -> Iterator[tuple[list[Object], int]]:
+        """Pages of one search, each with the number of all matches.
+
+        Raises:
+            CursorExpired: more than 30 s passed between two pages.
+        """
+        body = sequence_body(kind, query, fields, order, PAGE)
+        cursor: str | None = None
+        while True:
+            given = {**body, **({"cursor": cursor} if cursor else {})}
+            try:
+                answer = self._call("POST", "data/search/", json=given, reads=True).json()
+            except InvalidRequest as error:
+                if cursor and "cursor" in error.fields:
+                    raise CursorExpired from None
+                raise
+            yield answer["data"], int((answer.get("count") or {}).get("total") or 0)
+            cursor = answer.get("cursor")
+            if not cursor:
+                return
+
+
+class CursorExpired(Exception):
+    """A search's cursor died; the search has to start anew."""
+
+
+class _Edge:
+    """How far a walk has come: the newest instant that was given out, and what of it. Windows overlap in it.
+
+    Attributes:
+        at: the instant; None before the first.
+        past: all of the instant has been given out.
+        passed: how many objects were given out in order.
+    """
+
+    def __init__(self, order: str, at: str | None = None, newest: str | None = None) -> None:
+        self._order = order
+        self._newest = newest
+        self._given: set[str] = set()
+        self.at = at
+        self.past = False
+        self.passed = 0
+
+    def fresh(self, page: Sequence[Object]) -> list[Object]:
+        """What of a page was not given out yet. Dates after ``newest`` are of later changes: no place."""
+        news = []
+        for value in page:
+            date = str(value[self._order])
+            if self._newest is None or date <= self._newest:
+                if self.at is None or date > self.at:
+                    self.at, self._given, self.past = date, set(), False
+                if date == self.at and value["id"] in self._given:
+                    continue
+                self._given.add(value["id"])
+                self.passed += 1
+            news.append(value)
+        return news
+
+
+def segment(text: str) -> str:
+    """A value as one part of a path."""
+    return quote(text, safe="")

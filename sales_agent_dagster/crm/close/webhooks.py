@@ -1,0 +1,67 @@
+"""Whether a webhook's delivery is Close's, fresh and new. Pure: keys, time and memory are given."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+import orjson
+from pydantic import SecretStr
+
+from sales_agent_dagster.crm.delivery import WINDOW_S, DeliveryRefused
+
+
+def verified(
+    headers: Mapping[str, str],
+    body: bytes,
+    key: SecretStr,
+    now: datetime,
+    known: Callable[[str], bool],
+) -> dict[str, Any]:
+    """The event of a delivery.
+
+    Close signs the time and the raw body: ``hex(HMAC-SHA256(bytes.fromhex(key), timestamp + body))``. The
+    body is never written anew for it, since that would change its bytes.
+
+    Args:
+        headers: by lower-case name.
+        body: as it came.
+        key: the subscription's ``signature_key``, hexadecimal.
+        now: with time zone.
+        known: whether a ``delivery_key`` was taken before.
+
+    Raises:
+        DeliveryRefused: unsigned, forged, too old, or taken before.
+    """
+    given, stamp = headers.get("close-sig-hash", ""), headers.get("close-sig-timestamp", "")
+    if not given or not (stamp.isascii() and stamp.isdigit() and len(stamp) < 16):
+        raise DeliveryRefused("unsigned", "The delivery carries no signature with a time.")
+    secret = bytes.fromhex(key.get_secret_value())
+    expected = hmac.new(secret, stamp.encode() + body, hashlib.sha256).hexdigest()
+    if not hmac.compare_digest(expected.encode(), given.strip().lower().encode()):
+        raise DeliveryRefused("signature", "The signature is not that of the body.")
+    if abs(now.timestamp() - int(stamp)) > WINDOW_S:
+        raise DeliveryRefused("old", f"The delivery is more than {WINDOW_S} s off our clock.")
+    event = _event_in(body)
+    if known(delivery_key(event)):
+        raise DeliveryRefused("replayed", "The delivery was taken before.")
+    return event
+
+
+def _event_in(body: bytes) -> dict[str, Any]:
+    try:
+        content = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        content = None
+    event = content.get("event") if isinstance(content, dict) else None
+    if not isinstance(event, dict) or not {"id", "date_updated", "object_type", "action"} <= event.keys():
+        raise DeliveryRefused("body", "The delivery holds no event.")
+    return event
+
+
+def delivery_key(event: Mapping[str, Any]) -> str:
+    """What tells repetitions: an event that grew since has the same id and a later date."""
+    return f"{event['id']}@{event['date_updated']}"

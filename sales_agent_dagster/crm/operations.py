@@ -1,0 +1,137 @@
+"""Operations on a CRM and what came of them. Part of the contract: ``crm.contract`` tells the rules."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from sales_agent_dagster.crm.fields import Kind
+from sales_agent_dagster.crm.record import Record, Value
+
+
+class Action(StrEnum):
+    """What an operation does."""
+
+    CREATE = "create"
+    UPDATE = "update"
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One change to send.
+
+    Attributes:
+        op_id: unique; names its result.
+        remote_id: the record to update; None to create.
+        fields: only what changes; None clears.
+        company_id: for all but companies, the CRM's id of the company the record belongs to.
+        contact_id: for drafts and notes, the CRM's id of the contact, if there is one.
+    """
+
+    op_id: str
+    kind: Kind
+    action: Action
+    external_key: str
+    fields: Mapping[str, Value | None]
+    remote_id: str | None = None
+    company_id: str | None = None
+    contact_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """Surely done.
+
+    Attributes:
+        created: False also when an upsert found the record there.
+        modified_at: by the CRM's clock; None when the answer does not tell.
+    """
+
+    op_id: str
+    remote_id: str
+    created: bool
+    modified_at: datetime | None = None
+    url: str | None = None
+    request_id: str | None = None
+
+
+class FailureClass(StrEnum):
+    """Why an operation failed or waits."""
+
+    VALIDATION = "validation"
+    """A value that the CRM refuses."""
+    CONFLICT = "conflict"
+    """The CRM has such a record already (``remote_id``) or a duplicate rule says so."""
+    GONE = "gone"
+    """The record is deleted or was merged (``remote_id`` is the survivor if known)."""
+    UNSUPPORTED = "unsupported"
+    """The CRM cannot do that."""
+    PERMISSION = "permission"
+    """The key may not do that, or the plan has not got it."""
+    AUTH = "auth"
+    """The key is refused."""
+    RATE = "rate"
+    """The quota is spent for longer than a run waits."""
+    TRANSIENT = "transient"
+    """The CRM was unavailable; surely nothing was done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Surely not done, and the same again would fail again.
+
+    Attributes:
+        message: the CRM's words, bounded, without the values of other records.
+        remedy: what a person can do about it, one sentence.
+        remote_id: the record in the way (conflict) or in its place (gone).
+    """
+
+    op_id: str
+    failure: FailureClass
+    message: str
+    remedy: str
+    remote_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Deferred:
+    """Surely not done; due again later. AUTH and PERMISSION stop the run."""
+
+    op_id: str
+    failure: FailureClass
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """It went out and no answer came: done or not, only reading back tells."""
+
+    op_id: str
+    message: str
+
+
+PushResult = Sent | Failed | Deferred | Unknown
+
+
+class Verdict(StrEnum):
+    """What reading back tells about an unknown operation."""
+
+    FOUND = "found"
+    ABSENT = "absent"
+    UNSURE = "unsure"
+    """Not yet: ask again later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciled:
+    """What became of an operation.
+
+    Attributes:
+        record: of ``FOUND`` the record as it is now: of a create the one with its key, of an update its own.
+    """
+
+    op_id: str
+    verdict: Verdict
+    record: Record | None = None

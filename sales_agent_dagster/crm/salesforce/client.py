@@ -1,0 +1,138 @@
+"""Calls to the REST API of one organisation."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from sales_agent_dagster.crm.errors import InvalidRequest
+from sales_agent_dagster.crm.http import Reply, TransportOptions
+from sales_agent_dagster.crm.rates import Pace
+from sales_agent_dagster.crm.salesforce.dialect import SalesforceDialect
+from sales_agent_dagster.crm.salesforce.layout import SObject
+from sales_agent_dagster.crm.salesforce.tokens import Tokens, check_login
+from sales_agent_dagster.crm.transport import Transport
+from sales_agent_dagster.settings import SalesforceSettings
+
+MAX_COLLECTION = 200
+"""Most records of one collection request."""
+
+PAGE_SIZE = 2000
+"""Most rows of a query's page; they may be fewer."""
+
+_PACE = Pace(start=100.0, most=1000.0, burst=25, step=20.0)
+"""No limit per second is known: calls count by the day, and long ones by how many run at once."""
+
+Row = dict[str, Any]
+
+
+class Client:
+    """The API. Safe to share between threads.
+
+    Raises:
+        ConfigurationError: settings are missing.
+    """
+
+    def __init__(self, settings: SalesforceSettings, options: TransportOptions) -> None:
+        self.url = check_login(settings)
+        self.tokens = Tokens(settings, self.url, options)
+        self.transport = Transport(self.url, self.tokens, SalesforceDialect(), options, pace=_PACE)
+        self._base = f"services/data/v{settings.api_version}"
+        self._lock = threading.Lock()
+        self._described: dict[SObject, dict[str, Row]] = {}
+
+    def close(self) -> None:
+        """Close connections."""
+        self.tokens.close()
+        self.transport.close()
+
+    def call(self, method: str, path: str, **given: Any) -> Reply:
+        """A call below the version's path."""
+        return self.transport.request(method, f"{self._base}/{path}", **given)
+
+    def limits(self) -> Mapping[str, Any]:
+        """Named limits with ``Max`` and ``Remaining``."""
+        return _mapping(self.call("GET", "limits"))
+
+    def fields(self, sobject: SObject) -> dict[str, Row]:
+        """The object's fields that the user may see, by name; asked for once."""
+        with self._lock:
+            if sobject not in self._described:
+                described = _mapping(self.call("GET", f"sobjects/{sobject}/describe"))
+                self._described[sobject] = {one["name"]: one for one in described.get("fields", ())}
+            return self._described[sobject]
+
+    def forget_fields(self) -> None:
+        """Ask for the fields again: somebody may have created some."""
+        with self._lock:
+            self._described.clear()
+
+    def has(self, sobject: SObject, column: str) -> bool:
+        """Whether a column, or the reference that a path goes through, is there."""
+        relation, dot, _ = column.partition(".")
+        return (f"{relation}Id" if dot else column) in self.fields(sobject)
+
+    def pages(self, query: str, *, deleted: bool = False) -> Iterator[list[Row]]:
+        """Pages of a query; the addresses of further ones are followed as they are told.
+
+        Args:
+            query: SOQL.
+            deleted: what is in the recycle bin, too.
+
+        Raises:
+            InvalidRequest: with the code ``dialect.EXPIRED_CURSOR`` when the cursor died on the way.
+        """
+        resource = "queryAll" if deleted else "query"
+        wishes = {"Sforce-Query-Options": f"batchSize={PAGE_SIZE}"}
+        reply = self.call("GET", resource, params={"q": query}, headers=wishes)
+        while True:
+            page = _mapping(reply)
+            yield list(page.get("records", ()))
+            following = page.get("nextRecordsUrl")
+            if not following:
+                return
+            reply = self.transport.request("GET", str(following))
+
+    def rows(self, query: str, *, deleted: bool = False) -> list[Row]:
+        """All rows of a query that has few."""
+        return [row for page in self.pages(query, deleted=deleted) for row in page]
+
+    def upsert(self, sobject: SObject, key: str, rows: Sequence[Row]) -> list[Row]:
+        """Create or update by an external id in the rows; one result each, in their order."""
+        return self._collection("PATCH", f"composite/sobjects/{sobject}/{key}", sobject, rows)
+
+    def update(self, sobject: SObject, rows: Sequence[Row]) -> list[Row]:
+        """Update by the rows' ``Id``; one result each, in their order."""
+        return self._collection("PATCH", "composite/sobjects", sobject, rows)
+
+    def delete(self, ids: Sequence[str]) -> list[Row]:
+        """Into the recycle bin; one result each, in their order."""
+        params = {"ids": ",".join(ids), "allOrNone": "false"}
+        return _results(self.call("DELETE", "composite/sobjects", params=params), len(ids))
+
+    def _collection(self, method: str, path: str, sobject: SObject, rows: Sequence[Row]) -> list[Row]:
+        records = [{"attributes": {"type": sobject}, **row} for row in rows]
+        # No duplicate rule is overruled: what it finds is for us to link.
+        reply = self.call(
+            method,
+            path,
+            json={"allOrNone": False, "records": records},
+            headers={"Sforce-Duplicate-Rule-Header": "allowSave=false; includeRecordDetails=false"},
+        )
+        return _results(reply, len(rows))
+
+
+def _mapping(reply: Reply) -> Mapping[str, Any]:
+    body = reply.json()
+    if not isinstance(body, dict):
+        raise InvalidRequest("Salesforce's answer is no object.", status=reply.status)
+    return body
+
+
+def _results(reply: Reply, wanted: int) -> list[Row]:
+    """One result per record: fewer or more could be given to the wrong ones."""
+    body = reply.json()
+    if not isinstance(body, list) or len(body) != wanted:
+        raise InvalidRequest("Salesforce's answer has not one result per record.", status=reply.status)
+    return body

@@ -1,0 +1,242 @@
+"""From the plan into the CRM: what is planned is sent once, and every operation ends with an outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+
+import sqlalchemy as sa
+
+from sales_agent_dagster.crm.contract import (
+    Deferred,
+    Failed,
+    FailureClass,
+    PushResult,
+    Sent,
+    Unknown,
+)
+from sales_agent_dagster.crm.fields import Kind
+from sales_agent_dagster.stages.crm.context import SyncContext
+from sales_agent_dagster.stages.crm.finding import found_meanwhile
+from sales_agent_dagster.stages.crm.lease import Lease
+from sales_agent_dagster.stages.crm.linking import link
+from sales_agent_dagster.stages.crm.outbox import (
+    Waiting,
+    drop,
+    enqueue,
+    mark,
+    mark_sending,
+    settle_failed,
+    settle_sent,
+)
+from sales_agent_dagster.stages.crm.planning import KINDS, Planned, Step, plan
+from sales_agent_dagster.stages.crm.pulling import confirm
+from sales_agent_dagster.stages.crm.recording import save_conflicts
+from sales_agent_dagster.stages.crm.stored import SNAPSHOTS, save_agreements, snapshots_of
+from sales_agent_dagster.stages.crm.suppressing import Gates, told_by_crm
+
+ROUNDS = 3
+"""What turns out to be in the CRM already is linked and planned again, so many times per sync."""
+
+SAME_FAILURES = 25
+"""So many first refusals, all alike, are no rows' fault: the sync stops."""
+
+_STOPPING = {
+    FailureClass.AUTH: "The CRM refuses the key",
+    FailureClass.PERMISSION: "The key or the plan does not allow it",
+    FailureClass.RATE: "The CRM's quota is spent",
+    FailureClass.TRANSIENT: "The CRM is not available",
+}
+
+
+class Pusher:
+    """Pushes what is planned.
+
+    Args:
+        context: of a live sync.
+        lease: held.
+        ids: companies to push; None is all.
+    """
+
+    def __init__(self, context: SyncContext, lease: Lease, ids: Sequence[str] | None) -> None:
+        self._context = context
+        self._lease = lease
+        self._ids = ids
+        self._again = False
+        self._alike: list[str] = []
+        self._tried: set[tuple[Kind, str]] = set()
+        self._creates = self._updates = 0
+
+    def run(self, due: Collection[Kind] = KINDS) -> None:
+        """Push until nothing is left that this sync may do; ``card.stopped`` tells why it ended early.
+
+        Args:
+            due: kinds that there is anything to do for.
+        """
+        for _ in range(ROUNDS):
+            self._again = False
+            for kind in KINDS:
+                if kind in due:
+                    self._push_kind(kind)
+                if self._context.card.stopped:
+                    return
+            if not self._again:
+                return
+            due = KINDS
+            link(self._context)
+
+    def _push_kind(self, kind: Kind) -> None:
+        group: list[Planned] = []
+        for planned in self._due(kind):
+            group.append(planned)
+            if len(group) >= self._context.connector.capabilities.push_batch:
+                self._push_group(group)
+                group = []
+            if self._context.card.stopped:
+                return
+        if group:
+            self._push_group(group)
+
+    def _due(self, kind: Kind) -> Iterator[Planned]:
+        """What there is to send of a kind and may be sent now, each once per sync."""
+        settled: list[Planned] = []
+        for planned in plan(self._context, self._ids, [kind]):
+            if planned.settles and planned.step is Step.UNCHANGED:
+                settled.append(planned)
+            key = (planned.kind, planned.external_key)
+            if planned.step not in (Step.CREATE, Step.UPDATE) or key in self._tried:
+                continue
+            if kind is not Kind.COMPANY and planned.company_id is None:
+                continue  # its company could not be created; it stays due with it
+            self._tried.add(key)
+            yield planned
+        self._settle_unchanged(kind, settled)
+
+    def _settle_unchanged(self, kind: Kind, settled: Sequence[Planned]) -> None:
+        if not settled:
+            return
+        agreements = {one.remote_id: one.agreed for one in settled if one.remote_id}
+        with self._context.warehouse.transaction() as connection:
+            save_agreements(self._context, connection, kind, agreements)
+            save_conflicts(self._context, connection, settled)
+
+    def _push_group(self, group: Sequence[Planned]) -> None:
+        context = self._context
+        group = self._within_limits(group)
+        if not group:
+            return
+        with context.warehouse.transaction() as connection:
+            self._lease.renew(connection)
+            queued = enqueue(context, connection, group)
+            save_conflicts(context, connection, group)
+        waiting, found = found_meanwhile(context, queued)
+        with context.warehouse.transaction() as connection:
+            self._lease.renew(connection)
+            blocked = self._blocked(connection, group)
+            going = [one for one in waiting if one.operation.external_key not in blocked]
+            kept = {one.operation.op_id for one in going}
+            drop(connection, [one.operation.op_id for one in queued if one.operation.op_id not in kept])
+            mark_sending(context, connection, going)
+        context.card.skipped += len(blocked)
+        if found:
+            self._again = True
+            self._tried -= {(one.kind, one.external_key) for one in group}
+        if going:
+            self._send(going)
+
+    def _within_limits(self, group: Sequence[Planned]) -> list[Planned]:
+        """What the limits of one sync leave; the rest stays due."""
+        card, settings = self._context.card, self._context.settings
+        kept = []
+        for planned in group:
+            record = planned.kind in SNAPSHOTS
+            self._creates += record and planned.step is Step.CREATE
+            self._updates += record and planned.step is Step.UPDATE
+            if self._creates > settings.max_creates or self._updates > settings.max_updates:
+                card.stopped = (
+                    f"The limit of a sync is reached: {settings.max_creates} creates, "
+                    f"{settings.max_updates} updates. What is left stays due."
+                )
+                break
+            kept.append(planned)
+        return kept
+
+    def _blocked(self, connection: sa.Connection, group: Sequence[Planned]) -> set[str]:
+        """Keys of those that a gate stops now, though it did not when they were planned."""
+        context = self._context
+        gates = Gates(context, connection, [party for one in group for party in one.parties])
+        told: dict[Kind, dict[str, str]] = {}
+        for kind in (Kind.COMPANY, Kind.CONTACT):
+            ids = {one.company_id if kind is Kind.COMPANY else one.contact_id for one in group}
+            ids |= {one.remote_id for one in group if one.kind is kind}
+            records = snapshots_of(connection, context.crm, kind, {one for one in ids if one})
+            told[kind] = {key: reason for key, one in records.items() if (reason := told_by_crm(one.fields))}
+        return {
+            one.external_key
+            for one in group
+            if any(gates.reason(party) for party in one.parties)
+            or one.company_id in told[Kind.COMPANY]
+            or one.contact_id in told[Kind.CONTACT]
+            or one.remote_id in told.get(one.kind, {})
+        }
+
+    def _send(self, going: Sequence[Waiting]) -> None:
+        left = {one.operation.op_id: one for one in going}
+        results: list[tuple[Waiting, PushResult]] = []
+        try:
+            for result in self._context.connector.push([one.operation for one in going]):
+                results.append((left.pop(result.op_id), result))
+        finally:
+            # Whatever happened: what has no outcome may have been sent.
+            lost = "The connector gave no outcome."
+            results += [(one, Unknown(op_id, lost)) for op_id, one in left.items()]
+            self._settle(results)
+        self._circuit([result for _, result in results])
+
+    def _settle(self, results: Sequence[tuple[Waiting, PushResult]]) -> None:
+        context, card = self._context, self._context.card
+        sent = [(one, result) for one, result in results if isinstance(result, Sent)]
+        failed = [(one, result) for one, result in results if isinstance(result, Failed)]
+        with context.warehouse.transaction() as connection:
+            settle_sent(context, connection, sent)
+            settle_failed(context, connection, failed)
+            for one, result in results:
+                if isinstance(result, Unknown):
+                    mark(context, connection, [result.op_id], "unknown", message=result.message[:300])
+                elif isinstance(result, Deferred):
+                    words = {"failure": result.failure.value, "message": result.message[:300]}
+                    mark(context, connection, [one.operation.op_id], "failed", **words)
+        for _, result in sent:
+            card.created += result.created
+            card.updated += not result.created
+        card.rejected += len(failed)
+        card.rejected_by_class.update(result.failure.value for _, result in failed)
+        card.unknown += sum(isinstance(result, Unknown) for _, result in results)
+        card.deferred += sum(isinstance(result, Deferred) for _, result in results)
+        self._look_after(failed)
+
+    def _look_after(self, failed: Sequence[tuple[Waiting, Failed]]) -> None:
+        """What is in the way or gone is read, so that the next plan knows it."""
+        ids: dict[Kind, set[str]] = {}
+        for one, failure in failed:
+            if failure.failure not in (FailureClass.CONFLICT, FailureClass.GONE):
+                continue
+            for remote_id in (failure.remote_id, one.operation.remote_id):
+                if remote_id and one.operation.kind in SNAPSHOTS:
+                    ids.setdefault(one.operation.kind, set()).add(remote_id)
+            self._tried.discard((one.operation.kind, one.operation.external_key))
+            self._again = True
+        for kind, some in ids.items():
+            confirm(self._context, kind, sorted(some))
+
+    def _circuit(self, results: Sequence[PushResult]) -> None:
+        card = self._context.card
+        deferred = [result for result in results if isinstance(result, Deferred)]
+        for result in deferred:
+            if result.failure is not FailureClass.TRANSIENT or len(deferred) == len(results):
+                card.stopped = f"{_STOPPING.get(result.failure, result.failure)}: {result.message}"
+                return
+        if card.created or card.updated:
+            return
+        self._alike += [result.message for result in results if isinstance(result, Failed)]
+        if len(self._alike) >= SAME_FAILURES and len(set(self._alike)) == 1:
+            card.stopped = f"The first {len(self._alike)} operations all failed: {self._alike[0]}"

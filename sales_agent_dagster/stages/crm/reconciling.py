@@ -1,0 +1,96 @@
+"""Reading back what became of operations whose answer was lost. Found is done, absent is due again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+
+from sales_agent_dagster.crm.canonical import same
+from sales_agent_dagster.crm.contract import Action, Failed, FailureClass, Reconciled, Record, Sent, Verdict
+from sales_agent_dagster.crm.merging import Agreed
+from sales_agent_dagster.stages.crm.arriving import store_records
+from sales_agent_dagster.stages.crm.context import SyncContext
+from sales_agent_dagster.stages.crm.outbox import (
+    Waiting,
+    mark,
+    settle_failed,
+    settle_sent,
+    unknown_operations,
+)
+from sales_agent_dagster.stages.crm.stored import agreements_of
+
+
+def reconcile(context: SyncContext) -> None:
+    """Decide what can be decided about unknown operations; the others stay unknown."""
+    with context.warehouse.reading() as connection:
+        waiting = unknown_operations(connection, context.crm)
+    size = context.connector.capabilities.lookup_batch
+    for start in range(0, len(waiting), size):
+        some = waiting[start : start + size]
+        by_id = {one.operation.op_id: (one, at) for one, at in some}
+        for verdict in context.connector.reconcile([one.operation for one, _ in some]):
+            one, at = by_id[verdict.op_id]
+            context.card.resolved += _decide(context, one, at, verdict)
+    with context.warehouse.reading() as connection:
+        context.card.still_unknown = len(unknown_operations(connection, context.crm))
+
+
+def _decide(context: SyncContext, waiting: Waiting, sent_at: datetime, verdict: Reconciled) -> bool:
+    """Write what reading back told; False when it told nothing yet."""
+    settled = context.now() - sent_at >= context.connector.capabilities.settle
+    record, operation = verdict.record, waiting.operation
+    with context.warehouse.transaction() as connection:
+        if verdict.verdict is Verdict.FOUND and record is not None:
+            if operation.action is Action.CREATE or _applied(waiting, record):
+                _done(context, connection, waiting, record)
+                return True
+            if settled:
+                store_records(context, connection, [record])
+                mark(context, connection, [operation.op_id], "failed", message="It was not applied.")
+                return True
+        elif verdict.verdict is Verdict.ABSENT and settled:
+            _absent(context, connection, waiting)
+            return True
+    return False
+
+
+def _applied(waiting: Waiting, record: Record) -> bool:
+    fields = waiting.operation.fields
+    return all(same(record.kind, name, value, record.fields.get(name)) for name, value in fields.items())
+
+
+def _done(context: SyncContext, connection: sa.Connection, waiting: Waiting, record: Record) -> None:
+    """It was done. What others edited since is seen as theirs: the record is stored as it is now."""
+    operation = waiting.operation
+    before = agreements_of(connection, context.crm, operation.kind, [record.remote_id])
+    agreed = before.get(record.remote_id, {}) | {
+        name: Agreed(value, value, written=True)
+        for name, value in operation.fields.items()
+        if value is not None
+    }
+    done = Waiting(operation, waiting.entity_id, waiting.payload_hash, agreed)
+    created = operation.action is Action.CREATE
+    # Stored as we sent it first, so that a later edit by others shows as theirs.
+    at = record.modified_at - timedelta(microseconds=1)
+    sent = Sent(operation.op_id, record.remote_id, created, at, record.url)
+    settle_sent(context, connection, [(done, sent)])
+    store_records(context, connection, [record])
+
+
+def _absent(context: SyncContext, connection: sa.Connection, waiting: Waiting) -> None:
+    operation = waiting.operation
+    if operation.action is Action.CREATE:
+        mark(context, connection, [operation.op_id], "failed", message="It is surely not there.")
+        return
+    gone = Failed(
+        operation.op_id, FailureClass.GONE, "The record is gone.", "Nothing: it is not created again."
+    )
+    settle_failed(context, connection, [(waiting, gone)])
+
+
+def unknown_left(context: SyncContext) -> Sequence[str]:
+    """Ids of operations that are still unknown."""
+    with context.warehouse.reading() as connection:
+        return [one.operation.op_id for one, _ in unknown_operations(connection, context.crm)]

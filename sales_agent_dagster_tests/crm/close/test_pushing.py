@@ -1,0 +1,362 @@
+"""Sending and reading back: nothing is doubled, nothing is lost, nothing is sent to a person."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from sales_agent_dagster.crm.close import CloseConnector
+from sales_agent_dagster.crm.contract import (
+    Action,
+    Deferred,
+    Failed,
+    FailureClass,
+    Operation,
+    PushResult,
+    Sent,
+    Unknown,
+    Verdict,
+)
+from sales_agent_dagster.crm.fields import Kind
+from sales_agent_dagster_tests.close_server.running import RunningClose
+from sales_agent_dagster_tests.crm.close.conftest import MakeConnector, create, update
+
+COMPANY: dict[str, Any] = {
+    "company": "Kraftwerk Müller ⚡ GmbH",
+    "phone": "+15125550123",
+    "website": "https://acme.com/",
+    "linkedin": "https://www.linkedin.com/company/acme",
+    "street": "1 Main St",
+    "city": "Austin",
+    "state": "TX",
+    "zip": "78701",
+    "country": "US",
+    "industry": "Generators",
+    "tier": "A",
+    "brands": "Generac, Kohler",
+    "trades": "Electrical",
+    "next_step": "Call on Monday",
+    "score": 87.5,
+    "expansion_score": 12.0,
+    "sync_hash": "f" * 64,
+    "last_enriched_at": "2026-03-01T08:00:00+00:00",
+    "source_run": "run-1",
+}
+
+
+def only(results: Any) -> PushResult:
+    (result,) = list(results)
+    return result
+
+
+def made(connector: CloseConnector, key: str = "k1", **fields: Any) -> str:
+    result = only(connector.push([create(key, **{"company": "Acme", **fields})]))
+    assert isinstance(result, Sent)
+    return result.remote_id
+
+
+def test_every_field_comes_back_as_it_went(connector: CloseConnector, close: RunningClose) -> None:
+    result = only(connector.push([create("k1", **COMPANY)]))
+    assert isinstance(result, Sent)
+    assert result.created
+    assert result.url == f"https://app.close.com/lead/{result.remote_id}/"
+    record = connector.read(Kind.COMPANY, [result.remote_id])[result.remote_id]
+    assert dict(record.fields) == {**COMPANY, "status": "Potential"}
+    assert record.external_key == "k1"
+    assert record.modified_at == result.modified_at
+    assert record.writer == connector.describe().writer
+    (lead,) = close.objects("lead")
+    assert lead["addresses"][0]["zipcode"] == "78701"
+    assert connector.capabilities.fields[Kind.COMPANY] >= COMPANY.keys()
+
+
+def test_an_update_patches(connector: CloseConnector, close: RunningClose) -> None:
+    lead = made(connector, **COMPANY)
+    close.ask("PUT", f"/lead/{lead}/", {"description": "a rep's words"})
+    result = only(connector.push([update(lead, score=90.0, next_step=None)]))
+    assert isinstance(result, Sent)
+    assert not result.created
+    assert set(close.log[-1].body) == {f"custom.{id_of(connector, name)}" for name in ("score", "next_step")}
+    record = connector.read(Kind.COMPANY, [lead])[lead]
+    assert record.fields["score"] == 90
+    assert "next_step" not in record.fields
+    assert close.objects("lead")[0]["description"] == "a rep's words"
+
+
+def id_of(connector: CloseConnector, name: str) -> str:
+    return connector.mapper.schema.ids[Kind.COMPANY][name]
+
+
+def test_other_addresses_stay(connector: CloseConnector, close: RunningClose) -> None:
+    lead = made(connector, city="Austin", state="TX")
+    mailing = {"label": "mailing", "city": "Dallas", "state": "TX"}
+    held = close.ask("GET", f"/lead/{lead}/")["addresses"]
+    close.ask("PUT", f"/lead/{lead}/", {"addresses": [mailing, *held]})
+    list(connector.push([update(lead, zip="78701", state=None)]))
+    first, second = close.objects("lead")[0]["addresses"]
+    assert (first["label"], first["city"]) == ("mailing", "Dallas")
+    assert (second["city"], second["state"], second["zipcode"]) == ("Austin", "", "78701")
+    list(connector.push([update(lead, zip=None, city=None)]))
+    assert [address["label"] for address in close.objects("lead")[0]["addresses"]] == ["mailing"]
+
+
+def test_contacts_are_their_own_and_other_addresses_stay(
+    connector: CloseConnector, close: RunningClose
+) -> None:
+    lead = made(connector)
+    person = {"contact_name": "Jo", "contact_title": "CTO", "email": "jo@acme.com", "phone": "+15125550123"}
+    sent = only(connector.push([create("c1", Kind.CONTACT, company_id=lead, **person)]))
+    assert isinstance(sent, Sent)
+    key = sent.remote_id
+    record = connector.read(Kind.CONTACT, [key])[key]
+    assert (dict(record.fields), record.company_id, record.external_key) == (person, lead, "c1")
+    home = {"email": "jo@home.com", "type": "home"}
+    held = close.ask("GET", f"/contact/{key}/")["emails"]
+    close.ask("PUT", f"/contact/{key}/", {"emails": [*held, home]})
+    list(connector.push([update(key, Kind.CONTACT, email="jo@new.com", phone=None, company_id=lead)]))
+    (contact,) = close.objects("contact")
+    assert [each["email"] for each in contact["emails"]] == ["jo@new.com", "jo@home.com"]
+    assert contact["phones"] == []
+    list(connector.push([update(key, Kind.CONTACT, email="jo@home.com", company_id=lead)]))
+    assert [each["email"] for each in close.objects("contact")[0]["emails"]] == ["jo@home.com"]
+    assert all(len(each["contacts"]) == 1 for each in [close.ask("GET", f"/lead/{lead}/")])
+
+
+def test_nothing_that_hangs_on_a_lead_goes_without_one(
+    connector: CloseConnector, close: RunningClose
+) -> None:
+    result = only(connector.push([create("c1", Kind.CONTACT, contact_name="Jo")]))
+    assert isinstance(result, Failed)
+    assert result.failure is FailureClass.UNSUPPORTED
+    assert close.objects("lead") == []
+
+
+def test_drafts_are_drafts(connector: CloseConnector, close: RunningClose) -> None:
+    lead = made(connector)
+    draft = create("d1", Kind.EMAIL_DRAFT, company_id=lead, subject="Hi", body="Text", email="jo@acme.com")
+    note = create("n1", Kind.NOTE, company_id=lead, body="What we know")
+    results = {result.op_id: result for result in connector.push([draft, note])}
+    assert all(isinstance(result, Sent) for result in results.values())
+    (email,) = close.objects("activity.email")
+    assert (email["status"], email["to"], email["lead_id"]) == ("draft", ["jo@acme.com"], lead)
+    assert close.objects("activity.note")[0]["note"] == "What we know"
+    change = update(email["id"], Kind.EMAIL_DRAFT, company_id=lead, subject="Hello")
+    assert isinstance(only(connector.push([change])), Sent)
+    assert close.objects("activity.email")[0]["subject"] == "Hello"
+    close.ask("PUT", f"/activity/email/{email['id']}/", {"status": "sent"})
+    late = only(connector.push([update(email["id"], Kind.EMAIL_DRAFT, company_id=lead, subject="Late")]))
+    assert isinstance(late, Failed)
+    assert late.failure is FailureClass.CONFLICT
+    assert close.crm.objects.sent == []
+    assert all(each.body["status"] == "draft" for each in close.log if each.path == "/activity/email/")
+
+
+@pytest.mark.parametrize("fault", ["drop", "500_after", "503_after", "malformed"])
+@pytest.mark.parametrize("kind", [Kind.COMPANY, Kind.CONTACT, Kind.NOTE, Kind.EMAIL_DRAFT])
+def test_a_create_whose_answer_is_lost_is_never_sent_again(
+    connector: CloseConnector, close: RunningClose, fault: str, kind: Kind
+) -> None:
+    close.options.index_lag_s = 60
+    lead = None if kind is Kind.COMPANY else made(connector)
+    name = {"company": "company", "contact": "contact_name"}.get(kind, "body")
+    operation = create("lost", kind, company_id=lead, **{name: "Lost"})
+    close.fault(fault, method="POST", path=paths(kind))
+    assert isinstance(only(connector.push([operation])), Unknown)
+    posts = [each for each in close.log if (each.method, each.path) == ("POST", paths(kind))]
+    assert len(posts) == 1 + (kind is not Kind.COMPANY and paths(kind) == "/lead/")
+    (verdict,) = connector.reconcile([operation])
+    assert verdict.verdict is Verdict.FOUND, "the log knows it before the index does"
+    assert verdict.record is not None
+    assert verdict.record.fields[name] == "Lost"
+    close.clock.advance(61)
+    assert next(iter(connector.reconcile([operation]))).verdict is Verdict.FOUND
+
+
+def paths(kind: Kind) -> str:
+    return {
+        Kind.COMPANY: "/lead/",
+        Kind.CONTACT: "/contact/",
+        Kind.NOTE: "/activity/note/",
+        Kind.EMAIL_DRAFT: "/activity/email/",
+    }[kind]
+
+
+@pytest.mark.parametrize("kind", [Kind.COMPANY, Kind.CONTACT, Kind.NOTE, Kind.EMAIL_DRAFT])
+def test_a_create_that_never_arrived_is_absent(
+    connector: CloseConnector, close: RunningClose, kind: Kind
+) -> None:
+    lead = None if kind is Kind.COMPANY else made(connector)
+    name = {"company": "company", "contact": "contact_name"}.get(kind, "body")
+    operation = create("lost", kind, company_id=lead, **{name: "Lost"})
+    close.fault("drop_before", method="POST", path=paths(kind))
+    assert isinstance(only(connector.push([operation])), Unknown)
+    close.clock.advance(90)
+    assert [each.verdict for each in connector.reconcile([operation])] == [Verdict.ABSENT]
+    assert isinstance(only(connector.push([operation])), Sent)
+
+
+def test_what_was_created_and_then_deleted_or_merged_is_found(
+    connector: CloseConnector, close: RunningClose
+) -> None:
+    close.options.index_lag_s = 60
+    other = made(connector, "other")
+    operations = [create(key, company=key) for key in ("deleted", "merged")]
+    close.fault("drop", method="POST", path="/lead/", times=2)
+    assert all(isinstance(each, Unknown) for each in connector.push(operations))
+    ids = {lead["name"]: lead["id"] for lead in close.objects("lead")}
+    close.ask("DELETE", f"/lead/{ids['deleted']}/")
+    close.ask("POST", "/lead/merge/", {"source": ids["merged"], "destination": other})
+    found = {each.op_id: each for each in connector.reconcile(operations)}
+    assert {each.verdict for each in found.values()} == {Verdict.FOUND}
+    records = {key: each.record for key, each in found.items()}
+    assert records["op-deleted"] is not None
+    assert records["op-deleted"].archived
+    assert records["op-merged"] is not None
+    assert records["op-merged"].merged_into == other
+
+
+def test_a_key_that_is_there_is_not_created_again(connector: CloseConnector, close: RunningClose) -> None:
+    lead = made(connector, "k1")
+    again = only(connector.push([create("k1", company="Acme")]))
+    assert isinstance(again, Failed)
+    assert (again.failure, again.remote_id) == (FailureClass.CONFLICT, lead)
+    assert len(close.objects("lead")) == 1
+
+
+def test_a_lost_update_is_sent_again_for_it_is_the_same_twice(
+    connector: CloseConnector, close: RunningClose
+) -> None:
+    lead = made(connector)
+    close.fault("drop", method="PUT", path="/lead/")
+    assert isinstance(only(connector.push([update(lead, score=3.0)])), Sent)
+    assert len([each for each in close.log if each.method == "PUT"]) == 2
+    close.fault("drop", method="PUT", path="/lead/", times=9)
+    operation = update(lead, score=4.0)
+    assert isinstance(only(connector.push([operation])), Unknown)
+    (back,) = connector.reconcile([operation])
+    assert back.record is not None
+    assert back.record.fields["score"] == 4
+
+
+@pytest.mark.parametrize(
+    ("fault", "failure"),
+    [("402", FailureClass.PERMISSION), ("403", FailureClass.PERMISSION), ("503", FailureClass.TRANSIENT)],
+)
+def test_refusals_wait(
+    connector: CloseConnector, close: RunningClose, fault: str, failure: FailureClass
+) -> None:
+    lead = made(connector)
+    close.fault(fault, method="PUT", path="/lead/", times=9)
+    result = only(connector.push([update(lead, score=3.0)]))
+    assert isinstance(result, Deferred)
+    assert result.failure is failure
+
+
+def test_a_wrong_key_defers_everything(connector_to: MakeConnector, connector: CloseConnector) -> None:
+    results = list(connector_to("nobody").push([create("k1", company="A"), create("k2", company="B")]))
+    assert [(type(each), getattr(each, "failure", None)) for each in results] == [
+        (Deferred, FailureClass.AUTH)
+    ] * 2
+
+
+def test_without_the_key_field_nothing_is_created(connector_to: MakeConnector, close: RunningClose) -> None:
+    result = only(connector_to().push([create("k1", company="A")]))
+    assert isinstance(result, Failed)
+    assert "fields first" in result.message
+    assert close.objects("lead") == []
+
+
+def test_a_poison_row_is_alone(connector: CloseConnector, close: RunningClose) -> None:
+    lead = made(connector)
+    operations = [
+        create(f"c{number}", Kind.CONTACT, company_id=lead, contact_name="Jo", email=f"jo{number}@acme.com")
+        for number in range(100)
+    ]
+    bad = operations[41]
+    operations[41] = Operation(
+        bad.op_id, bad.kind, Action.CREATE, bad.external_key, {"email": "not an address"}, company_id=lead
+    )
+    results = {each.op_id: each for each in connector.push(operations)}
+    assert len(results) == 100
+    failed = results.pop(bad.op_id)
+    assert isinstance(failed, Failed)
+    assert failed.failure is FailureClass.VALIDATION
+    assert "email" in failed.message
+    assert "not an address" not in failed.message
+    assert all(isinstance(each, Sent) for each in results.values())
+    assert len(close.objects("contact")) == 99
+
+
+def test_fields_that_are_only_read(connector: CloseConnector) -> None:
+    lead = made(connector)
+    result = only(connector.push([update(lead, status="Customer")]))
+    assert isinstance(result, Failed)
+    assert result.failure is FailureClass.UNSUPPORTED
+    opportunity = only(connector.push([create("o", Kind.OPPORTUNITY, company_id=lead, status="Won")]))
+    assert isinstance(opportunity, Failed)
+
+
+def test_what_is_gone_tells_where_it_went(connector: CloseConnector, close: RunningClose) -> None:
+    first, second, third, fourth = (made(connector, key) for key in "abcd")
+    for source, destination in ((first, second), (second, third)):
+        close.ask("POST", "/lead/merge/", {"source": source, "destination": destination})
+    close.ask("DELETE", f"/lead/{fourth}/")
+    result = only(connector.push([update(first, score=1.0)]))
+    assert isinstance(result, Failed)
+    assert (result.failure, result.remote_id) == (FailureClass.GONE, third)
+    lost = only(connector.push([update(fourth, score=1.0)]))
+    assert isinstance(lost, Failed)
+    assert (lost.failure, lost.remote_id) == (FailureClass.GONE, None)
+    contact = only(connector.push([create("x", Kind.CONTACT, company_id=first, contact_name="Jo")]))
+    assert isinstance(contact, Failed)
+    assert (contact.failure, contact.remote_id) == (FailureClass.GONE, third)
+    records = connector.read(Kind.COMPANY, [first, third, fourth])
+    assert records.keys() == {first, third}
+    assert (records[first].merged_into, records[first].archived) == (third, True)
+
+
+@pytest.mark.parametrize("headers", [True, False])
+def test_a_storm_of_429_stays_under_the_limit_and_ends(
+    connector_to: MakeConnector, close: RunningClose, headers: bool
+) -> None:
+    connector = connector_to(longest_wait_s=100_000.0)
+    connector.ensure_fields(dry_run=False)
+    close.options.requests, close.options.window_s, close.options.rate_headers = 5, 5.0, headers
+    close.app.limiter.most = 0
+    results = list(connector.push([create(f"k{number}", company="A") for number in range(40)]))
+    assert all(isinstance(each, Sent) for each in results)
+    assert len(close.objects("lead")) == 40
+    assert close.app.limiter.most <= 5
+    assert close.app.limiter.refused < (40 if headers else 150)
+
+
+def test_a_dry_run_sends_nothing(connector_to: MakeConnector, close: RunningClose) -> None:
+    connector_to().ensure_fields(dry_run=False)
+    lead = close.ask("POST", "/lead/", {"name": "A"})["id"]
+    before = len(close.writes())
+    dry = connector_to(dry_run=True)
+    assert isinstance(only(dry.push([create("k1", company="A")])), Failed)
+    assert isinstance(only(dry.erase(Kind.COMPANY, [lead])), Failed)
+    assert len(close.writes()) == before
+
+
+def test_erasing(connector: CloseConnector, close: RunningClose) -> None:
+    lead = made(connector)
+    contact = only(connector.push([create("c", Kind.CONTACT, company_id=lead, contact_name="Jo")]))
+    assert isinstance(contact, Sent)
+    close.fault("drop", method="DELETE")
+    results = list(connector.erase(Kind.CONTACT, [contact.remote_id]))
+    assert [(type(each), each.op_id) for each in results] == [(Sent, contact.remote_id)]
+    assert close.objects("contact") == []
+    assert [type(each) for each in connector.erase(Kind.COMPANY, [lead, "lead_gone"])] == [Sent, Sent]
+    assert close.objects("lead") == []
+
+
+def test_times_are_utc(connector: CloseConnector, close: RunningClose) -> None:
+    result = only(connector.push([create("k1", company="A")]))
+    assert isinstance(result, Sent)
+    assert result.modified_at is not None
+    assert result.modified_at.tzinfo is UTC
+    assert abs(result.modified_at - datetime.fromtimestamp(close.clock.now(), UTC)).total_seconds() < 1

@@ -1,0 +1,257 @@
+"""Each vendor's stand-in behind one face: what people do there, what goes wrong, what is there in the end."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any
+
+from pydantic import SecretStr
+
+from sales_agent_dagster.crm.close import CloseConnector
+from sales_agent_dagster.crm.contract import Connector, Record
+from sales_agent_dagster.crm.fields import Kind
+from sales_agent_dagster.crm.http import TransportOptions
+from sales_agent_dagster.crm.hubspot.connector import HubSpot
+from sales_agent_dagster.settings import CloseSettings, HubSpotSettings
+from sales_agent_dagster_tests.close_server import API_KEY
+from sales_agent_dagster_tests.close_server.running import RunningClose
+from sales_agent_dagster_tests.crm.salesforce.organisation import connect as connect_salesforce
+from sales_agent_dagster_tests.crm.salesforce.organisation import set_up
+from sales_agent_dagster_tests.hubspot_server import TOKEN
+from sales_agent_dagster_tests.hubspot_server import RunningServer as RunningHubSpot
+from sales_agent_dagster_tests.salesforce_server import RunningServer as RunningSalesforce
+
+
+class Stand(ABC):
+    """A stand-in of one CRM, and a connector to it.
+
+    Attributes:
+        poison: a company that it refuses.
+    """
+
+    poison: Mapping[str, Any]
+
+    def __init__(self, server: Any) -> None:
+        self.server = server
+        self.connector = self.connect()
+        self.connector.ensure_fields(dry_run=False)
+        self.clear_log()
+
+    def options(self, *, dry_run: bool = False) -> TransportOptions:
+        """By the server's clock; waiting moves it."""
+        return TransportOptions(
+            dry_run=dry_run,
+            concurrency=4,
+            now=lambda: self.now().timestamp(),
+            sleep=self.advance,
+            jitter=lambda: 0.5,
+            read_timeout_s=5,
+        )
+
+    def advance(self, seconds: float) -> None:
+        self.server.clock.advance(seconds)
+
+    @cached_property
+    def names(self) -> dict[tuple[Kind, str], str]:
+        """The CRM's names of our fields."""
+        return {
+            (field.kind, field.name): field.remote_name
+            for field in self.connector.describe().fields
+            if field.remote_name
+        }
+
+    def named(self, fields: Mapping[str, Any], kind: Kind = Kind.COMPANY) -> dict[str, Any]:
+        return {self.names[kind, name]: value for name, value in fields.items()}
+
+    def companies(self) -> list[Record]:
+        """Companies that are there, as a pull of everything tells."""
+        return [record for record in self.pulled(Kind.COMPANY) if not record.archived]
+
+    def pulled(self, kind: Kind) -> list[Record]:
+        found: dict[str, Record] = {}
+        for stream in self.connector.capabilities.streams:
+            if kind in stream.kinds:
+                for page in self.connector.pull(stream.name, None):
+                    found |= {record.remote_id: record for record in page.records if record.kind is kind}
+        return list(found.values())
+
+    def close(self) -> None:
+        self.connector.close()
+
+    @abstractmethod
+    def connect(self, *, dry_run: bool = False) -> Connector: ...
+
+    @abstractmethod
+    def now(self) -> datetime: ...
+
+    @abstractmethod
+    def clear_log(self) -> None: ...
+
+    @abstractmethod
+    def writes(self) -> int:
+        """Requests so far that could change something."""
+
+    @abstractmethod
+    def requests(self) -> int: ...
+
+    @abstractmethod
+    def add(self, **fields: Any) -> str: ...
+
+    @abstractmethod
+    def edit(self, remote_id: str, **fields: Any) -> None: ...
+
+    @abstractmethod
+    def delete(self, remote_id: str) -> None: ...
+
+    @abstractmethod
+    def merge(self, source: str, target: str) -> None: ...
+
+    @abstractmethod
+    def lose_the_next_create(self, *, done: bool) -> None:
+        """Its answer is lost; ``done`` says whether it was done."""
+
+    @abstractmethod
+    def storm(self, refusals: int) -> None:
+        """So many of the next requests are too many."""
+
+
+class CloseStand(Stand):
+    poison: Mapping[str, Any] = {"next_step": "x" * 70_000}
+    server: RunningClose
+
+    def connect(self, *, dry_run: bool = False) -> Connector:
+        return CloseConnector(
+            CloseSettings(base_url=self.server.url), self.options(dry_run=dry_run), SecretStr(API_KEY)
+        )
+
+    def named(self, fields: Mapping[str, Any], kind: Kind = Kind.COMPANY) -> dict[str, Any]:
+        found = super().named({name: value for name, value in fields.items() if name != "city"}, kind)
+        address = [{"label": "business", "city": fields.get("city")}]
+        return found | ({"addresses": address} if "city" in fields else {})
+
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(self.server.clock.now(), UTC)
+
+    def clear_log(self) -> None:
+        self.server.log.clear()
+
+    def writes(self) -> int:
+        return len(self.server.writes())
+
+    def requests(self) -> int:
+        return len(self.server.log)
+
+    def add(self, **fields: Any) -> str:
+        return str(self.server.ask("POST", "/lead/", self.named(fields))["id"])
+
+    def edit(self, remote_id: str, **fields: Any) -> None:
+        self.server.ask("PUT", f"/lead/{remote_id}/", self.named(fields))
+
+    def delete(self, remote_id: str) -> None:
+        self.server.ask("DELETE", f"/lead/{remote_id}/")
+
+    def merge(self, source: str, target: str) -> None:
+        self.server.ask("POST", "/lead/merge/", {"source": source, "destination": target})
+
+    def lose_the_next_create(self, *, done: bool) -> None:
+        self.server.fault("drop" if done else "drop_before", method="POST", path="/lead/")
+
+    def storm(self, refusals: int) -> None:
+        self.server.script(*["429"] * refusals)
+
+
+class HubSpotStand(Stand):
+    poison: Mapping[str, Any] = {"score": "many"}
+    server: RunningHubSpot
+
+    def connect(self, *, dry_run: bool = False) -> Connector:
+        settings = HubSpotSettings(token=SecretStr(TOKEN), base_url=self.server.url)
+        return HubSpot(settings, self.options(dry_run=dry_run), self.now)
+
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(self.server.clock.now(), UTC)
+
+    def clear_log(self) -> None:
+        self.server.app.log.clear()
+
+    def writes(self) -> int:
+        return len(self.server.writes())
+
+    def requests(self) -> int:
+        return len(self.server.log)
+
+    def add(self, **fields: Any) -> str:
+        return self.server.add("companies", **self.named(fields))
+
+    def edit(self, remote_id: str, **fields: Any) -> None:
+        self.server.edit("companies", remote_id, **self.named(fields))
+
+    def delete(self, remote_id: str) -> None:
+        self.server.delete("companies", remote_id)
+
+    def merge(self, source: str, target: str) -> None:
+        self.server.merge("companies", target, source)
+
+    def lose_the_next_create(self, *, done: bool) -> None:
+        # An upsert may be sent again: it takes more than the transport's patience to lose one.
+        self.server.fail("drop" if done else "drop_before", where="companies/batch/upsert", times=5)
+
+    def storm(self, refusals: int) -> None:
+        self.server.fail(*["429"] * refusals)
+
+
+class SalesforceStand(Stand):
+    poison: Mapping[str, Any] = {"tier": "x" * 300}
+    server: RunningSalesforce
+
+    def __init__(self, server: RunningSalesforce) -> None:
+        set_up(server)
+        super().__init__(server)
+
+    def connect(self, *, dry_run: bool = False) -> Connector:
+        return connect_salesforce(self.server, self.options(dry_run=dry_run), object_mode="account_contact")
+
+    def now(self) -> datetime:
+        return self.server.clock.now()
+
+    def clear_log(self) -> None:
+        self.server.log.clear()
+
+    def writes(self) -> int:
+        return len(self.server.writes)
+
+    def requests(self) -> int:
+        return len(self.server.log)
+
+    def add(self, **fields: Any) -> str:
+        return self.server.create("Account", **self.named(fields))
+
+    def edit(self, remote_id: str, **fields: Any) -> None:
+        self.server.edit(remote_id, **self.named(fields))
+
+    def delete(self, remote_id: str) -> None:
+        self.server.delete(remote_id)
+
+    def merge(self, source: str, target: str) -> None:
+        self.server.merge(target, source)
+
+    def lose_the_next_create(self, *, done: bool) -> None:
+        self.server.fault("drop" if done else "reset", method="PATCH|POST", path="Account", times=5)
+
+    def storm(self, refusals: int) -> None:
+        self.server.fault("busy", times=refusals)
+
+
+STANDS: Mapping[str, type[Stand]] = {
+    "close": CloseStand,
+    "hubspot": HubSpotStand,
+    "salesforce": SalesforceStand,
+}
+
+
+def keys_of(records: Sequence[Record]) -> list[str]:
+    """Our keys in records, in order."""
+    return sorted(record.external_key for record in records if record.external_key)

@@ -1,0 +1,435 @@
+"""Creates and updates, and what Salesforce says against them."""
+
+from __future__ import annotations
+
+import pytest
+
+from sales_agent_dagster.crm.errors import WriteRefused
+from sales_agent_dagster.crm.fields import Kind
+from sales_agent_dagster.crm.operations import Deferred, Failed, FailureClass, Sent, Unknown
+from sales_agent_dagster.crm.salesforce import SalesforceConnector
+from sales_agent_dagster.crm.salesforce.layout import NO_NAME
+from sales_agent_dagster_tests.crm.salesforce.organisation import (
+    CONTACT_KEY,
+    KEY,
+    connect,
+    create,
+    options_of,
+    push,
+    set_up,
+    update,
+)
+from sales_agent_dagster_tests.salesforce_server import RunningServer
+
+ACME = {"company": "Acme", "website": "https://acme.example", "phone": "+13105550100", "score": 81.5}
+ADA = {"contact_name": "Ada Lovelace", "email": "ada@acme.example", "contact_title": "CTO"}
+
+
+def failed(result: object) -> tuple[FailureClass, str | None]:
+    assert isinstance(result, Failed), result
+    assert result.remedy.endswith((".", "how."))
+    return result.failure, result.remote_id
+
+
+def test_a_company_becomes_a_lead_without_a_person(
+    leads: SalesforceConnector, organisation: RunningServer
+) -> None:
+    [result] = push(leads, create(Kind.COMPANY, "acme", **ACME, tier="A", brands="Generac, Kohler"))
+    assert isinstance(result, Sent)
+    assert result.created
+    assert result.url == f"{organisation.url}/{result.remote_id}"
+    [lead] = organisation.records("Lead")
+    assert lead["Id"] == result.remote_id
+    found = {name: lead[name] for name in ("Company", "LastName", "Phone", "Website", KEY)}
+    assert found == {
+        "Company": "Acme",
+        "LastName": NO_NAME,
+        "Phone": "+13105550100",
+        "Website": "https://acme.example",
+        KEY: "acme",
+    }
+    assert lead["Sales_Agent_Score__c"] == 81.5
+    assert lead["Sales_Agent_Brands__c"] == "Generac, Kohler"
+
+
+def test_a_company_becomes_an_account_and_its_people_contacts(
+    accounts: SalesforceConnector, organisation: RunningServer
+) -> None:
+    [company] = push(accounts, create(Kind.COMPANY, "acme", **ACME, city="Austin"))
+    assert isinstance(company, Sent)
+    [contact] = push(accounts, create(Kind.CONTACT, "acme/ada", **ADA, company_id=company.remote_id))
+    assert isinstance(contact, Sent)
+    [account], [person] = organisation.records("Account"), organisation.records("Contact")
+    assert (account["Name"], account["BillingCity"]) == ("Acme", "Austin")
+    assert (person["AccountId"], person["FirstName"], person["LastName"]) == (
+        account["Id"],
+        "Ada",
+        "Lovelace",
+    )
+    assert (person[KEY], person["Email"], person["Title"]) == ("acme/ada", "ada@acme.example", "CTO")
+
+
+def test_the_first_person_fills_the_lead_another_one_is_another_lead(
+    leads: SalesforceConnector, organisation: RunningServer
+) -> None:
+    [company] = push(leads, create(Kind.COMPANY, "acme", **ACME))
+    assert isinstance(company, Sent)
+    bob = {"contact_name": "Bob", "email": "bob@acme.example"}
+    people = [
+        create(Kind.CONTACT, "acme/ada", **ADA, phone="+13105550199", company_id=company.remote_id),
+        create(Kind.CONTACT, "acme/bob", **bob, company_id=company.remote_id),
+    ]
+    first, second = push(leads, *people)
+    assert isinstance(first, Sent)
+    assert isinstance(second, Sent)
+    assert (first.remote_id, first.created, second.created) == (company.remote_id, True, True)
+    lead, other = organisation.record(company.remote_id), organisation.record(second.remote_id)
+    assert (lead["Name"], lead["MobilePhone"], lead["Phone"]) == (
+        "Ada Lovelace",
+        "+13105550199",
+        "+13105550100",
+    )
+    assert (lead[CONTACT_KEY], lead[KEY]) == ("acme/ada", "acme")
+    assert (other["Company"], other["LastName"], other[CONTACT_KEY], other[KEY]) == (
+        "Acme",
+        "Bob",
+        "acme/bob",
+        None,
+    )
+    again = push(leads, *people)
+    assert [result.remote_id for result in again if isinstance(result, Sent)] == [
+        first.remote_id,
+        second.remote_id,
+    ]
+    assert len(organisation.records("Lead")) == 2
+
+
+@pytest.mark.parametrize(
+    ("held", "filled"),
+    [
+        ({"LastName": NO_NAME}, True),
+        ({"FirstName": "ADA", "LastName": "Lovelace"}, True),
+        ({"LastName": "Somebody", "Email": "Ada@Acme.example"}, True),
+        ({"LastName": "Somebody"}, False),
+        ({"LastName": "Lovelace", "FirstName": "Ada", "Email": "other@acme.example"}, False),
+    ],
+)
+def test_a_person_whom_people_entered_is_not_overwritten(
+    leads: SalesforceConnector, organisation: RunningServer, held: dict[str, str], filled: bool
+) -> None:
+    lead = organisation.create("Lead", Company="Acme", **held)
+    [result] = push(leads, create(Kind.CONTACT, "ada", **ADA, company_id=lead))
+    assert isinstance(result, Sent)
+    assert (result.remote_id == lead) is filled
+
+
+def test_linked_records_are_written_where_they_are_whatever_the_mode(
+    leads: SalesforceConnector, organisation: RunningServer
+) -> None:
+    account = organisation.create("Account", Name="Old", BillingStreet="1 Main")
+    contact = organisation.create("Contact", LastName="Old", AccountId=account)
+    results = push(
+        leads,
+        update(Kind.COMPANY, account, company="New", street=None),
+        update(Kind.CONTACT, contact, contact_name="Ada M. Lovelace"),
+        create(Kind.CONTACT, "bob", contact_name="Bob", company_id=account),
+    )
+    assert all(isinstance(result, Sent) for result in results)
+    assert organisation.record(account)["Name"] == "New"
+    assert organisation.record(account)["BillingStreet"] is None
+    assert organisation.record(contact)["FirstName"] == "Ada M."
+    assert len(organisation.records("Contact")) == 2
+
+
+def test_create_sent_again_makes_nothing_new(leads: SalesforceConnector, organisation: RunningServer) -> None:
+    operation = create(Kind.COMPANY, "acme", **ACME)
+    [first], [second] = push(leads, operation), push(leads, operation)
+    assert isinstance(first, Sent)
+    assert isinstance(second, Sent)
+    assert (first.created, second.created) == (True, False)
+    assert first.remote_id == second.remote_id
+
+
+@pytest.mark.parametrize("kind", ["drop", "500", "502", "truncated", "reset"])
+def test_a_lost_answer_makes_no_duplicate(
+    leads: SalesforceConnector, organisation: RunningServer, kind: str
+) -> None:
+    organisation.fault(kind, method="PATCH", path="composite")
+    [result] = push(leads, create(Kind.COMPANY, "acme", **ACME))
+    assert isinstance(result, Sent)
+    assert len(organisation.records("Lead")) == 1
+    assert len(organisation.writes) == 2
+
+
+def test_what_is_never_answered_is_unknown_and_reading_back_tells(
+    leads: SalesforceConnector, organisation: RunningServer
+) -> None:
+    organisation.fault("drop", method="PATCH", path="composite", times=5)
+    there, not_there = create(Kind.COMPANY, "acme", **ACME), create(Kind.COMPANY, "other", company="Other")
+    [result] = push(leads, there)
+    assert isinstance(result, Unknown)
+    changed = update(Kind.COMPANY, organisation.records("Lead")[0]["Id"], company="Acme")
+    found = {one.op_id: one for one in leads.reconcile([there, not_there, changed])}
+    assert found[there.op_id].verdict == "found"
+    assert found[not_there.op_id].verdict == "absent"
+    for operation in (there, changed):
+        record = found[operation.op_id].record
+        assert record is not None
+        assert (record.external_key, record.fields["company"]) == ("acme", "Acme")
+
+
+def test_bad_rows_do_not_hold_up_the_others(leads: SalesforceConnector, organisation: RunningServer) -> None:
+    operations = [create(Kind.COMPANY, f"k{number}", company=f"Firm {number}") for number in range(250)]
+    operations[100] = create(Kind.COMPANY, "long", company="x" * 256)
+    operations[240] = create(Kind.COMPANY, "none", website="https://none.example")
+    results = push(leads, *operations)
+    assert failed(results[100]) == (FailureClass.VALIDATION, None)
+    assert failed(results[240]) == (FailureClass.VALIDATION, None)
+    assert sum(isinstance(result, Sent) for result in results) == 248
+    assert len(organisation.records("Lead")) == 248
+    assert "x" * 20 not in results[100].message  # type: ignore[union-attr]
+
+
+def test_a_row_that_spoils_its_whole_request_is_found_by_halving(
+    leads: SalesforceConnector, organisation: RunningServer
+) -> None:
+    operations = [create(Kind.COMPANY, f"k{number}", company=f"Firm {number}") for number in range(64)]
+    organisation.org.validation_rules.clear()
+    leads.describe()
+    # A column that goes while the connector knows it.
+    poison = create(Kind.COMPANY, "poison", company="Poison", tier="A")
+    del organisation.org.objects["lead"].fields["sales_agent_tier__c"]
+    results = push(leads, *operations, poison)
+    assert failed(results[-1]) == (FailureClass.VALIDATION, None)
+    assert all(isinstance(result, Sent) for result in results[:-1])
+    assert len(organisation.writes) < 16
+
+
+def test_repeated_records_go_in_requests_of_their_own(
+    leads: SalesforceConnector, organisation: RunningServer
+) -> None:
+    [first] = push(leads, create(Kind.COMPANY, "acme", **ACME))
+    assert isinstance(first, Sent)
+    results = push(
+        leads,
+        update(Kind.COMPANY, first.remote_id, city="Austin"),
+        update(Kind.COMPANY, first.remote_id, city="Boston"),
+        create(Kind.COMPANY, "b", company="B"),
+        create(Kind.COMPANY, "B", company="B again"),
+    )
+    assert all(isinstance(result, Sent) for result in results)
+    assert organisation.record(first.remote_id)["City"] == "Boston"
+    assert len(organisation.records("Lead")) == 2
+
+
+def test_locked_rows_are_sent_again_and_only_they(
+    leads: SalesforceConnector, organisation: RunningServer
+) -> None:
+    organisation.fault("locked", method="PATCH", path="composite", rows=2)
+    results = push(leads, *(create(Kind.COMPANY, f"k{number}", company="Firm") for number in range(5)))
+    assert all(isinstance(result, Sent) for result in results)
+    assert [asked.body.count(b'"attributes"') for asked in organisation.writes] == [5, 2]
+
+
+def test_rows_that_stay_locked_are_due_later(leads: SalesforceConnector, organisation: RunningServer) -> None:
+    organisation.fault("locked", method="PATCH", path="composite", times=10)
+    [result] = push(leads, create(Kind.COMPANY, "k", company="Firm"))
+    assert isinstance(result, Deferred)
+    assert result.failure == FailureClass.TRANSIENT
+    assert not organisation.records("Lead")
+
+
+@pytest.mark.parametrize("details", [True, False])
+def test_a_duplicate_rule_names_the_record_to_link(
+    leads: SalesforceConnector, organisation: RunningServer, details: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    organisation.duplicate_rule(Lead="Email", Contact="Email")
+    there = organisation.create("Contact", LastName="L", Email="ada@acme.example")
+    if not details:
+        monkeypatch.setattr("sales_agent_dagster.crm.salesforce.outcomes.blocker_of", lambda result: None)
+    lead = organisation.create("Lead", LastName=NO_NAME, Company="Acme")
+    [result] = push(leads, create(Kind.CONTACT, "ada", **ADA, company_id=lead))
+    assert failed(result) == (FailureClass.CONFLICT, there)
+    assert organisation.record(lead)["Email"] is None
+
+
+def test_a_unique_field_names_the_record_that_has_the_value(
+    accounts: SalesforceConnector, organisation: RunningServer
+) -> None:
+    organisation.org.objects["account"].change("Sales_Agent_Sync_Hash__c", unique=True)
+    [first] = push(accounts, create(Kind.COMPANY, "a", company="A", sync_hash="h"))
+    assert isinstance(first, Sent)
+    [second] = push(accounts, create(Kind.COMPANY, "b", company="B", sync_hash="h"))
+    assert failed(second) == (FailureClass.CONFLICT, first.remote_id)
+
+
+def test_a_converted_lead_is_followed(leads: SalesforceConnector, organisation: RunningServer) -> None:
+    [company] = push(leads, create(Kind.COMPANY, "acme", **ACME))
+    assert isinstance(company, Sent)
+    push(leads, create(Kind.CONTACT, "ada", **ADA, company_id=company.remote_id))
+    account, contact = organisation.convert(company.remote_id)
+    changed, person, again = push(
+        leads,
+        update(Kind.COMPANY, company.remote_id, "acme", city="Austin"),
+        update(Kind.CONTACT, company.remote_id, "ada", contact_title="CEO"),
+        create(Kind.COMPANY, "acme", **ACME),
+    )
+    assert failed(changed) == (FailureClass.GONE, account)
+    assert failed(person) == (FailureClass.GONE, contact)
+    assert failed(again) == (FailureClass.CONFLICT, account)
+    bob, ada = push(
+        leads,
+        create(Kind.CONTACT, "bob", contact_name="Bob", company_id=company.remote_id),
+        create(Kind.CONTACT, "ada", **ADA, company_id=company.remote_id),
+    )
+    assert isinstance(bob, Sent)
+    assert isinstance(ada, Sent)
+    assert ada.remote_id == contact
+    assert organisation.record(bob.remote_id)["AccountId"] == account
+
+
+def test_merged_and_deleted_records_are_gone(
+    accounts: SalesforceConnector, organisation: RunningServer
+) -> None:
+    a, b, c, d = (organisation.create("Account", Name=name) for name in "abcd")
+    organisation.merge(b, a)
+    organisation.merge(c, b)
+    organisation.delete(d)
+    merged, deleted = push(accounts, *(update(Kind.COMPANY, one, company="x") for one in (a, d)))
+    assert failed(merged) == (FailureClass.GONE, c)
+    assert failed(deleted) == (FailureClass.GONE, None)
+    lost = organisation.create("Lead", LastName="L", Company="C")
+    organisation.delete(lost)
+    [result] = push(accounts, create(Kind.CONTACT, "k", **ADA, company_id=lost))
+    assert failed(result) == (FailureClass.GONE, None)
+
+
+def test_notes_and_drafts_are_tasks_and_nothing_is_sent(
+    leads: SalesforceConnector, accounts: SalesforceConnector, organisation: RunningServer
+) -> None:
+    account = organisation.create("Account", Name="Acme")
+    contact = organisation.create("Contact", LastName="L", AccountId=account)
+    lead = organisation.create("Lead", LastName="L", Company="Acme")
+    draft = {"subject": "Hello", "body": "Dear Ada\n\nBye", "email": "ada@acme.example"}
+    operations = [
+        create(Kind.EMAIL_DRAFT, "d1", **draft, company_id=account, contact_id=contact),
+        create(Kind.EMAIL_DRAFT, "d2", **draft, company_id=lead, contact_id=lead),
+        create(Kind.NOTE, "n1", body="Called.", company_id=account),
+        create(Kind.NOTE, "n2", body="Called.", company_id=lead),
+    ]
+    results = push(accounts, *operations)
+    push(accounts, *operations)
+    tasks = [organisation.record(result.remote_id) for result in results if isinstance(result, Sent)]
+    assert [(task["WhoId"], task["WhatId"]) for task in tasks] == [
+        (contact, account),
+        (lead, None),
+        (None, account),
+        (lead, None),
+    ]
+    assert tasks[0]["Subject"] == "E-mail draft: Hello"
+    assert (tasks[0]["Status"], tasks[0]["TaskSubtype"], tasks[2]["Status"]) == (
+        "Not Started",
+        None,
+        "Completed",
+    )
+    assert len(organisation.records("Task")) == 4
+    read = accounts.read(Kind.EMAIL_DRAFT, [tasks[0]["Id"]])[tasks[0]["Id"]]
+    assert dict(read.fields) == draft
+    assert (read.company_id, read.external_key) == (account, "d1")
+    [edited, refused] = push(
+        accounts,
+        update(Kind.NOTE, tasks[2]["Id"], body="Called twice."),
+        update(Kind.EMAIL_DRAFT, tasks[0]["Id"], body="x"),
+    )
+    assert isinstance(edited, Sent)
+    assert organisation.record(tasks[2]["Id"])["Description"] == "Called twice."
+    assert failed(refused) == (FailureClass.UNSUPPORTED, None)
+
+
+def test_what_cannot_be_written_is_told(leads: SalesforceConnector, organisation: RunningServer) -> None:
+    account = organisation.create("Account", Name="A")
+    results = push(
+        leads,
+        update(Kind.OPPORTUNITY, "006", status="x"),
+        create(Kind.CONTACT, "k", **ADA),
+        create(Kind.NOTE, "n", body="x"),
+        update(Kind.CONTACT, account, contact_name="x"),
+        update(Kind.COMPANY, account, status="x"),
+    )
+    assert [failed(result)[0] for result in results] == [FailureClass.UNSUPPORTED] * 5
+    assert not organisation.writes
+
+
+def test_a_missing_column_is_told_before_anything_is_sent(salesforce: RunningServer) -> None:
+    set_up(salesforce, "Sales_Agent_Tier__c")
+    connector = connect(salesforce)
+    with_tier, without = push(
+        connector, create(Kind.COMPANY, "a", company="A", tier="A"), create(Kind.COMPANY, "b", company="B")
+    )
+    connector.close()
+    assert failed(with_tier) == (FailureClass.VALIDATION, None)
+    assert "Sales_Agent_Tier__c" in with_tier.message
+    assert isinstance(without, Sent)
+
+
+@pytest.mark.parametrize(
+    ("fault", "failure"),
+    [
+        ("quota", FailureClass.RATE),
+        ("forbidden", FailureClass.PERMISSION),
+        ("503", FailureClass.TRANSIENT),
+    ],
+)
+def test_what_stops_a_request(
+    leads: SalesforceConnector, organisation: RunningServer, fault: str, failure: FailureClass
+) -> None:
+    organisation.fault(fault, method="PATCH", times=100)
+    results = push(leads, *(create(Kind.COMPANY, f"k{number}", company="Firm") for number in range(3)))
+    assert {result.failure for result in results if isinstance(result, Deferred)} == {failure}
+    assert len(organisation.writes) == (5 if fault == "503" else 1)
+    assert not organisation.records("Lead")
+
+
+def test_after_the_quota_is_spent_nothing_more_is_sent(organisation: RunningServer) -> None:
+    connector = connect(organisation, options_of(concurrency=1))
+    organisation.fault("quota", method="PATCH", times=100, after=1)
+    operations = [create(Kind.COMPANY, f"k{number}", company="Firm") for number in range(900)]
+    results = push(connector, *operations, create(Kind.NOTE, "n", body="x", company_id="001"))
+    connector.close()
+    assert sum(isinstance(result, Sent) for result in results) == 200
+    assert len(organisation.writes) == 2
+    assert {result.failure for result in results if isinstance(result, Deferred)} == {FailureClass.RATE}
+
+
+def test_too_many_at_once_is_waited_for(leads: SalesforceConnector, organisation: RunningServer) -> None:
+    organisation.fault("busy", method="PATCH", times=3)
+    [result] = push(leads, create(Kind.COMPANY, "k", company="Firm"))
+    assert isinstance(result, Sent)
+    assert leads.counters.refusals == 3
+
+
+def test_odd_values_come_back_as_they_went(leads: SalesforceConnector) -> None:
+    odd = {
+        "company": 'Zoë\'s 日本 "Best" \\ 🚀 & <b>',
+        "street": "Line 1\nLine 2",
+        "next_step": "x" * 500,
+        "score": 0.5,
+    }
+    [result] = push(leads, create(Kind.COMPANY, "o'k", **odd))
+    assert isinstance(result, Sent)
+    record = leads.read(Kind.COMPANY, [result.remote_id])[result.remote_id]
+    assert {name: record.fields[name] for name in odd} == odd
+    assert record.external_key == "o'k"
+    push(leads, update(Kind.COMPANY, result.remote_id, street=None, score=None))
+    record = leads.read(Kind.COMPANY, [result.remote_id])[result.remote_id]
+    assert not record.fields.keys() & {"street", "score"}
+
+
+def test_a_dry_run_writes_nothing(organisation: RunningServer) -> None:
+    connector = connect(organisation, options_of(dry_run=True))
+    with pytest.raises(WriteRefused):
+        push(connector, create(Kind.COMPANY, "k", company="Firm"))
+    with pytest.raises(WriteRefused):
+        list(connector.erase(Kind.COMPANY, [organisation.create("Account", Name="A")]))
+    connector.close()
+    assert not organisation.writes

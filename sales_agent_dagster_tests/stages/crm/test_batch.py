@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from pydantic import SecretStr
+
+from sales_agent_dagster.crm.contract import SuppressionScope
+from sales_agent_dagster.settings import CloseSettings, CrmSettings, Settings
+from sales_agent_dagster.stages.base import StageContext
+from sales_agent_dagster.stages.crm.auditing import breaches
+from sales_agent_dagster.stages.crm.batch import configured, still_due
+from sales_agent_dagster.stages.crm.context import open_sync
+from sales_agent_dagster.stages.crm.recording import card_of
+from sales_agent_dagster.stages.crm.suppressing import Entry, suppress
+from sales_agent_dagster.stages.crm_synced import CrmSyncedLeads
+from sales_agent_dagster.stages.quality import RULES, CheckOutcome, Subject
+from sales_agent_dagster.warehouse.database import Warehouse
+from sales_agent_dagster.warehouse.schema import crm_outbox, crm_synced_leads
+from sales_agent_dagster_tests.close_server.calls import API_KEY
+from sales_agent_dagster_tests.close_server.running import RunningClose
+from sales_agent_dagster_tests.conftest import MakeContext
+from sales_agent_dagster_tests.rows import seed_batch
+
+LEADS: list[dict[str, Any]] = [
+    {"company_name": "Acme Power", "email": "jo@acme.example", "phone": "+12125550100"},
+    {"company_name": "Borealis Heating", "website": "https://borealis.example/", "phone": "+13125550101"},
+]
+
+
+@pytest.fixture
+def work(
+    sqlite_warehouse: Warehouse, context: MakeContext, close: RunningClose, settings: Settings
+) -> StageContext:
+    """A batch of two leads up to its campaigns, and Close's stand-in to write to."""
+    seed_batch(sqlite_warehouse, "batch-1", LEADS, through="campaigns")
+    made = context(sqlite_warehouse, "batch-1")
+    given = settings.model_copy(
+        update={
+            "crm": CrmSettings(system="close", mode="live", overlap_s=0),
+            "close": CloseSettings(api_key=SecretStr(API_KEY), base_url=close.url),
+        }
+    )
+    work = replace(made, settings=given)
+    context_of_setup = open_sync(sqlite_warehouse, given, work.profile, "setup")
+    context_of_setup.connector.ensure_fields(dry_run=False)
+    context_of_setup.connector.close()
+    return work
+
+
+def with_crm(work: StageContext, **changes: Any) -> StageContext:
+    crm = work.settings.crm.model_copy(update=changes)
+    return replace(work, settings=work.settings.model_copy(update={"crm": crm}))
+
+
+def run(work: StageContext) -> list[dict[str, Any]]:
+    asyncio.run(CrmSyncedLeads().run(work))
+    with work.warehouse.reading() as connection:
+        query = sa.select(crm_synced_leads).order_by(crm_synced_leads.c.lead_id)
+        return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def judged(work: StageContext) -> dict[str, CheckOutcome]:
+    with work.warehouse.reading() as connection:
+        subject = Subject(work, connection, crm_synced_leads)
+        return {name: rule(subject) for name, rule in RULES["crm_synced_leads"].items()}
+
+
+def test_a_dry_run_plans_against_the_crm_and_writes_nothing(work: StageContext, close: RunningClose) -> None:
+    before = len(close.writes())
+    dry = with_crm(work, mode="dry_run")
+    rows = run(dry)
+    assert [(row["crm"], row["operation"]) for row in rows] == [("close", "create")] * 2
+    assert len(close.writes()) == before
+    assert len(still_due(dry)) == 3
+    outcomes = judged(dry)
+    assert all(outcome.passed for outcome in outcomes.values())
+    assert outcomes["crm_second_plan"].description == "Nothing was written to a CRM."
+
+
+def test_live_it_applies_and_a_second_time_nothing_is_left(work: StageContext, close: RunningClose) -> None:
+    run(work)
+    assert {one["name"] for one in close.objects("lead")} == {"Acme Power", "Borealis Heating"}
+    assert all(outcome.passed for outcome in judged(work).values())
+    with work.warehouse.reading() as connection:
+        card = card_of(connection, work.run_id)
+    assert card is not None
+    assert (card["mode"], card["created"], card["suppression_breaches"]) == ("live", 3, 0)
+    before = len(close.writes())
+    rows = run(replace(work, run_id="run-2"))
+    assert [row["operation"] for row in rows] == ["unchanged"] * 2
+    assert len(close.writes()) == before
+
+
+def test_the_checks_see_what_went_wrong(work: StageContext, close: RunningClose) -> None:
+    limited = with_crm(work, max_creates=1)
+    run(limited)
+    outcomes = judged(limited)
+    assert not outcomes["crm_second_plan"].passed
+    assert "limit of a sync is reached" in outcomes["crm_second_plan"].description
+    assert outcomes["crm_unknown"].passed
+
+
+def test_a_breach_is_seen_by_the_audit(work: StageContext, close: RunningClose) -> None:
+    run(work)
+    context = open_sync(work.warehouse, work.settings, work.profile, work.run_id, now=work.now)
+    try:
+        assert breaches(context) == []
+        with work.warehouse.transaction() as connection:
+            suppress(
+                context, connection, [Entry(SuppressionScope.EMAIL, "Jo@acme.example", "asked", "person")]
+            )
+            connection.execute(sa.update(crm_outbox).values(sending_at=work.now()))
+        assert len(breaches(context)) >= 1
+    finally:
+        context.connector.close()
+
+
+def test_without_a_crm_there_is_nothing_to_sync_with(work: StageContext) -> None:
+    assert configured(work)
+    assert not configured(with_crm(work, system="preview"))
+    assert not configured(with_crm(work, mode="off"))
