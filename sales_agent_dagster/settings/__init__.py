@@ -1,6 +1,8 @@
 """Every setting's one typed home. Read from ``SALES_AGENT_*`` variables and the project's ``.env``.
 
 Nested values use a double underscore: ``SALES_AGENT_SLA__GROWTH__P95_MS=4000``.
+
+Belongs here: names, types, defaults and bounds of settings. Does not belong here: what they do.
 """
 
 from __future__ import annotations
@@ -13,8 +15,36 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, PositiveFloat, 
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from sales_agent_dagster.domain.errors import ConfigurationError
+from sales_agent_dagster.settings.crm import (
+    CloseSettings,
+    CrmSettings,
+    HubSpotSettings,
+    SalesforceSettings,
+    ServiceSettings,
+)
+from sales_agent_dagster.settings.enrichment import EnrichmentSettings, WebsiteSettings
 
-PROJECT_ROOT = Path(__file__).resolve().parent.parent
+__all__ = [
+    "PROJECT_ROOT",
+    "BudgetSettings",
+    "CerebrasSettings",
+    "CheckSettings",
+    "CloseSettings",
+    "CrmSettings",
+    "Enforcement",
+    "EnrichmentSettings",
+    "HubSpotSettings",
+    "SalesforceSettings",
+    "ServiceSettings",
+    "Settings",
+    "Sla",
+    "SlaTable",
+    "WebsiteSettings",
+    "load_settings",
+    "variable_of",
+]
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 class Enforcement(StrEnum):
@@ -114,176 +144,6 @@ class CerebrasSettings(BaseModel):
     hedge_after_ms: PositiveFloat | Literal["p95"] | None = None
     hedge_share: float = Field(default=0.1, ge=0, le=1)
     retention_days: int | None = Field(default=None, ge=0)
-
-
-class WebsiteSettings(BaseModel):
-    """How websites are fetched, once waterfall.yaml switches them on. robots.txt is always honoured.
-
-    Attributes:
-        contact: how a website's owner reaches you: an address of a page or mailbox, in the user agent.
-        pages: most pages read per website, the home page included.
-        page_kb: most kilobytes read of one page, unpacked.
-        redirects: most redirects followed per page.
-        timeout_s: a website that is silent for so long is down; one that is slower than the deadline is not.
-        per_host: most requests in flight to one host.
-        allowed_networks: networks, such as 10.1.0.0/16 or 10.1.2.3:8080, that may be fetched though they are
-            not public.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    contact: str | None = Field(default=None, max_length=120)
-    pages: int = Field(default=6, ge=1, le=20)
-    page_kb: int = Field(default=1024, ge=16, le=16_384)
-    redirects: int = Field(default=5, ge=0, le=20)
-    timeout_s: float = Field(default=10.0, gt=0)
-    per_host: int = Field(default=2, ge=1, le=8)
-    allowed_networks: tuple[str, ...] = ()
-
-
-class EnrichmentSettings(BaseModel):
-    """How the providers of waterfall.yaml that use the network are asked.
-
-    Attributes:
-        concurrency: most leads asked about at once per process.
-        deadline_ms: longest that a lead waits for all of them; None is 80 % of SLA__ENRICHMENT__P95_MS,
-            which leaves room for a model to read what was found.
-        pending_deadline_ms: the same in a later pass over what was not answered in time.
-        pending_attempts: most passes for one lead and provider.
-        pending_after_s: a lead waits this long for its next pass, and twice as long each time.
-        organization_days, email_days, negative_days: how long answers about companies and addresses, and
-            the answer that nothing is known, are taken from the cache.
-        stale_days: an answer older than that is used this much longer, and asked again for the next time.
-        min_hit_rate, max_error_share, max_stale_share: where the checks of enriched_leads draw the line.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    concurrency: int = Field(default=64, ge=1, le=512)
-    deadline_ms: float | None = Field(default=None, gt=0)
-    pending_deadline_ms: float = Field(default=30_000, gt=0)
-    pending_attempts: int = Field(default=4, ge=1, le=20)
-    pending_after_s: float = Field(default=600, ge=0)
-    organization_days: float = Field(default=90, ge=0)
-    email_days: float = Field(default=30, ge=0)
-    negative_days: float = Field(default=14, ge=0)
-    stale_days: float = Field(default=30, ge=0)
-    min_hit_rate: float = Field(default=0.1, ge=0, le=1)
-    max_error_share: float = Field(default=0.2, ge=0, le=1)
-    max_stale_share: float = Field(default=0.2, ge=0, le=1)
-
-
-class CrmSettings(BaseModel):
-    """Which CRM is synced, and how far.
-
-    Attributes:
-        system: ``preview`` is a local one that needs no server.
-        mode: ``dry_run`` reads and plans, ``live`` also writes, ``off`` leaves the CRM alone.
-        max_creates, max_updates: most records created or updated in one sync; what is left stays due.
-        concurrency: most calls in flight.
-        notes, drafts: also push campaign notes, and e-mails as drafts. Nothing is ever sent.
-        overlap_s: pulls start this much before the last one's end: CRMs index late.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    system: Literal["preview", "close", "hubspot", "salesforce"] = "preview"
-    mode: Literal["off", "dry_run", "live"] = "dry_run"
-    max_creates: int = Field(default=1000, ge=0)
-    max_updates: int = Field(default=10_000, ge=0)
-    concurrency: int = Field(default=8, ge=1, le=64)
-    notes: bool = True
-    drafts: bool = True
-    overlap_s: float = Field(default=600, ge=0)
-
-
-class CloseSettings(BaseModel):
-    """Close, the CRM. Only the key is needed.
-
-    Attributes:
-        api_key: of a user (Settings, Developer, API Keys); best one of the integration's own.
-        base_url: any server that speaks the Close API.
-        field_prefix: of the names of the custom fields that we create: none of people's is taken for ours.
-        do_not_contact_statuses: labels of lead statuses that forbid any contact.
-        customer_statuses: labels of lead statuses that mean an existing customer.
-        webhook_key: signature key of the webhook's subscription, hexadecimal.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    api_key: SecretStr | None = None
-    base_url: str = Field(default="https://api.close.com/api/v1/", pattern=r"^https?://[^\s?#]+$")
-    field_prefix: str = Field(default="Sales Agent", max_length=40)
-    do_not_contact_statuses: tuple[str, ...] = ("Do Not Contact",)
-    customer_statuses: tuple[str, ...] = ("Customer",)
-    webhook_key: SecretStr | None = None
-
-
-class ServiceSettings(BaseModel):
-    """The receiver of the CRM's webhooks (`sales-agent serve`).
-
-    Attributes:
-        host, port: where it listens; put a reverse proxy with TLS before it.
-        public_url: how the CRM calls it, without path, since HubSpot signs it; unset is as the request says.
-        max_body_kb: larger deliveries are refused unread.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    host: str = "127.0.0.1"
-    port: int = Field(default=8790, ge=0, le=65_535)
-    public_url: str | None = Field(default=None, pattern=r"^https?://[^/?#\s]+$")
-    max_body_kb: int = Field(default=1024, ge=1)
-
-
-class HubSpotSettings(BaseModel):
-    """HubSpot, the CRM. Only the token is needed.
-
-    Attributes:
-        token: of a service key or an app with static authentication.
-        base_url: host of the API.
-        api_version: a date; v3 is taken where the account does not know it yet.
-        property_prefix: of the properties that we create in the account.
-        do_not_call_property: the account's own property of people not to be called, if it has one.
-        requests_per_10s: limit of the plan; what HubSpot says in its headers wins.
-        app_id: id of the app that the token belongs to: who we are in webhooks.
-        client_secret: of that app: signs the webhooks.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    token: SecretStr | None = None
-    base_url: str = "https://api.hubapi.com"
-    api_version: str = Field(default="2026-09", pattern=r"^(v3|\d{4}-\d{2})$")
-    property_prefix: str = Field(default="sales_agent_", pattern=r"^[a-z][a-z0-9_]{0,30}$")
-    do_not_call_property: str | None = Field(default=None, pattern=r"^[a-z][a-z0-9_]*$")
-    requests_per_10s: int = Field(default=100, ge=1)
-    app_id: str | None = None
-    client_secret: SecretStr | None = None
-
-
-class SalesforceSettings(BaseModel):
-    """Salesforce. With a client secret the client-credentials flow is taken, else the JWT bearer flow.
-
-    Attributes:
-        instance_url: My Domain of the organisation, such as https://acme.my.salesforce.com.
-        login_url: where tokens come from; unset is ``instance_url``.
-        client_id, client_secret: of the External Client App.
-        username, private_key, private_key_path: of the JWT bearer flow: the user to be, and the PEM of the
-            key whose certificate the app has.
-        audience: of the assertion: https://test.salesforce.com for a sandbox.
-        object_mode: what a new company becomes: a lead, or an account with contacts.
-        field_prefix: of the custom fields that the sync keeps.
-        bulk_above: more records of one kind than this go as a bulk job.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    instance_url: str | None = Field(default=None, pattern=r"^https?://[^/]+/?$")
-    login_url: str | None = Field(default=None, pattern=r"^https?://[^/]+/?$")
-    client_id: str | None = None
-    client_secret: SecretStr | None = None
-    username: str | None = None
-    private_key: SecretStr | None = None
-    private_key_path: Path | None = None
-    audience: str = "https://login.salesforce.com"
-    object_mode: Literal["lead", "account_contact"] = "lead"
-    api_version: str = Field(default="67.0", pattern=r"^\d{2,3}\.0$")
-    field_prefix: str = Field(default="Sales_Agent_", pattern=r"^[A-Za-z](_?[A-Za-z0-9]){0,20}_$")
-    bulk_above: int = Field(default=2000, ge=200)
 
 
 class Settings(BaseSettings):
