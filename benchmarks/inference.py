@@ -219,7 +219,6 @@ def faults(server: Server, latency_ms: float, count: int) -> None:
     rows: dict[str, list[str]] = {}
     for name, chosen in (
         ("hedged after 500 ms", {"hedge_after_ms": 500}),
-        ("hedged after p95", {"hedge_after_ms": "p95"}),
         ("no hedge", {}),
     ):
         server.behave(latency_ms, mix)
@@ -314,7 +313,7 @@ def main() -> None:
         if "invoke" in wanted:
             invoke(server, options.latency_ms, 60)
         if "faults" in wanted:
-            faults(server, options.latency_ms, 1000)
+            faults(server, options.latency_ms, 300)
         if "killed" in wanted:
             killed(server, options.latency_ms)
         if "cost" in wanted:

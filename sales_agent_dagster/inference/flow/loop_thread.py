@@ -42,9 +42,11 @@ class LoopThread:
             self._loop = self._thread = None
         if loop is None or thread is None:
             return
-        asyncio.run_coroutine_threadsafe(_wind_up(last), loop).result(JOIN_S)
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join(JOIN_S)
+        try:
+            asyncio.run_coroutine_threadsafe(_wind_up(last), loop).result(JOIN_S)
+        finally:
+            loop.call_soon_threadsafe(loop.stop)
+            thread.join(JOIN_S)
 
     def _started(self) -> asyncio.AbstractEventLoop:
         with self._lock:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from sales_agent_dagster.inference.flow.clock import Clock
@@ -58,10 +60,14 @@ class SharedState:
             raise SharedStateLost from None
 
     async def close(self) -> None:
-        """Close all connections."""
-        if self._redis is not None:
-            await self._redis.aclose()
-            self._redis = None
+        """Close all connections, also broken ones. From here on Redis is away: nobody opens them again."""
+        from redis.exceptions import RedisError
+
+        self._away_until = math.inf
+        redis, self._redis = self._redis, None
+        if redis is not None:
+            with suppress(RedisError, OSError):  # each connection is closed all the same
+                await redis.aclose()
 
     def _registered(self, script: str) -> Any:
         if self._redis is None:

@@ -102,3 +102,16 @@ def test_a_process_that_forgets_to_close_ends_all_the_same() -> None:
     )
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
     assert (ended.stdout, ended.stderr, ended.returncode) == ("done\n", "", 0)
+
+
+def test_the_thread_ends_also_when_the_last_work_fails() -> None:
+    thread = LoopThread("engine")
+    asyncio.run(thread.run(_nothing()))
+    before = threading.active_count()
+
+    async def fail() -> None:
+        raise OSError("a connection that cannot be closed")
+
+    with pytest.raises(OSError, match="cannot be closed"):
+        thread.close(fail)
+    assert threading.active_count() == before - 1

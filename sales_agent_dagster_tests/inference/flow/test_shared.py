@@ -298,3 +298,15 @@ def test_a_server_that_is_not_there_is_asked_again_only_later(caplog: pytest.Log
     first, second, third, fourth = asyncio.run(scene())
     assert first == second == third < fourth
     assert caplog.text.count("Redis does not answer (ConnectionError)") == 1
+
+
+def test_what_was_closed_is_not_opened_again(redis_url: str) -> None:
+    async def scene() -> None:
+        state = SharedState(redis_url, CLOCK)
+        assert await state.run("return 1", [], []) == 1
+        await state.close()
+        with pytest.raises(SharedStateLost):
+            await state.run("return 1", [], [])
+        await state.close()
+
+    asyncio.run(scene())
