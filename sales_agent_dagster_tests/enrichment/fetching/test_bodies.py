@@ -37,9 +37,9 @@ def read(data: bytes, encoding: str = "", most: int = 10_000, step: int = 7) -> 
     [
         ("", TEXT),
         ("identity", TEXT),
-        ("gzip", gzip.compress(TEXT)),
-        ("x-gzip", gzip.compress(TEXT)),
-        (" GZIP ", gzip.compress(TEXT)),
+        ("gzip", gzip.compress(TEXT, mtime=0)),
+        ("x-gzip", gzip.compress(TEXT, mtime=0)),
+        (" GZIP ", gzip.compress(TEXT, mtime=0)),
         ("deflate", zlib.compress(TEXT)),
         ("deflate", raw_deflate(TEXT)),
     ],
@@ -63,7 +63,7 @@ def test_broken_packing_is_a_failure_of_the_site(encoding: str):
     assert caught.value.reason is Reason.PROTOCOL
 
 
-@pytest.mark.parametrize("data", [TEXT, gzip.compress(TEXT)])
+@pytest.mark.parametrize("data", [TEXT, gzip.compress(TEXT, mtime=0)])
 @pytest.mark.parametrize("most", [1, 100, len(TEXT) - 1, len(TEXT), len(TEXT) + 1])
 def test_no_more_than_allowed_is_kept(data: bytes, most: int):
     body = read(data, "" if data is TEXT else "gzip", most)
