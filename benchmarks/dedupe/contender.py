@@ -37,11 +37,11 @@ def ours(leads: pa.Table, truth: pa.Table) -> Figures:
     from sales_agent_dagster.matching.dedupe import MERGE, REVIEW, dedupe
     from sales_agent_dagster.matching.model import load_model
 
-    model = load_model()
+    load_model()  # read once, as a module is
     started, before = time.perf_counter(), _cpu()
     table = normalise_columns(raw_columns(leads))
     normalised = time.perf_counter()
-    found = dedupe(table, model)
+    found = dedupe(table, load_model(by_name=table.is_unplaced))
     ended, cpu = time.perf_counter(), _cpu() - before
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
     entity = _entity(truth)
@@ -133,7 +133,7 @@ def _pairs(table: Any, model: Any, entity: Labels) -> tuple[Score, Score]:
     from sales_agent_dagster.matching.pairs import candidate_pairs
     from sales_agent_dagster.matching.weigh import evidence_of, odds, vetoed
 
-    found = candidate_pairs(block_keys(table), table.size)
+    found = candidate_pairs(block_keys(table, by_name=table.is_unplaced), table.size)
     facts = Facts(table, table.size)
     linked = np.zeros(len(found.left), bool)
     for low in range(0, len(found.left), CHUNK):

@@ -19,6 +19,10 @@ MAX_BLOCK = 50
 
 MAX_WIDE_BLOCK = 12
 """The same for kinds whose keys say little: what they bring together beyond that is nearly all strangers."""
+MAX_NAME_BLOCK = 200
+"""The same for kinds made of names alone, in tables that are not large: nothing narrower covers them."""
+LARGE = 50_000
+
 _WIDE = frozenset({"stem", "name", "pair", "head_zip", "head_area", "second_zip"})
 
 _MASK = np.uint64(0x7FFFFFFFFFFFFFFF)
@@ -40,8 +44,10 @@ class Keys(NamedTuple):
     hashes: NDArray[np.int64]
 
 
-def limit_of(kind: str) -> int:
-    """Leads per key of a kind up to which the key brings them together."""
+def limit_of(kind: str, size: int = LARGE) -> int:
+    """Leads per key of a kind up to which the key brings them together, in a table of ``size`` leads."""
+    if kind in _BY_NAME and size < LARGE:
+        return MAX_NAME_BLOCK
     return MAX_WIDE_BLOCK if kind in _WIDE else MAX_BLOCK
 
 
@@ -59,10 +65,14 @@ def keys_of_leads(leads: Sequence[NormLead]) -> list[list[BlockKey]]:
     return [list(keys) for keys in found]
 
 
-def block_keys(table: LeadTable) -> Iterator[Keys]:
-    """All keys of a table, kind by kind; a row has a kind's key only when all its parts are known."""
+def block_keys(table: LeadTable, *, by_name: bool = False) -> Iterator[Keys]:
+    """All keys of a table, kind by kind; a row has a kind's key only when all its parts are known.
+
+    ``by_name`` adds those for lists that know neither places nor phones.
+    """
     parts = _Parts(table)
-    for kind, make in _KINDS.items():
+    kinds = _KINDS | _BY_NAME if by_name else _KINDS
+    for kind, make in kinds.items():
         for hashes, rows in make(parts):
             known = np.flatnonzero(hashes)
             mixed = mix(hashes[known], _SALTS[kind]) & _MASK
@@ -212,5 +222,15 @@ _KINDS: dict[str, Callable[[_Parts], list[Made]]] = {
 }
 """Kinds of keys. Where a wide one is capped, the narrower ones after it bring its leads together."""
 
-_SALTS = {kind: number for number, kind in enumerate(_KINDS, 100)}
+_BY_NAME: dict[str, Callable[[_Parts], list[Made]]] = {
+    "head": _named(of=lambda parts: parts.head),
+    "second": _named(of=lambda parts: parts.second),
+    "start": _named(of=lambda parts: parts.squeezed(0, 6)),
+    "long_start": _named(of=lambda parts: parts.squeezed(0, 10)),
+    "skeleton": _named(of=lambda parts: parts.head_form(_skeleton)),
+    "ending": _named(of=lambda parts: parts.squeezed(-8, None)),
+}
+"""Further kinds, where only names tell firms apart."""
+
+_SALTS = {kind: number for number, kind in enumerate([*_KINDS, *_BY_NAME], 100)}
 KINDS: tuple[str, ...] = tuple(_KINDS)

@@ -34,6 +34,8 @@ class Facts:
         known: what a larger table knows: name of a figure (``token``, ``name_spread``, ``phone_spread``,
             ``host_spread``, ``email_spread``, ``street_spread``, ``city``, ``zip``, ``contact``), texts and
             this table's figures, to better figures.
+        firms: per row the number, from 1, of the firm that it seems to belong to: words and names are then
+            counted per firm, not per row.
     """
 
     def __init__(
@@ -41,10 +43,11 @@ class Facts:
         table: LeadTable,
         population: int,
         known: Callable[[str, Sequence[str], Numbers], Numbers] | None = None,
+        firms: Numbers | None = None,
     ) -> None:
         self.table = table
         self.population = max(population, 2)
-        self._known = known
+        self._known, self._firms = known, firms
 
     def _better(self, kind: str, values: pa.StringArray, own: Numbers) -> Numbers:
         return own if self._known is None else self._known(kind, values.to_pylist(), own)
@@ -61,6 +64,11 @@ class Facts:
     def token_count(self) -> Numbers:
         """Per word the leads whose name holds it."""
         names = self.table.names
+        if self._firms is not None:
+            ids = names.ids[self.table.core]
+            firms = np.repeat(self._firms, (ids >= 0).sum(axis=1))
+            held: Numbers = _distinct(ids[ids >= 0] + 1, firms, len(names.tokens) + 1)[1:]
+            return held
         per_name = np.bincount(self.table.core, minlength=len(names.ids))
         ids = names.ids
         weights = np.repeat(per_name, (ids >= 0).sum(axis=1))
@@ -82,9 +90,11 @@ class Facts:
         heads, cities = self.head[rows], self.table["city"].codes[rows]
         hosts = self.table["host"].codes[rows]
         size = len(column.values)
-        beside = np.maximum(_distinct(column.codes, cities, size), _distinct(column.codes, hosts, size))
-        own = np.maximum(np.minimum(_distinct(column.codes, heads, size), beside), 1)
-        return self._better("phone_spread", column.values, own.astype(np.int32))
+        own = _distinct(column.codes, heads, size)
+        beside = [_distinct(column.codes, others, size) for others in (cities, hosts) if self._tells(others)]
+        if beside:
+            own = np.minimum(own, np.maximum.reduce(beside))
+        return self._better("phone_spread", column.values, np.maximum(own, 1))
 
     @cached_property
     def phones(self) -> Column:
@@ -214,9 +224,17 @@ class Facts:
         column = self.table["contact"]
         return self._better("contact", column.values, column.counts)
 
-    def _spread(self, codes: Codes, size: int, first: Codes, second: Codes) -> Numbers:
-        found = np.minimum(_distinct(codes, first, size), _distinct(codes, second, size))
-        return np.maximum(found, 1).astype(np.int32)
+    def _spread(self, codes: Codes, size: int, *beside: Codes) -> Numbers:
+        """The least number of distinct values beside, over the columns that tell; else the firms or rows."""
+        if self._firms is not None:
+            beside = (*beside, self._firms)
+        found = [_distinct(codes, others, size) for others in beside if self._tells(others)]
+        if not found:
+            return np.maximum(np.bincount(codes, minlength=size), 1).astype(np.int32)
+        return np.maximum(np.minimum.reduce(found), 1)
+
+    def _tells(self, codes: Codes) -> bool:
+        return self._known is not None or self.table.tells(codes)
 
 
 def _distinct(codes: Codes, others: Codes, size: int) -> Numbers:

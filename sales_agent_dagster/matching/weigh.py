@@ -13,6 +13,7 @@ from sales_agent_dagster.matching.levels import (
     CONTACT,
     EMAIL,
     FIELDS,
+    LINKEDIN,
     LONE,
     NAME,
     PHONE,
@@ -122,6 +123,19 @@ def odds(evidence: Evidence, weights: Weights, population: int) -> Odds:
     )
 
 
+def best_threshold(bits: NDArray[Any]) -> float:
+    """Bits from which linking gives pairs the best F1 that the bits themselves promise; 0 without pairs.
+
+    Where a list says little of its leads, half a chance is too much to ask: the best threshold is half the
+    F1 that can be had (Lipton, Elkan and Naryanaswamy 2014).
+    """
+    if not len(bits):
+        return 0.0
+    ordered = -np.sort(-bits.astype(np.float64))
+    right = np.cumsum(1 / (1 + np.exp2(-np.clip(ordered, -60, 60))))
+    return float(ordered[np.argmax(right / (np.arange(1, len(bits) + 1) + right[-1]))])
+
+
 @dataclass(frozen=True)
 class Waterfall:
     """The parts of pairs' bits; ``fields + tf`` of all fields, ``penalty`` and ``prior`` add up to the bits.
@@ -166,6 +180,17 @@ def vetoed(levels: NDArray[np.int8]) -> NDArray[np.bool_]:
     mail = (levels[:, EMAIL] == 1) | (levels[:, EMAIL] == 2)
     street = (levels[:, STREET] >= 1) & (levels[:, STREET] <= 3)
     result: NDArray[np.bool_] = same & other_phone & other_place & ~mail & ~street
+    return result
+
+
+def loose(levels: NDArray[np.int8]) -> NDArray[np.bool_]:
+    """Pairs whose names share words but neither is the other's beginning, and that agree on nothing else.
+
+    A place at the end of two names is one word too many for a chain of names.
+    """
+    names = levels[:, NAME] > 3
+    others = (levels[:, [WEB, EMAIL, LINKEDIN, CONTACT]] == 1).any(axis=1)
+    result: NDArray[np.bool_] = names & ~others
     return result
 
 
