@@ -133,7 +133,7 @@ def _pairs(table: Any, model: Any, entity: Labels) -> tuple[Score, Score]:
     from sales_agent_dagster.matching.pairs import candidate_pairs
     from sales_agent_dagster.matching.weigh import evidence_of, odds, vetoed
 
-    found = candidate_pairs(block_keys(table, by_name=table.is_unplaced), table.size)
+    found = candidate_pairs(block_keys(table), table.size)
     facts = Facts(table, table.size)
     linked = np.zeros(len(found.left), bool)
     for low in range(0, len(found.left), CHUNK):

@@ -67,7 +67,7 @@ def labelled(leads: Leads, columns: Sequence[str]) -> tuple[Labelled, float]:
     """All candidate pairs of a world, judged by its truth, and how often its names repeat."""
     raw = {name: leads.table[name].fill_null("").combine_chunks() for name in columns}
     table = normalise_columns(raw)
-    pairs = candidate_pairs(block_keys(table, by_name=table.is_unplaced), table.size)
+    pairs = candidate_pairs(block_keys(table), table.size)
     entity = leads.truth["entity"].to_numpy()
     evidence = evidence_of(compare(Facts(table, table.size), pairs.left, pairs.right))
     same = entity[pairs.left] == entity[pairs.right]

@@ -65,16 +65,16 @@ def keys_of_leads(leads: Sequence[NormLead]) -> list[list[BlockKey]]:
     return [list(keys) for keys in found]
 
 
-def block_keys(table: LeadTable, *, by_name: bool = False) -> Iterator[Keys]:
+def block_keys(table: LeadTable) -> Iterator[Keys]:
     """All keys of a table, kind by kind; a row has a kind's key only when all its parts are known.
 
-    ``by_name`` adds those for lists that know neither places nor phones.
+    Rows whose place is not known have keys made of names alone.
     """
     parts = _Parts(table)
-    kinds = _KINDS | _BY_NAME if by_name else _KINDS
-    for kind, make in kinds.items():
+    placeless = (parts.city == 0) & (parts.zip5 == 0)
+    for kind, make in (_KINDS | _BY_NAME if placeless.any() else _KINDS).items():
         for hashes, rows in make(parts):
-            known = np.flatnonzero(hashes)
+            known = np.flatnonzero(hashes if kind in _KINDS else placeless[rows] & (hashes > 0))
             mixed = mix(hashes[known], _SALTS[kind]) & _MASK
             yield Keys(kind, rows[known], mixed.astype(np.int64))
 
@@ -230,7 +230,7 @@ _BY_NAME: dict[str, Callable[[_Parts], list[Made]]] = {
     "skeleton": _named(of=lambda parts: parts.head_form(_skeleton)),
     "ending": _named(of=lambda parts: parts.squeezed(-8, None)),
 }
-"""Further kinds, where only names tell firms apart."""
+"""Further kinds, of leads whose place is not known."""
 
 _SALTS = {kind: number for number, kind in enumerate([*_KINDS, *_BY_NAME], 100)}
 KINDS: tuple[str, ...] = tuple(_KINDS)

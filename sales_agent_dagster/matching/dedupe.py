@@ -154,7 +154,7 @@ def _dedupe(
     """See ``dedupe``: the rows as they are."""
     known = 0 if fixed is None else len(fixed)
     _begin("blocking", progress)
-    found = candidate_pairs(block_keys(table, by_name=table.is_unplaced), table.size, new_from=known)
+    found = candidate_pairs(block_keys(table), table.size, new_from=known)
     facts = Facts(table, table.size)
     report: dict[str, Any] = {"candidate_pairs": len(found.left), "capped_keys": _capped(found)}
     if learning and table.size >= LEARN_FROM and model.usual_repeats is None:

@@ -78,8 +78,7 @@ class Facts:
     @cached_property
     def name_spread(self) -> Numbers:
         """Per distinct name the places that hold it."""
-        phone, city = self.table["phone"].codes, self.table["city"].codes
-        own = self._spread(self.table.core, len(self.table.core_values.values), phone, city)
+        own = self._places(self.table.core, len(self.table.core_values.values))
         return self._better("name_spread", self.table.core_values.values, own)
 
     @cached_property
@@ -112,9 +111,7 @@ class Facts:
     def host_spread(self) -> Numbers:
         """Per distinct host the places that hold it."""
         column = self.table["host"]
-        own = self._spread(
-            column.codes, len(column.values), self.table["phone"].codes, self.table["city"].codes
-        )
+        own = self._places(column.codes, len(column.values))
         return self._better("host_spread", column.values, own)
 
     @cached_property
@@ -134,9 +131,7 @@ class Facts:
     @cached_property
     def web_spread(self) -> Numbers:
         """Per distinct value of ``web`` the places that hold it."""
-        own = self._spread(
-            self.web.codes, len(self.web.values), self.table["phone"].codes, self.table["city"].codes
-        )
+        own = self._places(self.web.codes, len(self.web.values))
         return self._better("host_spread", self.web.values, own)
 
     @cached_property
@@ -223,6 +218,13 @@ class Facts:
         """Per distinct person the leads that name it."""
         column = self.table["contact"]
         return self._better("contact", column.values, column.counts)
+
+    def _places(self, codes: Codes, size: int) -> Numbers:
+        """The places that seem to hold each value: by phones alone half of them, as firms have several."""
+        phone, city = self.table["phone"].codes, self.table["city"].codes
+        if self._tells(city) or not self._tells(phone) or self._firms is not None:
+            return self._spread(codes, size, phone, city)
+        return np.maximum((_distinct(codes, phone, size) + 1) // 2, 1)
 
     def _spread(self, codes: Codes, size: int, *beside: Codes) -> Numbers:
         """The least number of distinct values beside, over the columns that tell; else the firms or rows."""

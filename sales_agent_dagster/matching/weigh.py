@@ -206,4 +206,7 @@ def related(levels: NDArray[np.int8], others: NDArray[Any]) -> NDArray[np.int8]:
     tie = (levels[:, CONTACT] == 1) | (levels[:, STREET] == 1) | (levels[:, PHONE] == 1)
     sister = (name >= 3) & (name <= 5) & near & tie
     network = places >= NETWORK_FROM
-    return np.select([one_brand & network, one_brand, sister], [2, 1, 3], 0).astype(np.int8)
+    # One brand whose every place has a site of its own, named after brand and place.
+    sites = ((web == 2) | (web == 3)) & (name >= 3) & (name <= 5) & (others[:, NAME] >= 2)
+    sites &= (levels[:, PHONE] == 5) & ~near
+    return np.select([one_brand & network, one_brand, sister, sites], [2, 1, 3, 2], 0).astype(np.int8)
