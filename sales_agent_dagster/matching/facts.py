@@ -224,7 +224,8 @@ class Facts:
         phone, city = self.table["phone"].codes, self.table["city"].codes
         if self._tells(city) or not self._tells(phone) or self._firms is not None:
             return self._spread(codes, size, phone, city)
-        return np.maximum((_distinct(codes, phone, size) + 1) // 2, 1)
+        found: Numbers = np.maximum((_distinct(codes, phone, size) + 1) // 2, 1)
+        return found
 
     def _spread(self, codes: Codes, size: int, *beside: Codes) -> Numbers:
         """The least number of distinct values beside, over the columns that tell; else the firms or rows."""
