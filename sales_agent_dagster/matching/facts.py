@@ -234,7 +234,8 @@ class Facts:
         found = [_distinct(codes, others, size) for others in beside if self._tells(others)]
         if not found:
             return np.maximum(np.bincount(codes, minlength=size), 1).astype(np.int32)
-        return np.maximum(np.minimum.reduce(found), 1)
+        least: Numbers = np.maximum(np.minimum.reduce(found), 1)
+        return least
 
     def _tells(self, codes: Codes) -> bool:
         return self._known is not None or self.table.tells(codes)
