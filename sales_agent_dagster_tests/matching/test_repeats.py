@@ -10,9 +10,11 @@ from benchmarks.dedupe.generator import Leads, generate
 from benchmarks.dedupe.metrics import clustered
 from sales_agent_dagster.matching.columns import normalise_columns
 from sales_agent_dagster.matching.dedupe import MERGE, dedupe
+from sales_agent_dagster.matching.facts import Facts
 from sales_agent_dagster.matching.model import load_model
 from sales_agent_dagster.matching.repeats import MANY, repeats_of, usual_repeats
 from sales_agent_dagster.matching.table import LeadTable
+from sales_agent_dagster.matching.weigh import RELATIONS
 
 SYLLABLES = ("bran", "quil", "oxter", "zeph", "marl", "thun", "vesk", "hodge", "lumi", "crag", "fenn", "abra")
 NAMES = load_model(by_name=True)
@@ -107,3 +109,22 @@ def test_rows_repeated_often_do_not_hide_a_firm_from_its_other_leads() -> None:
     assert (done.outcome[1:81] == MERGE).all()
     assert done.matched[1:80].tolist() == [0] * 79
     assert done.explanations()[5].as_py() == done.explanations()[6].as_py()
+
+
+def test_a_brand_with_a_site_for_every_place_is_a_franchise() -> None:
+    towns = {"Orlando": "407-984-5000", "Annapolis": "410-697-5530", "Pittsburgh": "412-228-8223"}
+    cells = {
+        "name": [f"Quillcenter of {town}" for town in towns],
+        "website": [f"quillcenterof{town.lower()}.example" for town in towns],
+        "phone": list(towns.values()),
+    }
+    done = dedupe(normalise_columns({name: pa.array(texts) for name, texts in cells.items()}), load_model())
+    assert done.entity.tolist() == [0, 1, 2]
+    assert [RELATIONS[relation] for relation in done.relation.tolist()] == [None, "franchise", "franchise"]
+    assert done.account.tolist() == [0, 1, 2]
+
+
+def test_two_phones_are_not_yet_two_places() -> None:
+    cells = {"name": ["Elm Oak"] * 3, "phone": ["312-555-0142", "312-555-0143", "214-555-0167"]}
+    facts = Facts(normalise_columns({name: pa.array(texts) for name, texts in cells.items()}), 3)
+    assert facts.name_spread.max() == 2
