@@ -40,18 +40,19 @@ def dedupe_file(file: Path, out: Path, against: str | None, model_file: Path | N
         ConfigurationError: a file or the model cannot be used.
     """
     require_writable(out)
-    model = load_model(model_file)
+    if model_file:
+        load_model(model_file)  # refused before the work rather than after it
     with _Steps() as step:
         step("reading")
         leads = read_leads(file)
         known = _known(against)
         step("normalising")
         table = _normalised(leads)
-        if known is None:
-            done = dedupe(table, model, learning=model_file is None, progress=step)
-        else:
-            whole = appended([_normalised(known), table])
-            done = dedupe(whole, model, fixed=_entities(known), learning=model_file is None, progress=step)
+        fixed = None
+        if known is not None:
+            table, fixed = appended([_normalised(known), table]), _entities(known)
+        model = load_model(model_file, by_name=table.is_unplaced)
+        done = dedupe(table, model, fixed=fixed, learning=model_file is None, progress=step)
         step("writing")
         write_decisions(_decisions(leads, known, done), out)
     _summary(leads, done, out)

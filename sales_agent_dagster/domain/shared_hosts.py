@@ -10,8 +10,6 @@ as the domain of a franchise, the matcher finds in the data.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 
 def _words(listing: str) -> frozenset[str]:
     """The words of a listing whose ``#`` lines are comments."""
@@ -102,7 +100,8 @@ def is_shared_host(host: str) -> bool:
     Case and a leading ``www.`` do not matter: ``york.dispatch.me``, ``acme.business.site`` and
     ``www.facebook.com`` are shared, ``acme.com`` is not.
     """
-    return any(parent in _LISTING_HOSTS or parent in _TENANT_HOSTS for parent in _parents(host))
+    parents = _parents(host)
+    return not (_LISTING_HOSTS.isdisjoint(parents) and _TENANT_HOSTS.isdisjoint(parents))
 
 
 def tenant_host(host: str) -> str | None:
@@ -112,7 +111,7 @@ def tenant_host(host: str) -> str | None:
     ``facebook.com`` and every host that is not shared give None.
     """
     previous = None
-    for parent in reversed(list(_parents(host))):
+    for parent in reversed(_parents(host)):
         if previous in _TENANT_HOSTS:
             label = parent.partition(".")[0]
             return None if label in _SERVICE_LABELS else parent
@@ -122,7 +121,7 @@ def tenant_host(host: str) -> str | None:
 
 def is_free_mail(domain: str) -> bool:
     """True when anybody can have an address at ``domain``: free mail, access providers' customer mail."""
-    return any(parent in _FREE_MAIL for parent in _parents(domain))
+    return not _FREE_MAIL.isdisjoint(_parents(domain))
 
 
 def is_role_mailbox(email: str) -> bool:
@@ -131,9 +130,11 @@ def is_role_mailbox(email: str) -> bool:
     return local.replace(".", "").replace("-", "").replace("_", "") in _ROLE_MAILBOXES
 
 
-def _parents(host: str) -> Iterator[str]:
+def _parents(host: str) -> list[str]:
     """``a.b.com`` gives ``a.b.com``, ``b.com``, ``com``."""
     rest = host.strip().strip(".").lower()
+    parents = []
     while rest:
-        yield rest
+        parents.append(rest)
         rest = rest.partition(".")[2]
+    return parents

@@ -31,3 +31,9 @@ def numbered(values: NDArray[Any]) -> Numbers:
     numbers = np.empty(len(values), np.int64)
     numbers[order] = np.cumsum(starts)
     return numbers
+
+
+def counting(counts: Numbers) -> Numbers:
+    """0, 1, ... count - 1 for each count."""
+    ends = np.cumsum(counts)
+    return np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - counts, counts)

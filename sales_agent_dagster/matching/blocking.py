@@ -19,6 +19,10 @@ MAX_BLOCK = 50
 
 MAX_WIDE_BLOCK = 12
 """The same for kinds whose keys say little: what they bring together beyond that is nearly all strangers."""
+MAX_NAME_BLOCK = 200
+"""The same for kinds made of names alone, in tables that are not large: nothing narrower covers them."""
+LARGE = 50_000
+
 _WIDE = frozenset({"stem", "name", "pair", "head_zip", "head_area", "second_zip"})
 
 _MASK = np.uint64(0x7FFFFFFFFFFFFFFF)
@@ -40,8 +44,10 @@ class Keys(NamedTuple):
     hashes: NDArray[np.int64]
 
 
-def limit_of(kind: str) -> int:
-    """Leads per key of a kind up to which the key brings them together."""
+def limit_of(kind: str, size: int = LARGE) -> int:
+    """Leads per key of a kind up to which the key brings them together, in a table of ``size`` leads."""
+    if kind in _BY_NAME and size < LARGE:
+        return MAX_NAME_BLOCK
     return MAX_WIDE_BLOCK if kind in _WIDE else MAX_BLOCK
 
 
@@ -60,11 +66,15 @@ def keys_of_leads(leads: Sequence[NormLead]) -> list[list[BlockKey]]:
 
 
 def block_keys(table: LeadTable) -> Iterator[Keys]:
-    """All keys of a table, kind by kind; a row has a kind's key only when all its parts are known."""
+    """All keys of a table, kind by kind; a row has a kind's key only when all its parts are known.
+
+    Rows whose place is not known have keys made of names alone.
+    """
     parts = _Parts(table)
-    for kind, make in _KINDS.items():
+    placeless = (parts.city == 0) & (parts.zip5 == 0)
+    for kind, make in (_KINDS | _BY_NAME if placeless.any() else _KINDS).items():
         for hashes, rows in make(parts):
-            known = np.flatnonzero(hashes)
+            known = np.flatnonzero(hashes if kind in _KINDS else placeless[rows] & (hashes > 0))
             mixed = mix(hashes[known], _SALTS[kind]) & _MASK
             yield Keys(kind, rows[known], mixed.astype(np.int64))
 
@@ -212,5 +222,15 @@ _KINDS: dict[str, Callable[[_Parts], list[Made]]] = {
 }
 """Kinds of keys. Where a wide one is capped, the narrower ones after it bring its leads together."""
 
-_SALTS = {kind: number for number, kind in enumerate(_KINDS, 100)}
+_BY_NAME: dict[str, Callable[[_Parts], list[Made]]] = {
+    "head": _named(of=lambda parts: parts.head),
+    "second": _named(of=lambda parts: parts.second),
+    "start": _named(of=lambda parts: parts.squeezed(0, 6)),
+    "long_start": _named(of=lambda parts: parts.squeezed(0, 10)),
+    "skeleton": _named(of=lambda parts: parts.head_form(_skeleton)),
+    "ending": _named(of=lambda parts: parts.squeezed(-8, None)),
+}
+"""Further kinds, of leads whose place is not known."""
+
+_SALTS = {kind: number for number, kind in enumerate([*_KINDS, *_BY_NAME], 100)}
 KINDS: tuple[str, ...] = tuple(_KINDS)

@@ -7,7 +7,7 @@ the figures it starts from, so that what the labels do not speak of stays as it 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,13 +32,21 @@ class Labelled:
     Attributes:
         same: per pair whether both are one firm.
         population: leads of the table.
-        weight: of each pair against those of other tables.
+        weight: of each pair against those of other tables: one figure, or one per pair.
     """
 
     evidence: Evidence
     same: NDArray[np.bool_]
     population: int
-    weight: float = 1.0
+    weight: float | NDArray[np.float64] = 1.0
+
+    def counted(self) -> Labelled:
+        """The same with equal pairs taken together: fitting looks at each once."""
+        facts = [getattr(self.evidence, item.name) for item in fields(self.evidence)]
+        rows = np.column_stack([*facts, self.same]).astype(np.float32)
+        _, some, counts = np.unique(rows, axis=0, return_index=True, return_counts=True)
+        evidence = Evidence(*(values[some] for values in facts))
+        return Labelled(evidence, self.same[some], self.population, self.weight * counts.astype(float))
 
 
 def calibrated(
@@ -91,7 +99,7 @@ def _slope(
     total = 0.0
     for part in labelled:
         slope += _part_slope(part, weights)
-        total += part.weight * len(part.same)
+        total += float(np.sum(np.broadcast_to(part.weight, len(part.same))))
     tables = slope[: _TABLES * _SIZE].reshape(_TABLES, len(FIELDS), SLOTS)
     tables[:, :, 0] = 0  # unknown says nothing, always
     return slope / total
@@ -122,7 +130,7 @@ def _with_figures(
 ) -> LinkageModel:
     weights = _unpacked(_normalised(figures), model)
     shares = _match_shares(labelled)
-    fields = {
+    learnt = {
         name: FieldWeights(
             m=_levels(weights.match, number),
             u=_levels(weights.stranger, number),
@@ -140,7 +148,7 @@ def _with_figures(
     }
     changed = {
         "matches_per_lead": float(np.exp2(weights.prior)),
-        "fields": fields,
+        "fields": learnt,
         "alternatives": alternatives,
     }
     return LinkageModel.model_validate(dict(model) | changed)
@@ -160,7 +168,8 @@ def _match_shares(labelled: Sequence[Labelled]) -> NDArray[np.float64]:
     """Log2 shares of the levels among labelled matches, half a pair added to each."""
     counts = np.full(_SIZE, 0.5)
     for part in labelled:
-        counts += part.weight * _sums(part.evidence.slots[part.same], np.ones(int(part.same.sum())))
+        weight = np.broadcast_to(part.weight, len(part.same))
+        counts += _sums(part.evidence.slots[part.same], weight[part.same])
     return log_shares(counts)
 
 

@@ -56,6 +56,8 @@ def cluster(
     bits: NDArray[Any],
     threshold: float,
     fixed: NDArray[Any] | None = None,
+    *,
+    chains: bool = False,
 ) -> Clusters:
     """Cluster ``size`` rows.
 
@@ -67,6 +69,7 @@ def cluster(
         bits: per pair; those below ``threshold`` link nothing but count against joining.
         fixed: per row the smallest row of the entity it is known to belong to, or -1 (the known rows come
             first): two known entities are never joined.
+        chains: one link is enough to join two clusters.
     """
     start = np.arange(size) if fixed is None else np.where(fixed >= 0, fixed, np.arange(size))
     linked = np.flatnonzero(bits >= threshold)
@@ -76,6 +79,7 @@ def cluster(
     inside = np.flatnonzero(crowded[left] & (labels[left] == labels[right]))
     rows = np.flatnonzero(crowded)
     joining = _Joining(size, rows, start[rows], left[inside], right[inside], bits[inside])
+    joining.chains = chains
     if fixed is not None:
         joining.known = set(start[fixed >= 0].tolist())
     links = joining.run(threshold)
@@ -89,6 +93,7 @@ class _Joining:
     def __init__(self, size: int, rows: Labels, start: Labels, left: Any, right: Any, bits: Any) -> None:
         self._size = size
         self.known: set[int] = set()
+        self.chains = False
         self.label = dict(zip(rows.tolist(), start.tolist(), strict=True))
         self._members: dict[int, list[int]] = {}
         for row, label in self.label.items():
@@ -118,6 +123,8 @@ class _Joining:
     def _agree(self, a: int, b: int) -> bool:
         if a in self.known and b in self.known:
             return False
+        if self.chains:
+            return True
         first, second = self._members[a], self._members[b]
         if len(first) == len(second) == 1:
             return True

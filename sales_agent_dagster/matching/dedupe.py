@@ -5,22 +5,34 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from sales_agent_dagster.matching.arrays import distinct
 from sales_agent_dagster.matching.blocking import block_keys
-from sales_agent_dagster.matching.cluster import cluster, components
+from sales_agent_dagster.matching.cluster import Clusters, cluster, components
 from sales_agent_dagster.matching.compare import CHUNK, compare
 from sales_agent_dagster.matching.facts import Facts
 from sales_agent_dagster.matching.model import LinkageModel, Thresholds
 from sales_agent_dagster.matching.pairs import Candidates, candidate_pairs
+from sales_agent_dagster.matching.repeats import Repeats, repeats_of, usual_repeats
 from sales_agent_dagster.matching.sentences import sentences
 from sales_agent_dagster.matching.table import LeadTable
 from sales_agent_dagster.matching.train import learn
-from sales_agent_dagster.matching.weigh import RELATIONS, evidence_of, odds, related, vetoed, waterfall
+from sales_agent_dagster.matching.weigh import (
+    RELATIONS,
+    best_threshold,
+    evidence_of,
+    loose,
+    odds,
+    related,
+    vetoed,
+    waterfall,
+)
 
 NEW, MERGE, REVIEW = range(3)
 OUTCOMES = ("new", "merge", "review")
@@ -31,6 +43,16 @@ SAMPLE = 200_000
 """Candidate pairs learnt from; more change nothing."""
 SENTENCES = 50_000
 """Rows explained at a time: bounds memory."""
+LEAST_REPEATS = 0.1
+"""Matches per lead do not fall below this share of the usual ones."""
+HEAPS = 0.5
+"""Exponent with which the different spellings of a name grow with its mentions (Heaps 1978)."""
+MENTIONS_FROM = 10.0
+"""Times as many matches per lead as usual from which a list is one of mentions: the spellings of one firm's
+name, each like some others, make a chain."""
+MAX_LOOKS = 5
+LITTLE = 0.002
+"""Share of the firms that may still be joined when looking again ends."""
 _SEED = 20_240_601
 
 Rows = NDArray[np.int64]
@@ -64,6 +86,7 @@ class Deduped:
         matched: the other row of that pair; -1 when there is none.
         relation: number, in ``weigh.RELATIONS``, of what the row is of ``matched`` when it is new.
         model: the weights used, learnt on the table or as given.
+        tell: gives ``explanations``.
         report: counts for people and checks.
     """
 
@@ -74,26 +97,13 @@ class Deduped:
     matched: NDArray[np.int32]
     relation: NDArray[np.int8]
     model: LinkageModel
-    facts: Facts
+    tell: Callable[[], pa.StringArray]
     report: dict[str, Any] = field(default_factory=dict)
 
     def explanations(self) -> pa.StringArray:
         """A sentence per row; null where it has no ``matched`` row."""
         pa.default_memory_pool().release_unused()
-        rows = np.flatnonzero(self.matched >= 0)
-        texts = [pa.array([], pa.string())]
-        for low in range(0, len(rows), SENTENCES):
-            some = rows[low : low + SENTENCES]
-            pairs = np.sort(np.stack([some.astype(np.int32), self.matched[some]]), axis=0)
-            texts.append(pa.array(self._sentences(*pairs), pa.string()))
-        place = np.full(len(self.matched), -1)
-        place[rows] = np.arange(len(rows))
-        return pa.concat_arrays(texts).take(pa.array(place, mask=place < 0))
-
-    def _sentences(self, left: NDArray[np.int32], right: NDArray[np.int32]) -> list[str]:
-        compared = compare(self.facts, left, right, workers=2)
-        falls = waterfall(evidence_of(compared), self.model.weights, self.facts.population)
-        return sentences(compared, falls, vetoed(compared.levels))
+        return self.tell()
 
 
 def dedupe(
@@ -112,20 +122,115 @@ def dedupe(
         progress: told the name of each step when it begins.
         fixed: the first rows' known entities, as the smallest row of each: they are matched against, not
             decided about, and never joined.
-        learning: adapt the weights to the table when it has at least ``LEARN_FROM`` rows.
+        learning: adapt the weights to the table when it has at least ``LEARN_FROM`` rows, and fields enough
+            to tell its matches by.
     """
+    known = 0 if fixed is None else len(fixed)
+    spelt = model
+    if model.usual_repeats is not None:
+        factor = _repeats_in(table, model.usual_repeats)
+        model = model.model_copy(update={"chains": factor >= MENTIONS_FROM})
+        model, spelt = model.expecting(factor), model.expecting(factor**HEAPS)
+    repeats = repeats_of(table, known)
+    if not len(repeats.left):
+        return _dedupe(table, spelt, fixed, learning, progress)
+    facts = Facts(table, table.size)
+    equal = _weighed(facts, Candidates(repeats.left, repeats.right), model)
+    one = (equal.bits >= model.thresholds.same) & ~equal.veto
+    repeats = repeats.only(one)
+    inner = _dedupe(table.take(repeats.kept), spelt, fixed, learning, progress)
+    return _expanded(inner, facts, repeats, equal.bits[one])
+
+
+def _repeats_in(table: LeadTable, usual: float) -> float:
+    """How many times as many matches per lead as usual a list's repeated names speak for."""
+    repeats = usual_repeats(table)
+    return 1.0 if repeats is None else max((repeats - 1) / (usual - 1), LEAST_REPEATS)
+
+
+def _dedupe(
+    table: LeadTable, model: LinkageModel, fixed: Rows | None, learning: bool, progress: Progress
+) -> Deduped:
+    """See ``dedupe``: the rows as they are."""
     known = 0 if fixed is None else len(fixed)
     _begin("blocking", progress)
     found = candidate_pairs(block_keys(table), table.size, new_from=known)
     facts = Facts(table, table.size)
     report: dict[str, Any] = {"candidate_pairs": len(found.left), "capped_keys": _capped(found)}
-    if learning and table.size >= LEARN_FROM:
+    if learning and table.size >= LEARN_FROM and model.usual_repeats is None:
         _begin("learning", progress)
         model, report["learnt"] = _learnt(facts, found, model)
     _begin("comparing", progress)
     pairs = _weighed(facts, found, model)
+    if model.usual_repeats is not None:
+        if model.chains:
+            facts, pairs = _by_firm(facts, found, pairs, model, fixed)
+        model = model.linking_from(best_threshold(pairs.bits[~pairs.veto]))
     _begin("clustering", progress)
     return _decisions(facts, pairs, model, fixed, report)
+
+
+def _by_firm(
+    facts: Facts, found: Candidates, pairs: Pairs, model: LinkageModel, fixed: Rows | None
+) -> tuple[Facts, Pairs]:
+    """Facts and weights that count the firms which hold a word or name, not the spellings of one firm.
+
+    What counts as one firm is what the look before found to be one, until that changes no more.
+    """
+    table, firms = facts.table, 0
+    for _ in range(MAX_LOOKS):
+        model = model.linking_from(best_threshold(pairs.bits[~pairs.veto]))
+        labels = _clusters(table.size, pairs, model, fixed).labels
+        before, firms = firms, len(distinct(labels))
+        if before and before - firms <= before * LITTLE:
+            break
+        facts = Facts(table, table.size, firms=(labels + 1).astype(np.int32))
+        pairs = _weighed(facts, found, model)
+    return facts, pairs
+
+
+def _expanded(inner: Deduped, facts: Facts, repeats: Repeats, bits: NDArray[Any]) -> Deduped:
+    """Decisions about all rows: those that repeat another one join it, ``bits`` for each group."""
+    kept, first = repeats.kept, repeats.first
+    stands = np.searchsorted(kept, first)
+    joined = first != np.arange(len(first))
+    group = np.searchsorted(repeats.left, first[joined])
+    outcome, found, relation = inner.outcome[stands], inner.bits[stands], inner.relation[stands]
+    matched = np.where(inner.matched >= 0, kept[inner.matched], -1).astype(np.int32)[stands]
+    matched[joined], found[joined], relation[joined] = first[joined], bits[group], 0
+    # Among mentions equal names are merged for the very bits from which they were taken as one.
+    sure = inner.model.chains | (found[joined] >= inner.model.thresholds.auto)
+    outcome[joined] = np.where(sure, MERGE, REVIEW)
+
+    def tell() -> pa.StringArray:
+        sentence = pa.array(_sentences(facts, inner.model, repeats.left, repeats.right), pa.string())
+        places = stands.copy()
+        places[joined] = len(kept) + group
+        return pa.concat_arrays([inner.tell(), sentence]).take(pa.array(places))
+
+    entity, account = kept[inner.entity[stands]], kept[inner.account[stands]]
+    report = inner.report | {"repeats": int(joined.sum())}
+    return Deduped(entity, account, outcome, found, matched, relation, inner.model, tell, report)
+
+
+def _explained(facts: Facts, model: LinkageModel, matched: NDArray[np.int32]) -> pa.StringArray:
+    rows = np.flatnonzero(matched >= 0)
+    texts = [pa.array([], pa.string())]
+    for low in range(0, len(rows), SENTENCES):
+        some = rows[low : low + SENTENCES]
+        pairs = np.sort(np.stack([some.astype(np.int32), matched[some]]), axis=0)
+        texts.append(pa.array(_sentences(facts, model, *pairs), pa.string()))
+    place = np.full(len(matched), -1)
+    place[rows] = np.arange(len(rows))
+    return pa.concat_arrays(texts).take(pa.array(place, mask=place < 0))
+
+
+def _sentences(
+    facts: Facts, model: LinkageModel, left: NDArray[np.int32], right: NDArray[np.int32]
+) -> list[str]:
+    compared = compare(facts, left, right, workers=2)
+    falls = waterfall(evidence_of(compared), model.weights, facts.population)
+    return sentences(compared, falls, vetoed(compared.levels))
 
 
 def _begin(step: str, progress: Progress) -> None:
@@ -167,6 +272,8 @@ def _weighed(facts: Facts, found: Candidates, model: LinkageModel) -> Pairs:
         compared = compare(facts, found.left[part], found.right[part])
         bits[part] = odds(evidence_of(compared), model.weights, facts.population).bits
         veto[part] = vetoed(compared.levels)
+        if model.chains:
+            veto[part] |= loose(compared.levels)
         relation[part] = related(compared.levels, compared.others)
 
     parts = [slice(low, low + CHUNK) for low in range(0, size, CHUNK)]
@@ -177,14 +284,26 @@ def _weighed(facts: Facts, found: Candidates, model: LinkageModel) -> Pairs:
     return Pairs(found.left, found.right, bits, veto, relation)
 
 
+def _linking(pairs: Pairs, limits: Thresholds) -> NDArray[Any]:
+    """A vetoed pair links nothing, but counts against joining like any other."""
+    return np.where(pairs.veto, np.minimum(pairs.bits, limits.review - 1), pairs.bits)
+
+
+def _clusters(size: int, pairs: Pairs, model: LinkageModel, fixed: Rows | None) -> Clusters:
+    whole = None if fixed is None else np.concatenate([fixed, np.full(size - len(fixed), -1)])
+    same = model.thresholds.same
+    # Where the list chooses the threshold, two clusters agree when they are likelier one than it asks.
+    shift = 0.0 if model.usual_repeats is None else same
+    bits = _linking(pairs, model.thresholds) - shift
+    return cluster(size, pairs.left, pairs.right, bits, same - shift, whole, chains=model.chains)
+
+
 def _decisions(
     facts: Facts, pairs: Pairs, model: LinkageModel, fixed: Rows | None, report: dict[str, Any]
 ) -> Deduped:
     size, limits = facts.table.size, model.thresholds
-    whole = None if fixed is None else np.concatenate([fixed, np.full(size - len(fixed), -1)])
-    # A vetoed pair links nothing, but counts against joining like any other.
-    bits = np.where(pairs.veto, np.minimum(pairs.bits, limits.review - 1), pairs.bits)
-    done = cluster(size, pairs.left, pairs.right, bits, limits.same, whole)
+    bits = _linking(pairs, limits)
+    done = _clusters(size, pairs, model, fixed)
     choice = _Choice(size)
     choice.by_tree(done.labels, pairs, done.links, limits, 0 if fixed is None else len(fixed))
     choice.unsure(done.labels, pairs, bits, limits)
@@ -201,7 +320,7 @@ def _decisions(
         choice.matched,
         choice.relation,
         model,
-        facts,
+        partial(_explained, facts, model, choice.matched),
         report,
     )
 

@@ -34,6 +34,8 @@ class Facts:
         known: what a larger table knows: name of a figure (``token``, ``name_spread``, ``phone_spread``,
             ``host_spread``, ``email_spread``, ``street_spread``, ``city``, ``zip``, ``contact``), texts and
             this table's figures, to better figures.
+        firms: per row the number, from 1, of the firm that it seems to belong to: words and names are then
+            counted per firm, not per row.
     """
 
     def __init__(
@@ -41,10 +43,11 @@ class Facts:
         table: LeadTable,
         population: int,
         known: Callable[[str, Sequence[str], Numbers], Numbers] | None = None,
+        firms: Numbers | None = None,
     ) -> None:
         self.table = table
         self.population = max(population, 2)
-        self._known = known
+        self._known, self._firms = known, firms
 
     def _better(self, kind: str, values: pa.StringArray, own: Numbers) -> Numbers:
         return own if self._known is None else self._known(kind, values.to_pylist(), own)
@@ -61,6 +64,11 @@ class Facts:
     def token_count(self) -> Numbers:
         """Per word the leads whose name holds it."""
         names = self.table.names
+        if self._firms is not None:
+            ids = names.ids[self.table.core]
+            firms = np.repeat(self._firms, (ids >= 0).sum(axis=1))
+            held: Numbers = _distinct(ids[ids >= 0] + 1, firms, len(names.tokens) + 1)[1:]
+            return held
         per_name = np.bincount(self.table.core, minlength=len(names.ids))
         ids = names.ids
         weights = np.repeat(per_name, (ids >= 0).sum(axis=1))
@@ -70,8 +78,7 @@ class Facts:
     @cached_property
     def name_spread(self) -> Numbers:
         """Per distinct name the places that hold it."""
-        phone, city = self.table["phone"].codes, self.table["city"].codes
-        own = self._spread(self.table.core, len(self.table.core_values.values), phone, city)
+        own = self._places(self.table.core, len(self.table.core_values.values))
         return self._better("name_spread", self.table.core_values.values, own)
 
     @cached_property
@@ -82,9 +89,11 @@ class Facts:
         heads, cities = self.head[rows], self.table["city"].codes[rows]
         hosts = self.table["host"].codes[rows]
         size = len(column.values)
-        beside = np.maximum(_distinct(column.codes, cities, size), _distinct(column.codes, hosts, size))
-        own = np.maximum(np.minimum(_distinct(column.codes, heads, size), beside), 1)
-        return self._better("phone_spread", column.values, own.astype(np.int32))
+        own = _distinct(column.codes, heads, size)
+        beside = [_distinct(column.codes, others, size) for others in (cities, hosts) if self._tells(others)]
+        if beside:
+            own = np.minimum(own, np.maximum.reduce(beside))
+        return self._better("phone_spread", column.values, np.maximum(own, 1))
 
     @cached_property
     def phones(self) -> Column:
@@ -102,9 +111,7 @@ class Facts:
     def host_spread(self) -> Numbers:
         """Per distinct host the places that hold it."""
         column = self.table["host"]
-        own = self._spread(
-            column.codes, len(column.values), self.table["phone"].codes, self.table["city"].codes
-        )
+        own = self._places(column.codes, len(column.values))
         return self._better("host_spread", column.values, own)
 
     @cached_property
@@ -124,9 +131,7 @@ class Facts:
     @cached_property
     def web_spread(self) -> Numbers:
         """Per distinct value of ``web`` the places that hold it."""
-        own = self._spread(
-            self.web.codes, len(self.web.values), self.table["phone"].codes, self.table["city"].codes
-        )
+        own = self._places(self.web.codes, len(self.web.values))
         return self._better("host_spread", self.web.values, own)
 
     @cached_property
@@ -214,9 +219,26 @@ class Facts:
         column = self.table["contact"]
         return self._better("contact", column.values, column.counts)
 
-    def _spread(self, codes: Codes, size: int, first: Codes, second: Codes) -> Numbers:
-        found = np.minimum(_distinct(codes, first, size), _distinct(codes, second, size))
-        return np.maximum(found, 1).astype(np.int32)
+    def _places(self, codes: Codes, size: int) -> Numbers:
+        """The places that seem to hold each value: by phones alone half of them, as firms have several."""
+        phone, city = self.table["phone"].codes, self.table["city"].codes
+        if self._tells(city) or not self._tells(phone) or self._firms is not None:
+            return self._spread(codes, size, phone, city)
+        found: Numbers = np.maximum((_distinct(codes, phone, size) + 1) // 2, 1)
+        return found
+
+    def _spread(self, codes: Codes, size: int, *beside: Codes) -> Numbers:
+        """The least number of distinct values beside, over the columns that tell; else the firms or rows."""
+        if self._firms is not None:
+            beside = (*beside, self._firms)
+        found = [_distinct(codes, others, size) for others in beside if self._tells(others)]
+        if not found:
+            return np.maximum(np.bincount(codes, minlength=size), 1).astype(np.int32)
+        least: Numbers = np.maximum(np.minimum.reduce(found), 1)
+        return least
+
+    def _tells(self, codes: Codes) -> bool:
+        return self._known is not None or self.table.tells(codes)
 
 
 def _distinct(codes: Codes, others: Codes, size: int) -> Numbers:

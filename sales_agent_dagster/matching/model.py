@@ -91,6 +91,9 @@ class LinkageModel(BaseModel):
         norm_version: version of the normalisation it was trained on.
         trained_on: what the figures come from, for people.
         matches_per_lead: expected matching pairs per lead.
+        usual_repeats: ``repeats.usual_repeats`` of the lists it was trained on, where a list with more of
+            them has as many more matches per lead; None where other fields tell which equal names match.
+        chains: one pair is enough to join two groups of leads; else the groups must agree on the whole.
         report: of the training, for people.
     """
 
@@ -102,6 +105,8 @@ class LinkageModel(BaseModel):
     fields: dict[str, FieldWeights]
     alternatives: dict[str, Alternative]
     thresholds: Thresholds
+    usual_repeats: float | None = Field(default=None, gt=1)
+    chains: bool = False
     report: dict[str, Any] = Field(default_factory=dict)
     _weights: Weights | None = PrivateAttr(None)
 
@@ -121,6 +126,20 @@ class LinkageModel(BaseModel):
             if (weights.u_lone is not None) != (name in SPREADING):
                 raise ValueError(f"u_lone belongs to {', '.join(SPREADING)} and to no other field")
         return self
+
+    def expecting(self, factor: float) -> LinkageModel:
+        """The model with ``factor`` times as many matches per lead."""
+        found = self.matches_per_lead * factor
+        return LinkageModel.model_validate(dict(self) | {"matches_per_lead": found})
+
+    def linking_from(self, bits: float) -> LinkageModel:
+        """The model with another ``thresholds.same``, no lower than what is shown to a person.
+
+        With ``chains`` it is ``thresholds.auto`` as well: in a list of mentions nobody looks at each.
+        """
+        found = min(max(bits, self.thresholds.review), self.thresholds.auto)
+        changed = {"same": found} | ({"auto": found} if self.chains else {})
+        return self.model_copy(update={"thresholds": self.thresholds.model_copy(update=changed)})
 
     @property
     def weights(self) -> Weights:
@@ -166,18 +185,20 @@ def _table(figures: dict[str, dict[str, float]]) -> NDArray[np.float64]:
     return table
 
 
-def load_model(path: Path | None = None) -> LinkageModel:
-    """The model in a file, or the one that is shipped.
+def load_model(path: Path | None = None, *, by_name: bool = False) -> LinkageModel:
+    """The model in a file, or the one that is shipped: ``by_name`` for lists without places and phones.
 
     Raises:
         ConfigurationError: the file cannot be read or is not a model; every fault is listed.
     """
-    return _shipped() if path is None else read_model(path)
+    if path is not None:
+        return read_model(path)
+    return _shipped("names_model.json" if by_name else "default_model.json")
 
 
-@lru_cache(maxsize=1)
-def _shipped() -> LinkageModel:
-    text = files("sales_agent_dagster.matching").joinpath("default_model.json").read_text(encoding="utf-8")
+@lru_cache(maxsize=2)
+def _shipped(name: str) -> LinkageModel:
+    text = files("sales_agent_dagster.matching").joinpath(name).read_text(encoding="utf-8")
     return LinkageModel.model_validate_json(text)
 
 

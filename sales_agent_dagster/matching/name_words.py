@@ -102,11 +102,18 @@ def _words(text: str) -> list[str]:
 
 def _spelled_out(found: list[str]) -> list[str]:
     """Words without connectives, letters joined, spelled out."""
+    if "n" in found and "v" in found:
+        found = _joined_form(found)
     words = [word for word in found if word not in CONNECTIVES] or found
     if 1 in map(len, words):
         words = _joined_letters(words)
         words = [word for word in words if word not in CONNECTIVES] or words
     return " ".join([_USUAL(word, word) for word in words]).split()
+
+
+def _joined_form(words: list[str]) -> list[str]:
+    """``["philips", "n", "v"]`` gives ``["philips", "nv"]``: not everything that stands alone is "and"."""
+    return f" {' '.join(words)} ".replace(" n v ", " nv ").split()
 
 
 def _joined_letters(words: list[str]) -> list[str]:

@@ -17,7 +17,7 @@ from sales_agent_dagster.matching.web_keys import (
     read_site,
 )
 
-NORM_VERSION = "1"
+NORM_VERSION = "2"
 """Changes whenever the same cells may give other values: stored values of another version are redone."""
 
 _WHOLE = re.compile(

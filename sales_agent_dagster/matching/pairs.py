@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from sales_agent_dagster.matching.arrays import distinct, starts_of
+from sales_agent_dagster.matching.arrays import counting, distinct, starts_of
 from sales_agent_dagster.matching.blocking import Keys, limit_of
 
 Rows = NDArray[np.int64]
@@ -45,7 +45,7 @@ def candidate_pairs(keys: Iterable[Keys], size: int, *, new_from: int = 0) -> Ca
         rows, hashes = rows[order], hashes[order]
         starts = starts_of(hashes)
         sizes = np.diff(np.append(starts, len(hashes)))
-        large = sizes > limit_of(kind)
+        large = sizes > limit_of(kind, size)
         capped[kind] = capped.get(kind, 0) + int(large.sum())
         capped_rows[kind] = capped_rows.get(kind, 0) + int(sizes[large].sum())
         use = (sizes > 1) & ~large
@@ -61,15 +61,9 @@ def _within(rows: Rows, starts: Rows, sizes: Rows, size: int, new_from: int) -> 
         # Every block pairs its i-th member with its (i + distance)-th.
         long = sizes > distance
         counts = sizes[long] - distance
-        first = np.repeat(starts[long], counts) + _counting(counts)
+        first = np.repeat(starts[long], counts) + counting(counts)
         a, b = rows[first], rows[first + distance]
         low, high = np.minimum(a, b), np.maximum(a, b)
         keep = (high >= new_from) & (low != high)
         made.append(low[keep] * size + high[keep])
     return np.concatenate(made) if made else np.zeros(0, np.int64)
-
-
-def _counting(counts: Rows) -> Rows:
-    """0, 1, ... count - 1 for each count."""
-    ends = np.cumsum(counts)
-    return np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - counts, counts)

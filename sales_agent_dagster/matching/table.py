@@ -22,6 +22,9 @@ Hashes = NDArray[np.uint64]
 MAX_TOKENS = 8
 """Words of a name that are compared."""
 
+TELLS_FROM = 0.1
+"""Share of rows with a value from which a column tells firms apart."""
+
 
 @dataclass(frozen=True)
 class Column:
@@ -156,6 +159,23 @@ class LeadTable:
     def names(self) -> Names:
         """Words of the distinct cores and aliases."""
         return Names(self.core_values.values)
+
+    @cached_property
+    def is_unplaced(self) -> bool:
+        """True when too few rows say where a firm is or its phone: names and sites alone tell firms apart."""
+        placed = ("phone", "city", "zip5")
+        return not any(self.tells(self.columns[name].codes) for name in placed)
+
+    @staticmethod
+    def tells(codes: Codes) -> bool:
+        """Whether enough rows fill a column for it to tell firms apart."""
+        return bool(np.count_nonzero(codes) >= TELLS_FROM * len(codes))
+
+    def take(self, rows: NDArray[Any]) -> LeadTable:
+        """Some rows; values that none of them holds stay."""
+        return LeadTable(
+            {name: Column(column.codes[rows], column.values) for name, column in self.columns.items()}
+        )
 
     def __getitem__(self, name: str) -> Column:
         return self.columns[name]

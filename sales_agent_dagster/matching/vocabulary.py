@@ -21,7 +21,8 @@ def _spellings(listing: str) -> dict[str, str]:
 LEGAL_FORMS = words(
     """
     inc incorporated llc llp lllp lp ltd limited co corp corporation company pllc pc pa plc gmbh pty sa ag bv
-    nv srl sarl spa kg oy ab lc ulc incorp corpn cos
+    nv srl sarl spa kg oy ab lc ulc incorp corpn cos naamloze naamlooze vennootschap besloten
+    aktiengesellschaft gesellschaft societe anonyme
     """
 )
 """Forms that say how a firm is registered; cut wherever they stand, unless nothing would be left."""

@@ -13,6 +13,7 @@ from sales_agent_dagster.matching.levels import (
     CONTACT,
     EMAIL,
     FIELDS,
+    LINKEDIN,
     LONE,
     NAME,
     PHONE,
@@ -122,6 +123,19 @@ def odds(evidence: Evidence, weights: Weights, population: int) -> Odds:
     )
 
 
+def best_threshold(bits: NDArray[Any]) -> float:
+    """Bits from which linking gives pairs the best F1 that the bits themselves promise; 0 without pairs.
+
+    Where a list says little of its leads, half a chance is too much to ask: the best threshold is half the
+    F1 that can be had (Lipton, Elkan and Naryanaswamy 2014).
+    """
+    if not len(bits):
+        return 0.0
+    ordered = -np.sort(-bits.astype(np.float64))
+    right = np.cumsum(1 / (1 + np.exp2(-np.clip(ordered, -60, 60))))
+    return float(ordered[np.argmax(right / (np.arange(1, len(bits) + 1) + right[-1]))])
+
+
 @dataclass(frozen=True)
 class Waterfall:
     """The parts of pairs' bits; ``fields + tf`` of all fields, ``penalty`` and ``prior`` add up to the bits.
@@ -169,6 +183,17 @@ def vetoed(levels: NDArray[np.int8]) -> NDArray[np.bool_]:
     return result
 
 
+def loose(levels: NDArray[np.int8]) -> NDArray[np.bool_]:
+    """Pairs whose names share words but neither is the other's beginning, and that agree on nothing else.
+
+    A place at the end of two names is one word too many for a chain of names.
+    """
+    names = levels[:, NAME] > 3
+    others = (levels[:, [WEB, EMAIL, LINKEDIN, CONTACT]] == 1).any(axis=1)
+    result: NDArray[np.bool_] = names & ~others
+    return result
+
+
 RELATIONS: tuple[str | None, ...] = (None, "branch", "franchise", "sister")
 
 
@@ -181,4 +206,7 @@ def related(levels: NDArray[np.int8], others: NDArray[Any]) -> NDArray[np.int8]:
     tie = (levels[:, CONTACT] == 1) | (levels[:, STREET] == 1) | (levels[:, PHONE] == 1)
     sister = (name >= 3) & (name <= 5) & near & tie
     network = places >= NETWORK_FROM
-    return np.select([one_brand & network, one_brand, sister], [2, 1, 3], 0).astype(np.int8)
+    # One brand whose every place has a site of its own, named after brand and place.
+    sites = ((web == 2) | (web == 3)) & (name >= 3) & (name <= 5) & (others[:, NAME] >= 2)
+    sites &= (levels[:, PHONE] == 5) & ~near
+    return np.select([one_brand & network, one_brand, sister, sites], [2, 1, 3, 2], 0).astype(np.int8)

@@ -158,7 +158,7 @@ def test_learning_weights_and_using_them(tmp_path: Path) -> None:
         ([HEADER, ROWS[0], ROWS[0]], "column record_id holds 'a7' more than once"),
         (["name,color,fax", "1,2,3,4"], "has 4 cells and the header 3"),
         (["color,size", "red,2"], "No column holds a company name"),
-        (["phone,phone,name", "1,2,3"], "all mean phone"),
+        (["phone,phone,name", "1,2,3"], "have one name, and it means phone"),
         ([""], "empty"),
     ],
 )

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sales_agent_dagster.matching.blocking import MAX_BLOCK, keys_of_leads
+from sales_agent_dagster.matching.blocking import keys_of_leads, limit_of
 from sales_agent_dagster.matching.counts import ValueCounts, values_of
 from sales_agent_dagster.matching.decide import Outcome
 from sales_agent_dagster.matching.lead import NormLead, RawLead
@@ -74,7 +74,7 @@ def _pairs(ours: Sequence[NormLead], theirs: Sequence[NormLead]) -> list[tuple[i
         (a, b)
         for a, keys in enumerate(keys_of_leads(ours))
         for key in keys
-        if len(holders.get(key.hash, ())) < MAX_BLOCK
+        if len(holders.get(key.hash, ())) < limit_of(key.kind)
         for b in holders.get(key.hash, ())
     }
     return sorted(found)

@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 import sqlalchemy as sa
 
-from sales_agent_dagster.matching.blocking import MAX_BLOCK, keys_of_leads
+from sales_agent_dagster.matching.blocking import keys_of_leads, limit_of
 from sales_agent_dagster.matching.counts import Value, values_of
 from sales_agent_dagster.matching.decide import KnownLead, entity_id_of
 from sales_agent_dagster.matching.hashing import hash_texts
@@ -60,7 +60,7 @@ class Known:
         leads: stored leads by number: all that share a key with a new one.
         candidates: lead id of a new lead to the numbers of its candidates, earliest first.
         founders: first lead of each entity among ``leads``.
-        key_sizes: leads that each key of the new leads holds already; ``MAX_BLOCK`` when capped.
+        key_sizes: leads that each key of the new leads holds already; its kind's ``limit_of`` when capped.
         values: leads and spread by value.
         population: leads of all earlier batches.
     """
@@ -100,7 +100,8 @@ def look_up(
     ``partners`` maps a new lead's id to the other leads that an answer names with it: candidates as well.
     """
     keys = keys_of_leads(new)
-    sizes, holders = _holders(connection, {key.hash for some in keys for key in some}, place)
+    limits = {key.hash: limit_of(key.kind) for some in keys for key in some}
+    sizes, holders = _holders(connection, limits, place)
     found: dict[str, set[int]] = {
         lead.lead_id: {number for key in some for number in holders.get(key.hash, ())}
         for lead, some in zip(new, keys, strict=True)
@@ -125,10 +126,10 @@ def look_up(
 
 
 def _holders(
-    connection: sa.Connection, hashes: set[int], place: int
+    connection: sa.Connection, limits: Mapping[int, int], place: int
 ) -> tuple[dict[int, int], dict[int, list[int]]]:
     """Per key the number of its leads, and the leads of those that are not capped."""
-    ordered = sorted(hashes)
+    ordered = sorted(limits)
     holders: dict[int, list[int]] = defaultdict(list)
     for key_hash, number in rows_of(
         connection, _KEYS, ordered, int, before=lead_no_of(place, 0), place=place
@@ -136,8 +137,9 @@ def _holders(
         holders[key_hash].append(number)
     sizes = {key_hash: len(numbers) for key_hash, numbers in holders.items()}
     for (key_hash,) in rows_of(connection, _CAPPED, ordered, int, place=place):
-        sizes[key_hash] = MAX_BLOCK
-    return sizes, {key_hash: some for key_hash, some in holders.items() if len(some) < MAX_BLOCK}
+        sizes[key_hash] = limits[key_hash]
+    open_keys = {key_hash: some for key_hash, some in holders.items() if len(some) < limits[key_hash]}
+    return sizes, open_keys
 
 
 def _known_leads(rows: Iterable[sa.Row[Any]]) -> tuple[dict[int, KnownLead], dict[str, str]]:

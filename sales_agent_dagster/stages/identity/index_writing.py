@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from sales_agent_dagster.matching.blocking import MAX_BLOCK, keys_of_leads
+from sales_agent_dagster.matching.blocking import keys_of_leads, limit_of
 from sales_agent_dagster.matching.counts import ValueCounts, values_of
 from sales_agent_dagster.matching.lead import NormLead
 from sales_agent_dagster.matching.normalise import NORM_VERSION
@@ -118,7 +118,7 @@ def _write_place(
 
 
 def _write_keys(warehouse: Warehouse, connection: sa.Connection, batch: IndexedBatch) -> None:
-    """Replace the batch's keys. A key takes ``MAX_BLOCK`` leads; the one that fills it is logged."""
+    """Replace the batch's keys. A key takes as many leads as its kind allows; filling it is logged."""
     numbers = lead_block_keys.c.lead_no
     span = numbers.between(lead_no_of(batch.place, 0), lead_no_of(batch.place, BATCH_SPAN - 1))
     connection.execute(sa.delete(lead_block_keys).where(span))
@@ -128,18 +128,19 @@ def _write_keys(warehouse: Warehouse, connection: sa.Connection, batch: IndexedB
     all_keys = keys_of_leads([lead.norm for lead in batch.leads])
     for lead, keys in zip(batch.leads, all_keys, strict=True):
         for key in keys:
-            if sizes[key.hash] >= MAX_BLOCK:
+            limit = limit_of(key.kind)
+            if sizes[key.hash] >= limit:
                 continue
             sizes[key.hash] += 1
             rows.append({"key_hash": key.hash, "lead_no": lead.lead_no})
-            if sizes[key.hash] == MAX_BLOCK:
+            if sizes[key.hash] == limit:
                 filled.append({"key_hash": key.hash, "kind": key.kind, "resolve_seq": batch.place})
     warehouse.upsert(connection, lead_block_keys, rows)
     warehouse.upsert(connection, capped_keys, filled)
     if filled:
         kinds = Counter(row["kind"] for row in filled)
         told = ", ".join(f"{kind} {count}" for kind, count in sorted(kinds.items()))
-        _LOG.info("keys of %d leads, from now on without candidates: %s", MAX_BLOCK, told)
+        _LOG.info("keys filled, from now on without candidates: %s", told)
 
 
 def _write_counts(warehouse: Warehouse, connection: sa.Connection, batch: IndexedBatch) -> None:

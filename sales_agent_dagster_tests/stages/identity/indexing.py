@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from sales_agent_dagster.matching.normalise import NORM_VERSION
 from sales_agent_dagster.stages.identity.index import lead_no_of
 from sales_agent_dagster.warehouse.database import Warehouse
 from sales_agent_dagster.warehouse.schema import lead_norm
@@ -39,7 +40,7 @@ def index_leads(
             "lead_id": lead_id,
             "founder_id": lead_id,
             "account_id": f"A{lead_id}",
-            "norm_version": "1",
+            "norm_version": NORM_VERSION,
             **dict.fromkeys(NORM, ""),
         }
         for offset, lead_id in enumerate(lead_ids)
