@@ -32,7 +32,11 @@ def kept_open(folder: Path) -> Iterator[None]:
     def opened(connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
         if file := _file_below(root, connection):
             record.info[_FILE] = file
-            connection.cursor().execute("PRAGMA synchronous = NORMAL")
+            cursor = connection.cursor()
+            cursor.execute("PRAGMA synchronous = NORMAL")
+            if not Path(file).stat().st_size:
+                # Dagster does the same, but after it has made the tables, each in a commit of its own.
+                cursor.execute("PRAGMA journal_mode = WAL")
 
     def closing(connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
         if file := record.info.get(_FILE):
