@@ -11,6 +11,7 @@ import dagster as dg
 
 from sales_agent_dagster.defs.assets import AGENTS
 from sales_agent_dagster.defs.build import build_defs
+from sales_agent_dagster.defs.event_log import kept_open
 from sales_agent_dagster.defs.failures import StepFailure, run_failures
 from sales_agent_dagster.defs.jobs import LEAD_PIPELINE
 from sales_agent_dagster.defs.partitions import LEAD_BATCHES
@@ -50,7 +51,7 @@ def materialize_batch(
     definitions = build_defs(settings=settings, engine=engine)
     home = Path(os.environ.get("DAGSTER_HOME") or settings.dagster_home)
     home.mkdir(parents=True, exist_ok=True)
-    with dg.DagsterInstance.from_config(str(home)) as instance:
+    with kept_open(home), dg.DagsterInstance.from_config(str(home)) as instance:
         _close_abandoned_runs(instance)
         instance.add_dynamic_partitions(str(LEAD_BATCHES.name), [batch_id])
         job = definitions.resolve_job_def(LEAD_PIPELINE.name)
