@@ -173,6 +173,8 @@ def test_names_and_descriptions():
         ("York, Trane and Lennox units", ["York", "Trane", "Lennox"]),
         ("We Discover problems and Sense them", []),
         ("Carrier of bad news", []),
+        ("licences in New York City, and an authorized Generac dealer", ["Generac"]),
+        ("Trane & York, Lennox or Carrier", ["Trane", "York", "Lennox", "Carrier"]),
         ("the Generacs of this world", []),
         ("", []),
     ],
