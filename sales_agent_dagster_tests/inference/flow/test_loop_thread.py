@@ -102,3 +102,19 @@ def test_a_process_that_forgets_to_close_ends_all_the_same() -> None:
     )
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
     assert (ended.stdout, ended.stderr, ended.returncode) == ("done\n", "", 0)
+
+
+def test_work_that_is_waited_for_ends_beside_what_runs() -> None:
+    thread = LoopThread("waited for")
+    done: list[str] = []
+
+    async def slow() -> None:
+        await asyncio.sleep(0.01)
+        done.append("slow")
+
+    thread.wait_for(slow)  # nothing runs: nothing is begun
+    assert done == []
+    asyncio.run(thread.run(_nothing()))
+    thread.wait_for(slow)
+    assert done == ["slow"]
+    thread.close(_nothing)
