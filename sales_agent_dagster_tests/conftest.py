@@ -42,8 +42,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _no_provider() -> None:
-    """A key or address in the environment would make every test call a model."""
-    for name in ("CEREBRAS_API_KEY", "CEREBRAS_BASE_URL"):
+    """A key or address in the environment would make every test call a model or a provider of facts."""
+    keys = ("SALES_AGENT_APOLLO_API_KEY", "SALES_AGENT_HUNTER_API_KEY")
+    for name in ("CEREBRAS_API_KEY", "CEREBRAS_BASE_URL", *keys):
         os.environ.pop(name, None)
 
 

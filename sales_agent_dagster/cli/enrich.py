@@ -23,7 +23,7 @@ from sales_agent_dagster.stages.fact_service import build_fact_service
 from sales_agent_dagster.stages.pipeline import STAGES
 from sales_agent_dagster.warehouse.calls import WarehouseCalls
 from sales_agent_dagster.warehouse.database import Warehouse
-from sales_agent_dagster.warehouse.lookups import IN_FLIGHT_FOR, WarehouseLookups
+from sales_agent_dagster.warehouse.lookups import WarehouseLookups
 from sales_agent_dagster.warehouse.schema import enrichment_queue, lead_batches
 
 RUN_ID = "command line"
@@ -52,17 +52,15 @@ def run_enrich(settings: Settings, request: Request) -> ExitCode:
         TransientError: the database is locked or does not answer.
     """
     with open_warehouse(settings) as warehouse:
-        released = None
-        if request.ask_again:
-            released = WarehouseLookups(warehouse).release_cut_off(datetime.now(UTC) - IN_FLIGHT_FOR)
-        done = _ask_pending(settings, warehouse) if request.pending else None
+        released = WarehouseLookups(warehouse).release_cut_off(datetime.now(UTC)) if request.ask_again else []
+        done = _ask_pending(settings, warehouse, released) if request.pending else None
         with warehouse.reading() as connection:
             state = _state(connection)
     if request.as_json:
-        print(orjson.dumps(state | {"asked_again": done, "released": released}).decode())
+        print(orjson.dumps(state | {"asked_again": done, "released": len(released)}).decode())
         return ExitCode.OK
-    if released is not None:
-        say(f"{count(released, 'lookup')} that had been cut off may be asked again.")
+    if released:
+        say(f"{count(len(released), 'lookup')} that had been cut off was given up and asked again.")
     if done is not None:
         left = count(len(state["pending"]), "provider") if state["pending"] else "nothing"
         say(f"{count(done, 'lead')} asked about again; {left} still to answer.")
@@ -70,8 +68,8 @@ def run_enrich(settings: Settings, request: Request) -> ExitCode:
     return ExitCode.OK
 
 
-def _ask_pending(settings: Settings, warehouse: Warehouse) -> int:
-    """Compute the queued leads and what rests on them again; returns the number of queued leads."""
+def _ask_pending(settings: Settings, warehouse: Warehouse, more: Sequence[tuple[str, str]]) -> int:
+    """Compute the queued leads, ``more`` leads and what rests on them again; returns the number of leads."""
     queue, batch = enrichment_queue.c, lead_batches.c
     query = (
         sa.select(queue.batch_id, queue.lead_id)
@@ -79,10 +77,11 @@ def _ask_pending(settings: Settings, warehouse: Warehouse) -> int:
         .join(lead_batches, batch.batch_id == queue.batch_id)
         .order_by(queue.batch_id, queue.lead_id)
     )
-    by_batch: dict[str, list[str]] = {}
     with warehouse.reading() as connection:
-        for batch_id, lead_id in connection.execute(query):
-            by_batch.setdefault(batch_id, []).append(lead_id)
+        wanted = [(row.batch_id, row.lead_id) for row in connection.execute(query)]
+    by_batch: dict[str, list[str]] = {}
+    for batch_id, lead_id in dict.fromkeys([*wanted, *more]):
+        by_batch.setdefault(batch_id, []).append(lead_id)
     if not by_batch:
         return 0
     profile = load_profile(settings.profile_path)

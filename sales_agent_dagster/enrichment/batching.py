@@ -63,17 +63,19 @@ class Batcher(Generic[ItemT, ResultT]):
         batch, self._waiting = self._waiting, []
         task = asyncio.get_running_loop().create_task(self._answer(batch))
         self._running.add(task)
-        task.add_done_callback(self._running.discard)
+        task.add_done_callback(lambda done: self._ended(done, batch))
+
+    def _ended(self, task: asyncio.Task[None], batch: list[tuple[ItemT, asyncio.Future[ResultT]]]) -> None:
+        self._running.discard(task)
+        if task.cancelled():  # perhaps before it began
+            for _, answer in batch:
+                answer.cancel()
 
     async def _answer(self, batch: list[tuple[ItemT, asyncio.Future[ResultT]]]) -> None:
         try:
             results = await self._run([item for item, _ in batch])
             if len(results) != len(batch):
                 raise RuntimeError(f"{len(results)} results for {len(batch)} items")
-        except asyncio.CancelledError:
-            for _, answer in batch:
-                answer.cancel()
-            raise
         except Exception as error:  # noqa: BLE001 - whatever it is, those who wait are told
             for _, answer in batch:
                 if not answer.done():

@@ -17,6 +17,8 @@ class WebsiteSettings(BaseModel):
         per_host: most requests in flight to one host.
         allowed_networks: networks, such as 10.1.0.0/16 or 10.1.2.3:8080, that may be fetched though they are
             not public.
+        controls: when websites fail and none has answered for seconds, one of these is asked for a
+            connection, nothing more: that tells a dead website from a dead network of ours.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -27,6 +29,7 @@ class WebsiteSettings(BaseModel):
     timeout_s: float = Field(default=10.0, gt=0)
     per_host: int = Field(default=2, ge=1, le=8)
     allowed_networks: tuple[str, ...] = ()
+    controls: tuple[str, ...] = ("https://www.iana.org/", "https://www.wikipedia.org/")
 
 
 class EnrichmentSettings(BaseModel):

@@ -68,6 +68,7 @@ class FactService:
 
     def close(self) -> None:
         """Let lookups that cost credits end, then close all connections. Usable again after."""
+        self._thread.wait_for(self._finish)  # closing the thread would cut lookups off that cost credits
         self._thread.close(self._close)
 
     async def _collect(
@@ -97,10 +98,12 @@ class FactService:
             concurrency=settings.enrichment.concurrency,
         )
 
-    async def _close(self) -> None:
+    async def _finish(self) -> None:
         if self._there is not None:
             await self._there.close()
             self._there = None
+
+    async def _close(self) -> None:
         if self._shared is not None:
             await self._shared.close()
             self._shared = None

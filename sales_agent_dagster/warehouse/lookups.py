@@ -103,19 +103,23 @@ class WarehouseLookups:
             self._warehouse.upsert(connection, enrichment_cache, answers)
             self._warehouse.upsert(connection, enrichment_suppressions, opted_out)
 
-    def release_cut_off(self, before: datetime) -> int:
-        """Give up reservations older than ``before``, so that the same is asked again; returns how many.
+    def release_cut_off(self, now: datetime) -> list[tuple[str, str]]:
+        """Give up lookups that were cut off; returns batch and lead of each, to be asked about again.
 
         Their credits stay counted as spent: nobody knows that they were not.
         """
         columns = enrichment_credits.c
+        cut_off = (columns.state == "reserved", columns.reserved_at <= now - IN_FLIGHT_FOR)
         release = (
             sa.update(enrichment_credits)
-            .where(columns.state == "reserved", columns.reserved_at < before)
-            .values(state="settled", outcome="failed", reason="cut off", settled_at=sa.func.now())
+            .where(*cut_off)
+            .values(state="settled", outcome="failed", reason="cut off", settled_at=now)
         )
         with self._warehouse.transaction() as connection:
-            return connection.execute(release).rowcount
+            leads = sa.select(columns.batch_id, columns.lead_id).where(*cut_off).order_by(columns.lookup_id)
+            found = [(row.batch_id, row.lead_id) for row in connection.execute(leads)]
+            connection.execute(release)
+        return found
 
 
 class _Spent:

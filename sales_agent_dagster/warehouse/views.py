@@ -306,7 +306,7 @@ ENRICHMENT_PROVIDERS = View(
         COUNT(CASE WHEN outcome = 'found' THEN 1 END), COUNT(CASE WHEN outcome = 'not_found' THEN 1 END),
         COUNT(CASE WHEN outcome IN ('failed', 'suppressed') THEN 1 END),
         COUNT(CASE WHEN state = 'reserved' THEN 1 END),
-        COUNT(CASE WHEN outcome = 'found' THEN 1 END) * 1.0E0
+        CAST(COUNT(CASE WHEN outcome = 'found' THEN 1 END) AS DOUBLE PRECISION)
             / NULLIF(COUNT(CASE WHEN outcome IN ('found', 'not_found') THEN 1 END), 0),
         CAST(SUM(facts) AS BIGINT), SUM(credits), SUM(cost_usd), SUM(cost_usd) / NULLIF(SUM(facts), 0),
         AVG(latency_ms)

@@ -207,3 +207,18 @@ def closed_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def test_providers_of_facts_and_what_is_wrong_with_them(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waterfall = tmp_path / "waterfall.yaml"
+    monkeypatch.setenv("SALES_AGENT_WATERFALL_PATH", str(waterfall))
+    waterfall.write_text("steps: [{provider: clearbit}]")
+    broken = cli("doctor")
+    assert "unknown: clearbit" in broken.out
+    assert broken.code == 1
+    waterfall.write_text("steps: [{provider: offline}, {provider: website}]")
+    assert "websites cannot tell who visits them" in cli("doctor").out
+    monkeypatch.setenv("SALES_AGENT_WEBSITE__CONTACT", "https://example.com/bot")
+    assert "offline, website (" in found(cli("doctor").out, "Providers of facts")

@@ -9,17 +9,20 @@ import pytest
 from sales_agent_dagster.defs.materialization import MASK, materialization, preview_table
 from sales_agent_dagster.defs.plots import latency_histogram, score_histogram
 from sales_agent_dagster.domain.calls import CallOutcome, CallScope, Replays, Usage
+from sales_agent_dagster.domain.lookups import LookupKey, LookupOutcome, Settlement
 from sales_agent_dagster.settings import Settings, Sla
 from sales_agent_dagster.warehouse.calls import WarehouseCalls
 from sales_agent_dagster.warehouse.database import Warehouse
+from sales_agent_dagster.warehouse.lookups import WarehouseLookups
 from sales_agent_dagster.warehouse.schema import (
     STAGE_TABLES,
+    enriched_leads,
     imported_leads,
     qualified_leads,
     resolved_leads,
 )
 from sales_agent_dagster_tests.calls import call
-from sales_agent_dagster_tests.conftest import MakeContext
+from sales_agent_dagster_tests.conftest import NOW, MakeContext
 from sales_agent_dagster_tests.rows import seed_batch
 
 PERSON = {
@@ -108,6 +111,25 @@ def test_scores_and_slow_leads_are_drawn(warehouse: Warehouse, context: MakeCont
         materialization(context(warehouse, batch_id="batch-2"), qualified_leads, agent="qualification")
     )
     assert "![latency, 1 leads]" in found["plots"].value
+
+
+def test_what_providers_did_is_told_and_drawn(warehouse: Warehouse, context: MakeContext) -> None:
+    seed_batch(warehouse, leads=[{}], through="enriched_leads")
+    without = values(materialization(context(warehouse), enriched_leads, agent="enrichment"))
+    assert not {"providers", "pending", "plots"} & set(without)
+    asked, scope = LookupKey("apollo_company", "a.example"), CallScope("run-1", "batch-1")
+    for outcome, facts in ((LookupOutcome.FOUND, 4), (LookupOutcome.FAILED, 0)):
+        settled = Settlement(None, asked, scope, "batch-1-1", outcome, facts, 1.0, 0.5, 20.0, NOW)
+        WarehouseLookups(warehouse).settle([settled])
+    found = values(materialization(context(warehouse), enriched_leads, agent="enrichment"))
+    (record,) = found["providers"].records
+    assert (record.data["provider"], record.data["lookups"], record.data["hit_rate"]) == (
+        "apollo_company",
+        2,
+        1.0,
+    )
+    assert (record.data["usd_per_fact"], found["provider_usd"], found["pending"]) == (0.25, 1.0, 0)
+    assert found["plots"].value.startswith("![providers of facts](data:image/png;base64,")
 
 
 def test_nothing_scored_is_not_drawn(warehouse: Warehouse, context: MakeContext) -> None:

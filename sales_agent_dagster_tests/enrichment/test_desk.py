@@ -192,8 +192,8 @@ def test_what_may_have_been_billed_is_not_asked_again(warehouse: Warehouse) -> N
     (row,) = rows(warehouse)
     assert (row["state"], row["credits"]) == ("reserved", 1.0)
     provider.answers.clear()
-    assert WarehouseLookups(warehouse).release_cut_off(utc()) == 1
-    assert WarehouseLookups(warehouse).release_cut_off(utc()) == 0
+    assert WarehouseLookups(warehouse).release_cut_off(utc()) == [("batch-1", "lead-1")]
+    assert WarehouseLookups(warehouse).release_cut_off(utc()) == []
 
     async def answered() -> object:
         async with desk(provider, around(warehouse, utc)) as at:

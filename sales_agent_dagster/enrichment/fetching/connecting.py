@@ -24,11 +24,11 @@ NEXT_ADDRESS_S = 1.0
 """How long an address is waited for while there is another."""
 
 _OURS = frozenset(
-    {errno.ENETUNREACH, errno.ENETDOWN, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errno.EMFILE, errno.ENFILE}
+    {errno.ENETUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL, errno.EMFILE, errno.ENFILE}
     | {errno.ENOBUFS, errno.ENOMEM, errno.EACCES, errno.EPERM, errno.EAFNOSUPPORT}
 )
 """What a connection fails with when the machine or its network cannot: no route, no descriptors, a firewall
-of our own. A router on the way may also say "host unreachable"; then it is not known whose fault it is."""
+of our own. "Host unreachable" is not among them: any router on the way may say so."""
 
 
 class CheckedBackend(httpcore2.AsyncNetworkBackend):

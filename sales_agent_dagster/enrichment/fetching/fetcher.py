@@ -37,9 +37,6 @@ AGENT = "sales-agent-dagster"
 HEADER_BYTES = 131_072
 """Bytes per answer beyond the page itself: headers, framing, packing that makes larger."""
 
-CONTROLS = ("https://www.iana.org/", "https://www.wikipedia.org/")
-"""Hosts that are asked for a connection, nothing more, when no website answers any longer."""
-
 # When these happen to a site, they may be our own network's doing.
 _DOUBTFUL = frozenset({Reason.UNKNOWN_HOST, Reason.UNREACHABLE, Reason.TIMEOUT, Reason.TLS})
 # With these a robots.txt that cannot be fetched leaves nothing to fetch: the site cannot be reached.
@@ -91,11 +88,11 @@ class Fetcher:
 
     Args:
         contact: page or mailbox where a website's owner reaches us; sent with every request.
-        controls: addresses of hosts that prove that our network works.
+        controls: addresses of hosts that prove that our network works, as only other websites do else.
         clock: seconds that only grow; deadlines are moments of it.
 
     Raises:
-        ConfigurationError: the contact cannot be sent in a header.
+        ConfigurationError: the contact cannot be sent in a header, or a control is no address to fetch.
     """
 
     def __init__(
@@ -105,7 +102,7 @@ class Fetcher:
         contact: str | None = None,
         allowed: AllowList | None = None,
         resolver: Resolver | None = None,
-        controls: tuple[str, ...] = CONTROLS,
+        controls: tuple[str, ...] = (),
         ssl_context: ssl.SSLContext | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -117,9 +114,7 @@ class Fetcher:
         self.known_rules = robots.RobotsCache(clock)
         self.slots = Slots(limits.in_flight, limits.per_host)
         self.ssl_context = ssl_context
-        self.uplink = Uplink(
-            tuple(partial(self._probe, read_target(url, self.allowed)) for url in controls), clock
-        )
+        self.uplink = Uplink(tuple(partial(self._probe, self._control(url)) for url in controls), clock)
 
     @asynccontextmanager
     async def visit(self, deadline: float) -> AsyncIterator[Visit]:
@@ -139,6 +134,14 @@ class Fetcher:
         """A network that knows no address yet."""
         longest = max(self.limits.page_bytes, robots.MAX_BYTES)
         return CheckedBackend(self.resolver, self.allowed, longest + HEADER_BYTES)
+
+    def _control(self, url: str) -> Target:
+        try:
+            return read_target(url, self.allowed)
+        except SiteFailed as failure:
+            raise ConfigurationError(
+                f"{url!r} in the website settings' controls cannot be fetched: {failure.detail}"
+            ) from None
 
     async def _probe(self, target: Target) -> None:
         stream = await self.backend().connect_tcp(target.host, target.port)

@@ -25,6 +25,7 @@ _LONGEST = 4
 _DEALER = words(
     "authorized authorised certified factory dealer dealers distributor distributors installer elite"
 )
+_JOINING = words("and or & + plus")
 # Brands that are also a word, a place or a family name. Alone they say nothing: a word that says dealer, or
 # another brand, must stand beside them.
 _AMBIGUOUS = words(
@@ -52,14 +53,28 @@ def brand_claims(document: Document) -> Iterator[Claim]:
 
 def brands_in(text: str) -> list[str]:
     """Brands of the dictionary in a text, in order, written with a capital; the longest name wins."""
-    found = list(_named([match[0] for match in _WORD.finditer(text)]))
-    if all(doubtful for _, doubtful in found):
-        return []
-    return list(dict.fromkeys(brand for brand, _ in found))
+    kept: dict[str, None] = {}
+    for listing in _listings([match[0] for match in _WORD.finditer(text)]):
+        if not all(doubtful for _, doubtful in listing):
+            kept |= dict.fromkeys(brand for brand, _ in listing)
+    return list(kept)
 
 
-def _named(given: list[str]) -> Iterator[tuple[str, bool]]:
-    """Brands and whether each may be something else."""
+def _listings(given: list[str]) -> Iterator[list[tuple[str, bool]]]:
+    """Brands that stand side by side, as in a list, each with whether it may be something else."""
+    listing: list[tuple[str, bool]] = []
+    end = 0
+    for start, length, brand, doubtful in _named(given):
+        if listing and not _JOINING.issuperset(word.casefold() for word in given[end:start]):
+            yield listing
+            listing = []
+        listing.append((brand, doubtful))
+        end = start + length
+    yield listing
+
+
+def _named(given: list[str]) -> Iterator[tuple[int, int, str, bool]]:
+    """Place and length in words of each brand, its name, and whether it may be something else."""
     keys = [_key(word) for word in given]
     names, starts = brand_dictionary().names, _starts()
     place = 0
@@ -71,7 +86,7 @@ def _named(given: list[str]) -> Iterator[tuple[str, bool]]:
         if length:
             beside = {*keys[max(0, place - 1) : place], *keys[place + length : place + length + 1]}
             doubtful = length == 1 and keys[place] in _AMBIGUOUS and _DEALER.isdisjoint(beside)
-            yield names["".join(keys[place : place + length])], doubtful
+            yield place, length, names["".join(keys[place : place + length])], doubtful
         place += length or 1
 
 

@@ -28,8 +28,6 @@ MAX_DEPTH = 12
 MAX_DIALOG = 1500
 """Characters of a consent dialog; what is longer is a page in a wrapper that is named after one."""
 
-MAX_TEAMS = 20
-
 _DATA = 'script[type="application/ld+json"]'
 _UNSEEN = (
     'script,style,noscript,template,svg,iframe,object,[hidden],[aria-hidden="true"],'
@@ -43,12 +41,6 @@ _DIALOGS = ",".join(
 )
 _BLOCKS = "h1,h2,h3,h4,h5,h6,p,li,td,th,dd,dt,figcaption,address,summary"
 _INLINE = ["b", "strong", "em", "i", "u", "small", "font", "mark", "abbr"]
-_TEAM = ",".join(
-    f'{tag}[{attribute}*="{word}" i]'
-    for tag in ("section", "div", "ul")
-    for attribute in ("id", "class")
-    for word in ("team", "staff", "leadership")
-)
 _QUOTED = "blockquote,[class*=testimonial i],[class*=review i]"
 
 
@@ -71,7 +63,7 @@ class Document:
         images: descriptions of images, such as brands' logos.
         data: objects of its structured data (JSON-LD), however deep, each with the key it is under.
         sources: addresses of its scripts and style sheets, and its generator.
-        team_lines: of the lines those in elements that are named after a team.
+        tree: the parsed page as its words were read from it.
     """
 
     title: str
@@ -85,7 +77,7 @@ class Document:
     images: tuple[str, ...]
     data: tuple[tuple[str, dict[str, Any]], ...]
     sources: tuple[str, ...]
-    team_lines: tuple[str, ...]
+    tree: LexborHTMLParser
 
     @property
     def text(self) -> str:
@@ -98,7 +90,7 @@ def read_document(html: str) -> Document:
     tree = LexborHTMLParser(_bounded(html.replace("\x00", "")))
     data = tuple(_data(tree))
     sources = tuple(_sources(tree))
-    title = _line(tree.css_first("title"))
+    title = line_of(tree.css_first("title"))
     description = _meta(tree, 'meta[name="description" i]') or _meta(
         tree, 'meta[property="og:description" i]'
     )
@@ -110,7 +102,7 @@ def read_document(html: str) -> Document:
         if len(node.text(deep=True)) < MAX_DIALOG:
             node.decompose()
     links = tuple(
-        Link(href.strip(), _line(node))
+        Link(href.strip(), line_of(node))
         for node in tree.css("a[href]")[:MAX_LINKS]
         if (href := node.attributes.get("href"))
     )
@@ -123,14 +115,13 @@ def read_document(html: str) -> Document:
     for node in seen.css(_QUOTED):
         if node.tag not in ("html", "body", "main"):
             node.decompose()
-    blocks = tuple(dict.fromkeys(filter(None, map(_line, seen.css(_BLOCKS)[:MAX_LINES]))))
-    headings = tuple(filter(None, map(_line, seen.css("h1,h2,h3")[:200])))
+    blocks = tuple(dict.fromkeys(filter(None, map(line_of, seen.css(_BLOCKS)[:MAX_LINES]))))
+    headings = tuple(filter(None, map(line_of, seen.css("h1,h2,h3")[:200])))
     body = seen.body
     if body is not None:
         body.unwrap_tags(_INLINE)
         body.merge_text_nodes()
     lines = _lines(body)
-    team_lines = tuple(line for node in seen.css(_TEAM)[:MAX_TEAMS] for line in _lines(node))
     return Document(
         title,
         description,
@@ -143,7 +134,7 @@ def read_document(html: str) -> Document:
         images,
         data,
         sources,
-        team_lines[:MAX_LINES],
+        seen,
     )
 
 
@@ -161,7 +152,8 @@ def _lines(node: LexborNode | None) -> tuple[str, ...]:
     return tuple(filter(None, map(_shown, found)))
 
 
-def _line(node: LexborNode | None) -> str:
+def line_of(node: LexborNode | None) -> str:
+    """The words of an element on one line."""
     return _shown(node.text(deep=True, separator=" ", strip=True)) if node is not None else ""
 
 

@@ -7,7 +7,10 @@ with a job title right after it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
+from itertools import islice
+
+from selectolax.lexbor import LexborNode
 
 from sales_agent_dagster.domain.shared_hosts import is_role_mailbox
 from sales_agent_dagster.domain.trades import trades_in
@@ -15,13 +18,31 @@ from sales_agent_dagster.domain.values.email import first_email
 from sales_agent_dagster.domain.values.person import read_person
 from sales_agent_dagster.domain.values.text import words
 from sales_agent_dagster.enrichment.website.claims import Claim, claim
-from sales_agent_dagster.enrichment.website.document import Document
+from sales_agent_dagster.enrichment.website.document import Document, line_of
 
 CONFIDENCE = 0.75
 MAX_PEOPLE = 20
 
-_CARD_LINES = 4
-"""Lines after a name and title that may still be about the same person."""
+MAX_TEAMS = 20
+MAX_PIECES = 8000
+"""Elements and texts of a page that are looked through."""
+
+_LONGEST = 130
+"""Characters of a line with a name and a title."""
+
+_CARD_LINES = 5
+"""Lines after a name that may still be about the same person, the title included."""
+
+_CARD_DEPTH = 4
+"""Elements that hold nothing but a name, inside each other."""
+
+_HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
+_TEAM = ",".join(
+    f'{tag}[{attribute}*="{word}" i]'
+    for tag in ("section", "div", "ul")
+    for attribute in ("id", "class")
+    for word in ("team", "staff", "leadership")
+)
 
 _SMALL = "a-z\u00df-\u00f6\u00f8-\u024f"
 _PART = rf"(?:(?:Mc|Mac|O['\u2019]|De|La|Di)?[A-Z\u00c0-\u00de][{_SMALL}]+(?:[-'\u2019][A-Z]?[{_SMALL}]+)*)"
@@ -88,29 +109,68 @@ def people_on(document: Document, kind: str) -> list[Claim]:
         kind: of the page, by ``links.telling_pages``: pages about the team introduce people, others where a
             heading or an element's name says so.
     """
-    introduces = kind == "team" or any(map(_INTRODUCES.search, document.headings))
-    lines = document.lines if introduces else document.team_lines
+    if kind == "team" or any(map(_INTRODUCES.search, document.headings)):
+        places = [document.tree.root] if document.tree.root is not None else []
+    else:
+        places = document.tree.css(_TEAM)[:MAX_TEAMS]
     found: dict[str, list[Claim]] = {}
-    for name, title, quote, after in _introduced(lines):
-        if name not in found and len(found) < MAX_PEOPLE:
-            found[name] = [claim("contact_person", f"{name}, {title}", CONFIDENCE, quote), *_emails(after)]
+    for place in places:
+        for name, title, quote, after in _introduced(place):
+            if name not in found and len(found) < MAX_PEOPLE:
+                found[name] = [
+                    claim("contact_person", f"{name}, {title}", CONFIDENCE, quote),
+                    *_emails(after),
+                ]
     return [item for claims in found.values() for item in claims]
 
 
-def _introduced(lines: Sequence[str]) -> Iterator[tuple[str, str, str, Sequence[str]]]:
+def _introduced(place: LexborNode) -> Iterator[tuple[str, str, str, list[str]]]:
     """Name, title, the words that say so and what comes after them."""
-    for place, line in enumerate(lines):
-        if len(line) > 130:
+    for node in islice(place.traverse(include_text=True, skip_empty=True), MAX_PIECES):
+        line = line_of(node) if node.tag == "-text" else ""
+        if not 0 < len(line) <= _LONGEST:
             continue
-        after = lines[place + 1 : place + 2 + _CARD_LINES]
         match = _NAME_AND_TITLE.fullmatch(line)
         if match:
-            name, title, quote = _readable(match[1]), title_of(match[2]), line
-        else:
+            name, title, quote, after = _readable(match[1]), title_of(match[2]), line, _after(node, line)
+        elif is_person(_readable(line)):
+            after = _after(node, line)
             name, title = _readable(line), title_of(after[0]) if after else ""
-            quote, after = f"{line} {after[0]}" if after else line, after[1:]
+            quote, after = " ".join((line, *after[:1])), after[1:]
+        else:
+            continue
         if title and is_person(name):
             yield read_person(name).name or name, title, quote, after
+
+
+def _after(node: LexborNode, line: str) -> list[str]:
+    """The lines right after a text in the same card.
+
+    They are those of the next pieces beside it or, where it is alone in its element, beside that element: the
+    title in another person's card is another person's.
+    """
+    inner: LexborNode | None = node
+    for _ in range(_CARD_DEPTH):
+        if inner is None:
+            break
+        lines: list[str] = []
+        beside = inner.next
+        while beside is not None and len(lines) < _CARD_LINES and not _is_peer(beside, node):
+            lines += beside.text(deep=True, separator="\n", strip=True).split("\n")
+            beside = beside.next
+        shown = [shown for text in lines if (shown := " ".join(text.split()))]
+        inner = inner.parent
+        if shown or line_of(inner) != line:
+            return shown[:_CARD_LINES]
+    return []
+
+
+def _is_peer(beside: LexborNode, name: LexborNode) -> bool:
+    """True for what is or begins with a heading like that of the name: another card."""
+    tag = name.parent.tag if name.parent is not None else None
+    if tag not in _HEADINGS:
+        return False
+    return beside.tag == tag or (beside.tag != "-text" and beside.css_first(tag) is not None)
 
 
 def _readable(name: str) -> str:
@@ -118,7 +178,7 @@ def _readable(name: str) -> str:
     return (read_person(name).name or name) if name.isupper() else name
 
 
-def _emails(lines: Sequence[str]) -> Iterator[Claim]:
+def _emails(lines: Iterable[str]) -> Iterator[Claim]:
     """The address in a person's card, which ends at the next person."""
     for line in lines:
         if is_person(_readable(line)):

@@ -119,7 +119,7 @@ def build(settings: Settings) -> WebsiteProvider:
     """The provider as the settings say.
 
     Raises:
-        ConfigurationError: a network or the contact in the settings cannot be used.
+        ConfigurationError: a network, a control or the contact in the settings cannot be used.
     """
     given = settings.website
     limits = FetchLimits(
@@ -129,4 +129,5 @@ def build(settings: Settings) -> WebsiteProvider:
         per_host=given.per_host,
     )
     allowed = AllowList.parse(given.allowed_networks)
-    return WebsiteProvider(Fetcher(limits, contact=given.contact, allowed=allowed), given.pages)
+    fetcher = Fetcher(limits, contact=given.contact, allowed=allowed, controls=given.controls)
+    return WebsiteProvider(fetcher, given.pages)

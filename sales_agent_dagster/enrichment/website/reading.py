@@ -93,7 +93,11 @@ def facts_of(pages: Sequence[ReadPage], asked_domain: str | None) -> list[Fact]:
 
 def _claims(page: ReadPage) -> list[Claim]:
     document = page.document
-    return [*claims_of_data(document.data), *people_on(document, page.kind), *claims_of_words(document)]
+    return [
+        *claims_of_data(document.data),
+        *people_on(document, page.kind),
+        *claims_of_words(document, page.kind),
+    ]
 
 
 def _distinct(field: str, found: list[tuple[Claim, ReadPage]]) -> list[tuple[Claim, ReadPage]]:

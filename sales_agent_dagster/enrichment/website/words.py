@@ -31,7 +31,8 @@ _FAX = re.compile(r"fax\W{0,4}$", re.IGNORECASE)
 _HIDDEN_AT = re.compile(r"\s*[\[({]\s*(?:at|@)\s*[\])}]\s*", re.IGNORECASE)
 _HIDDEN_DOT = re.compile(r"\s*[\[({]\s*(?:dot|\.)\s*[\])}]\s*", re.IGNORECASE)
 _FOUNDED = re.compile(
-    r"\b(?:founded(?: in)?|established(?: in)?|est\.?(?: in)?|in business since"
+    r"\b(?:founded(?: in)?|established(?: in)?|est\.?(?: in)?|in business since|we (?:started|opened) in"
+    r"|(?:founded|started|opened) (?:the|this|our|his|her) (?:company|business|firm) in"
     r"|(?:family|locally|veteran)[ -]owned(?: (?:and|&) operated)? since"
     r"|serving .{3,60} since)\s+((?:18|19|20)\d\d)\b",
     re.IGNORECASE,
@@ -41,6 +42,9 @@ _AREA = re.compile(
     rf"\b[Ss]erv(?:ing|es?) (?:(?:the|all of|greater) )?({_PLACE}(?:, (?:and )?{_PLACE}){{0,9}}"
     rf"(?:,? (?:and|&) {_PLACE})?)"
 )
+_LISTED = 60
+"""Characters of an item in a list of services; what is longer is a sentence about something."""
+
 _PLACE_END = re.compile(r",? [A-Z]{2},? \d{5}(?!\d)")
 _STREET_START = re.compile(r"(?:^|[\u00b7\u2022|:;,(\u2013\u2014-] ?|\bat )(?=\d{1,6}[A-Z]? [A-Z0-9])")
 _BEFORE_PLACE = 100
@@ -59,8 +63,13 @@ _TECHNOLOGIES = {
 }  # fmt: skip
 
 
-def claims_of_words(document: Document) -> list[Claim]:
-    """Claims of a page's visible words and links; people are ``people_on``'s."""
+def claims_of_words(document: Document, kind: str) -> list[Claim]:
+    """Claims of a page's visible words and links; people are ``people_on``'s.
+
+    Args:
+        document: the page.
+        kind: of the page, by ``links.telling_pages``: pages about services list them.
+    """
     return [
         *_names(document),
         *_phones(document),
@@ -68,7 +77,7 @@ def claims_of_words(document: Document) -> list[Claim]:
         *_pages(document),
         *_addresses(document),
         *_sentences(document),
-        *_work(document),
+        *_work(document, kind),
         *brand_claims(document),
         *_technologies(document),
     ]
@@ -149,9 +158,10 @@ def _sentences(document: Document) -> Iterator[Claim]:
             yield claim("service_area", area[1].rstrip(".'"), 0.6, line)
 
 
-def _work(document: Document) -> Iterator[Claim]:
+def _work(document: Document, kind: str) -> Iterator[Claim]:
     """Trades, kinds of customers and of service by the page's title, description, headings."""
-    for line in (document.title, document.description, *document.headings):
+    listed = (line for line in document.blocks if kind == "services" and len(line) < _LISTED)
+    for line in dict.fromkeys((document.title, document.description, *document.headings, *listed)):
         said = affirmed(line) if line else ""
         for trade in trades_in(said):
             yield claim("trades", trade, SAID, line)

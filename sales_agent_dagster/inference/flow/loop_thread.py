@@ -32,6 +32,13 @@ class LoopThread:
         """Call ``start`` in the loop, where it may make tasks."""
         self._started().call_soon_threadsafe(start)
 
+    def wait_for(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Run ``work`` in the thread to its end beside what runs there; does nothing when none runs."""
+        with self._lock:
+            loop = self._loop
+        if loop is not None:
+            asyncio.run_coroutine_threadsafe(work(), loop).result()
+
     def close(self, last: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Cancel what still runs, run ``last``, stop and join the thread; does nothing when none runs.
 

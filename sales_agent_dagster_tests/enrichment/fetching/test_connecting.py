@@ -135,7 +135,6 @@ def test_a_connection_that_ended_elsewhere_is_closed(farm: RunningFarm, monkeypa
     "number",
     [
         errno.ENETUNREACH,
-        errno.EHOSTUNREACH,
         errno.ENETDOWN,
         errno.EMFILE,
         errno.ENFILE,
@@ -148,7 +147,15 @@ def test_what_the_machine_cannot_do_is_not_the_sites_fault(number: int):
     assert isinstance(_blamed(OSError(number, "no")), OwnNetworkFailed)
 
 
-@pytest.mark.parametrize("error", [ConnectionRefusedError(errno.ECONNREFUSED, "no"), TimeoutError(), None])
+@pytest.mark.parametrize(
+    "error",
+    [
+        ConnectionRefusedError(errno.ECONNREFUSED, "no"),
+        OSError(errno.EHOSTUNREACH, "no"),
+        TimeoutError(),
+        None,
+    ],
+)
 def test_what_the_site_does_is_its_fault(error: OSError | None):
     blamed = _blamed(error)
     assert isinstance(blamed, SiteFailed)

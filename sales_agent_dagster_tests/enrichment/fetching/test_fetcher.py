@@ -132,6 +132,12 @@ def test_a_contact_that_cannot_be_sent_is_refused(contact: str):
         Fetcher(LIMITS, contact=contact)
 
 
+@pytest.mark.parametrize("url", ["www.iana.org", "ftp://www.iana.org/", "https://www.iana.org:8443/"])
+def test_a_control_that_cannot_be_fetched_is_refused(url: str):
+    with pytest.raises(ConfigurationError, match="controls cannot be fetched"):
+        Fetcher(LIMITS, controls=(url,))
+
+
 @pytest.mark.parametrize("variable", ["HTTP_PROXY", "ALL_PROXY", "http_proxy"])
 def test_proxies_of_the_environment_are_not_used(
     farm: RunningFarm, monkeypatch: pytest.MonkeyPatch, variable: str

@@ -98,6 +98,8 @@ CARD = "<h3>Greta Abernathy</h3><p>Owner</p>"
         "<h2>Our staff</h2><p>Greta Abernathy, Owner</p>",
         "<h2>Our staff</h2><p>Greta Abernathy \u2013 Owner</p>",
         "<h2>Our staff</h2><p>Greta <b>Abernathy</b><br>Owner</p>",
+        "<h2>Our staff</h2><div><div><a><h4>Greta Abernathy</h4></a></div><div><p>Owner</p></div></div>",
+        "<h2>Our staff</h2><h4>Greta Abernathy</h4><img alt='Greta'><br><span></span><p>Owner</p>",
     ],
 )
 def test_people_who_are_introduced_are_found(html: str):
@@ -113,6 +115,9 @@ def test_people_who_are_introduced_are_found(html: str):
         "<h1>Team</h1><h3>Our Mission</h3><p>Manager</p>",
         "<h1>Team</h1><p>Owner</p><h3>Greta Abernathy</h3>",
         '<div class="team"></div>' + CARD,
+        "<h1>Team</h1><div><h4>Rusty</h4><h5>Shop Dog</h5></div><div><h4>Project Manager</h4></div>",
+        "<h1>Team</h1><div><h3>Greta Abernathy</h3><p>x</p></div><p>Owner</p>",
+        "<h1>Team</h1><div><h3>Greta Abernathy</h3></div><div><h3>Manager</h3><p>We are hiring</p></div>",
         f"<h1>Team</h1><blockquote>{CARD}</blockquote>",
     ],
 )

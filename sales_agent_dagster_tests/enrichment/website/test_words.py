@@ -98,6 +98,9 @@ def test_no_address_is_made_up(html: str):
     [
         ("Founded in 1987 by two brothers.", ["1987"]),
         ("Est. 1987", ["1987"]),
+        ("Before Greta started this company in 1987", ["1987"]),
+        ("We started in 1987", ["1987"]),
+        ("The storm started on 1987 roofs", []),
         ("Family owned and operated since 1987", ["1987"]),
         ("Proudly serving Dayton since 1987!", ["1987"]),
         ("In business since 1987", ["1987"]),
@@ -140,6 +143,12 @@ def test_work_is_what_the_page_calls_itself():
     assert quotes == {"generator": "Acme | Generator Repair", "hvac": "Home and commercial HVAC."}
 
 
+def test_pages_about_services_list_them():
+    html = f"<ul><li>Backup Generators</li><li>{'We even fix solar panels, ' * 4}</li></ul>"
+    assert values(html, "trades", "services") == ["generator"]
+    assert values(html, "trades", "about") == []
+
+
 def test_names_and_descriptions():
     html = """<meta property="og:site_name" content="Acme">
     <meta name="description" content="We fix standby generators">"""
@@ -164,6 +173,8 @@ def test_names_and_descriptions():
         ("York, Trane and Lennox units", ["York", "Trane", "Lennox"]),
         ("We Discover problems and Sense them", []),
         ("Carrier of bad news", []),
+        ("licences in New York City, and an authorized Generac dealer", ["Generac"]),
+        ("Trane & York, Lennox or Carrier", ["Trane", "York", "Lennox", "Carrier"]),
         ("the Generacs of this world", []),
         ("", []),
     ],

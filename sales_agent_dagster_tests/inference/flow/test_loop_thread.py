@@ -115,3 +115,19 @@ def test_the_thread_ends_also_when_the_last_work_fails() -> None:
     with pytest.raises(OSError, match="cannot be closed"):
         thread.close(fail)
     assert threading.active_count() == before - 1
+
+
+def test_work_that_is_waited_for_ends_beside_what_runs() -> None:
+    thread = LoopThread("waited for")
+    done: list[str] = []
+
+    async def slow() -> None:
+        await asyncio.sleep(0.01)
+        done.append("slow")
+
+    thread.wait_for(slow)  # nothing runs: nothing is begun
+    assert done == []
+    asyncio.run(thread.run(_nothing()))
+    thread.wait_for(slow)
+    assert done == ["slow"]
+    thread.close(_nothing)
