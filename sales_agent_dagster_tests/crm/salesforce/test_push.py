@@ -20,6 +20,7 @@ from sales_agent_dagster_tests.crm.salesforce.organisation import (
     update,
 )
 from sales_agent_dagster_tests.salesforce_server import RunningServer
+from sales_agent_dagster_tests.salesforce_server.errors import bad
 
 ACME = {"company": "Acme", "website": "https://acme.example", "phone": "+13105550100", "score": 81.5}
 ADA = {"contact_name": "Ada Lovelace", "email": "ada@acme.example", "contact_title": "CTO"}
@@ -433,3 +434,62 @@ def test_a_dry_run_writes_nothing(organisation: RunningServer) -> None:
         list(connector.erase(Kind.COMPANY, [organisation.create("Account", Name="A")]))
     connector.close()
     assert not organisation.writes
+
+
+@pytest.mark.parametrize(
+    ("code", "expected", "failure"),
+    [
+        ("INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY", Failed, FailureClass.PERMISSION),
+        ("REQUEST_LIMIT_EXCEEDED", Deferred, FailureClass.RATE),
+        ("FIELD_CUSTOM_VALIDATION_EXCEPTION", Failed, FailureClass.VALIDATION),
+        ("SOMETHING_NEW", Failed, FailureClass.VALIDATION),
+    ],
+)
+def test_what_is_said_of_one_row(
+    leads: SalesforceConnector, organisation: RunningServer, code: str, expected: type, failure: FailureClass
+) -> None:
+    def refuse(name: str, record: object) -> None:
+        raise bad(code, "no")
+
+    organisation.org.validation_rules.append(refuse)
+    [result] = push(leads, create(Kind.COMPANY, "k", company="Firm"))
+    assert isinstance(result, expected)
+    assert result.failure == failure
+
+
+def test_a_validation_rule_says_why(leads: SalesforceConnector, organisation: RunningServer) -> None:
+    organisation.org.validation_rules.append(
+        lambda name, record: "Akron only" if record.get("City") != "Akron" else None
+    )
+    refused, sent = push(
+        leads,
+        create(Kind.COMPANY, "a", company="A", city="Kent"),
+        create(Kind.COMPANY, "b", company="B", city="Akron"),
+    )
+    assert isinstance(refused, Failed)
+    assert "Akron only" in refused.message
+    assert isinstance(sent, Sent)
+
+
+@pytest.mark.parametrize("answer", [[], {"odd": True}])
+def test_an_answer_that_fits_no_row_is_unknown(
+    leads: SalesforceConnector, organisation: RunningServer, answer: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leads.describe()
+    monkeypatch.setattr(organisation.app.resources.collections, "upsert", lambda *given: answer)
+    results = push(leads, *(create(Kind.COMPANY, f"k{number}", company="Firm") for number in range(3)))
+    assert {type(result) for result in results} == {Unknown}
+
+
+def test_what_took_a_record_s_place_may_stay_open(
+    leads: SalesforceConnector, organisation: RunningServer
+) -> None:
+    account = organisation.create("Account", Name="A")
+    leads.describe()
+    organisation.delete(account)
+    organisation.fault("502", method="GET", path="queryAll", times=5)
+    [result] = push(leads, update(Kind.COMPANY, account, company="B"))
+    assert failed(result) == (FailureClass.GONE, None)
+    organisation.fault("502", method="GET", path="query", times=5)
+    [result] = push(leads, create(Kind.CONTACT, "k", **ADA, company_id="00Q5e0000000001EAA"))
+    assert isinstance(result, Unknown)
