@@ -4,6 +4,7 @@ import tempfile
 from pathlib import Path
 
 from sales_agent_dagster.settings import PROJECT_ROOT
+from sales_agent_dagster_tests.crm.contract_suite import killing  # noqa: F401 - for the kills of CRM syncs
 from sales_agent_dagster_tests.stages.killing import run_pipeline
 
 with tempfile.TemporaryDirectory() as folder:
