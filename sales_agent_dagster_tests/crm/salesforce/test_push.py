@@ -493,3 +493,47 @@ def test_what_took_a_record_s_place_may_stay_open(
     organisation.fault("502", method="GET", path="query", times=5)
     [result] = push(leads, create(Kind.CONTACT, "k", **ADA, company_id="00Q5e0000000001EAA"))
     assert isinstance(result, Unknown)
+
+
+@pytest.mark.parametrize("mode", ["leads", "accounts"])
+def test_places_from_picklists_are_written_and_read_as_codes(
+    organisation: RunningServer, mode: str, request: pytest.FixtureRequest
+) -> None:
+    organisation.use_place_picklists()
+    connector: SalesforceConnector = request.getfixturevalue(mode)
+    prefix = "Billing" if mode == "accounts" else ""
+    results = push(
+        connector,
+        create(Kind.COMPANY, "a", company="A", state="OH"),
+        create(Kind.COMPANY, "b", company="B", state="ON", country="CA"),
+        create(Kind.COMPANY, "c", company="C", state="Texas", country="U.S.A."),
+        create(Kind.COMPANY, "d", company="D", state="Ontaryo", country="Canada"),
+        create(Kind.COMPANY, "e", company="E", city="Akron"),
+    )
+    assert failed(results[3]) == (FailureClass.VALIDATION, None)
+    ids = [result.remote_id for result in results if isinstance(result, Sent)]
+    held = [organisation.record(one) for one in ids]
+    assert [(row[f"{prefix}State"], row[f"{prefix}Country"]) for row in held] == [
+        ("Ohio", "United States"),
+        ("Ontario", "Canada"),
+        ("Texas", "United States"),
+        (None, None),
+    ]
+    read = connector.read(Kind.COMPANY, ids)
+    places = [(read[one].fields.get("state"), read[one].fields.get("country")) for one in ids]
+    assert places == [("OH", "US"), ("ON", "CA"), ("TX", "US"), (None, None)]
+    [moved] = push(connector, update(Kind.COMPANY, ids[0], state="TX"))
+    assert isinstance(moved, Sent)
+    assert organisation.record(ids[0])[f"{prefix}State"] == "Texas"
+    [cleared] = push(connector, update(Kind.COMPANY, ids[0], state=None, country=None))
+    assert isinstance(cleared, Sent)
+    assert organisation.record(ids[0])[f"{prefix}StateCode"] is None
+
+
+def test_places_are_texts_where_they_are_texts(
+    leads: SalesforceConnector, organisation: RunningServer
+) -> None:
+    [result] = push(leads, create(Kind.COMPANY, "a", company="A", state="OH", country="USA"))
+    assert isinstance(result, Sent)
+    held = organisation.record(result.remote_id)
+    assert (held["State"], held["Country"]) == ("OH", "USA")
