@@ -360,3 +360,69 @@ def test_times_are_utc(connector: CloseConnector, close: RunningClose) -> None:
     assert result.modified_at is not None
     assert result.modified_at.tzinfo is UTC
     assert abs(result.modified_at - datetime.fromtimestamp(close.clock.now(), UTC)).total_seconds() < 1
+
+
+def test_a_draft_that_a_rep_sent_meanwhile_is_found_in_the_log(
+    connector: CloseConnector, close: RunningClose
+) -> None:
+    lead = made(connector)
+    draft = create("d1", Kind.EMAIL_DRAFT, company_id=lead, subject="Hi", body="Text", email="jo@acme.com")
+    close.fault("drop", method="POST", path="/activity/email/")
+    assert isinstance(only(connector.push([draft])), Unknown)
+    (email,) = close.objects("activity.email")
+    close.clock.advance(60)
+    close.ask("PUT", f"/activity/email/{email['id']}/", {"subject": "A rep's words"})
+    (found,) = connector.reconcile([draft])
+    assert found.verdict is Verdict.FOUND
+    assert found.record is not None
+    assert found.record.remote_id == email["id"]
+    other = create("d2", Kind.EMAIL_DRAFT, company_id=lead, subject="Hi", body="Other", email="jo@acme.com")
+    assert [each.verdict for each in connector.reconcile([other])] == [Verdict.ABSENT]
+
+
+def test_reading_back_what_can_only_be_absent(connector: CloseConnector) -> None:
+    lead = made(connector)
+    operations = [
+        create("o1", Kind.OPPORTUNITY, company_id=lead, status="Demo"),
+        update("acti_x", Kind.NOTE, op_id="n", company_id=lead, body="x"),
+        update("lead_gone", op_id="gone", score=1.0),
+    ]
+    assert {each.op_id: each.verdict for each in connector.reconcile(operations)} == {
+        "op-o1": Verdict.ABSENT,
+        "n": Verdict.ABSENT,
+        "gone": Verdict.ABSENT,
+    }
+
+
+def test_an_update_whose_answers_are_cut_off(connector: CloseConnector, close: RunningClose) -> None:
+    lead = made(connector)
+    close.fault("malformed", method="PUT", path="/lead/", times=9)
+    assert isinstance(only(connector.push([update(lead, score=1.0)])), Unknown)
+
+
+def test_when_what_is_there_cannot_be_read_nothing_is_sent(
+    connector: CloseConnector, close: RunningClose
+) -> None:
+    lead = made(connector)
+    before = len(close.writes())
+    close.fault("503", path="/data/search/", times=99)
+    results = list(connector.push([create("k2", company="B"), create("k3", company="C")]))
+    assert [(type(each), getattr(each, "failure", None)) for each in results] == [
+        (Deferred, FailureClass.TRANSIENT)
+    ] * 2
+    assert len(close.writes()) == before
+    close.app.plan.standing.clear()
+    close.fault("503", path="/event/", times=99)
+    close.ask("DELETE", f"/lead/{lead}/")
+    gone = only(connector.push([update(lead, score=1.0)]))
+    assert isinstance(gone, Failed)
+    assert (gone.failure, gone.remote_id) == (FailureClass.GONE, None)
+
+
+def test_many_keys_are_looked_for_side_by_side(connector: CloseConnector, close: RunningClose) -> None:
+    operations = [create(f"k{number}", company="A") for number in range(120)]
+    assert all(isinstance(each, Sent) for each in connector.push(operations))
+    again = list(connector.push(operations))
+    assert all(isinstance(each, Failed) and each.failure is FailureClass.CONFLICT for each in again)
+    assert len({each.remote_id for each in again if isinstance(each, Failed)}) == 120
+    assert len(close.objects("lead")) == 120
