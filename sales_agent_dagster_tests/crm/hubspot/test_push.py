@@ -235,7 +235,7 @@ def test_a_locked_record_is_due_again(hubspot: RunningServer, crm: HubSpot) -> N
 
 def test_without_our_properties_a_push_fails_at_once(hubspot: RunningServer, connect: Connect) -> None:
     results = pushed(connect(ready=False), *(create(f"c{number}") for number in range(100)))
-    assert all(isinstance(one, Failed) and "crm fields" in one.remedy for one in results)
+    assert all(isinstance(one, Failed) and "crm setup" in one.remedy for one in results)
     assert len(hubspot.writes()) == 1
 
 
