@@ -128,6 +128,7 @@ def test_two_operations_on_one_record_go_one_after_the_other(hubspot: RunningSer
     assert [isinstance(one, Sent) for one in pushed(crm, first, second)] == [True, True]
     (record,) = hubspot.active("companies").values()
     assert record.values["name"] == "Second"
+    assert [one.status for one in hubspot.writes() if "upsert" in one.path] == [200, 200]
 
 
 def test_a_contact_belongs_to_its_company(hubspot: RunningServer, crm: HubSpot) -> None:
