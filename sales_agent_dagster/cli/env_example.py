@@ -9,7 +9,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 
 from sales_agent_dagster.settings import PROJECT_ROOT, Settings, variable_of
 
@@ -53,6 +53,9 @@ def _line(path: list[str], value: Any) -> str:
 def _shown(value: Any) -> str:
     if value is None:
         return ""
+    if isinstance(value, SecretStr):
+        # A default is no secret.
+        return value.get_secret_value()
     if isinstance(value, Path):
         return str(value.relative_to(PROJECT_ROOT))
     if isinstance(value, tuple):

@@ -11,7 +11,6 @@ from typing import Any
 from sales_agent_dagster.crm.canonical import items_of, same
 from sales_agent_dagster.crm.contract import Fields, Value
 from sales_agent_dagster.crm.fields import FIELDS, Kind
-from sales_agent_dagster.crm.mapping import bounded
 from sales_agent_dagster.crm.ownership import Rule
 
 
@@ -207,14 +206,16 @@ def _appended(kind: Kind, sides: _Sides) -> FieldChange | None:
     agreed = [sides.agreed.base, sides.agreed.ours] if sides.agreed else []
     known = {item.casefold() for value in agreed for item in items_of(value)}
     added = [item for item in items_of(sides.ours) if item.casefold() not in there | known]
-    if not added:
-        return None
     length = FIELDS[kind][sides.name].length
-    joined = ", ".join([*held, *added])
-    after = joined if length is None else bounded(sides.name, joined, length)
-    if same(kind, sides.name, after, sides.theirs):
+    after, fits = list(held), []
+    for item in added:
+        if length is None or len(", ".join([*after, item])) <= length:
+            after.append(item)
+            fits.append(item)
+    if not fits:
         return None
-    return FieldChange(sides.theirs, after, Rule.APPEND_ONLY, f"adds {', '.join(added)}")
+    reason = f"adds {', '.join(fits)}"
+    return FieldChange(sides.theirs, ", ".join(after), Rule.APPEND_ONLY, reason)
 
 
 def agree(

@@ -16,6 +16,7 @@ from sales_agent_dagster.matching.decide import Decision, Outcome
 from sales_agent_dagster.matching.model import LinkageModel, load_model
 from sales_agent_dagster.matching.normalise import NORM_VERSION
 from sales_agent_dagster.stages.base import LeadInput, LeadResult, Plan, StageContext
+from sales_agent_dagster.stages.crm.suppressing import suppressed_leads
 from sales_agent_dagster.stages.exclusive import ExclusiveStage
 from sales_agent_dagster.stages.identity.companies import Move, record_moves
 from sales_agent_dagster.stages.identity.index_writing import write_index
@@ -200,6 +201,8 @@ class _Batch:
     def _companies(self) -> dict[str, _Company]:
         """Per company: leads, union of their brands, the first reason not to contact one of them."""
         suppression = SuppressionList(self._context.profile.suppress)
+        pepper = self._context.settings.suppression_pepper.get_secret_value()
+        opted_out = suppressed_leads(self._connection, pepper, self.leads)
         decisions = self.resolution.decisions
         joined = {decision.entity_id for decision in decisions if decision.outcome is Outcome.MERGE}
         companies: dict[str, _Company] = defaultdict(_Company)
@@ -209,7 +212,8 @@ class _Batch:
             company = companies[decision.entity_id]
             company.size += 1
             company.oems |= _brands(lead["oems"])
-            if company.suppressed_reason is None and (reason := suppression.reason(lead)):
+            reason = suppression.reason(lead) or opted_out.get(lead["lead_id"])
+            if company.suppressed_reason is None and reason:
                 company.suppressed_reason = f"{reason} (lead {lead['lead_id']})"
         return companies
 

@@ -9,7 +9,14 @@ from typing import Any
 from sales_agent_dagster_tests.salesforce_server.clock import moment_of, text_of
 from sales_agent_dagster_tests.salesforce_server.errors import bad
 from sales_agent_dagster_tests.salesforce_server.ids import normal
-from sales_agent_dagster_tests.salesforce_server.schema import TEXTS, Field, SObject
+from sales_agent_dagster_tests.salesforce_server.schema import (
+    ADDRESSES,
+    COUNTRIES,
+    STATES,
+    TEXTS,
+    Field,
+    SObject,
+)
 
 _EMAIL = re.compile(r"[^@\s,;<>\"]+@[^@\s,;<>\"]+\.[^@\s,;<>\".]+")
 
@@ -34,6 +41,33 @@ def canonical(sobject: SObject, given: Mapping[str, Any]) -> dict[str, Any]:
             )
         clean[found.name] = _CHECKS.get(found.kind, _text)(found, value)
     return clean
+
+
+def fill_places(sobject: SObject, clean: dict[str, Any], record: Mapping[str, Any]) -> None:
+    """With picklists of places: texts from codes and codes from texts; no state without its country.
+
+    Args:
+        sobject: of the record.
+        clean: what is written; completed.
+        record: what is there.
+    """
+    prefix = ADDRESSES.get(sobject.name.lower())
+    if prefix is None or sobject.field(f"{prefix}StateCode") is None:
+        return
+    for part, names in (("State", STATES), ("Country", COUNTRIES)):
+        text, code = f"{prefix}{part}", f"{prefix}{part}Code"
+        if code in clean:
+            clean[text] = names.get(clean[code] or "")
+        elif text in clean:
+            found = [one for one, name in names.items() if name == clean[text]]
+            if clean[text] is not None and not found:
+                message = f"There's a problem with this {part.lower()}, even though it may appear correct."
+                raise bad("FIELD_INTEGRITY_EXCEPTION", message, text)
+            clean[code] = found[0] if found else None
+    result = {**record, **clean}
+    if result.get(f"{prefix}State") and not result.get(f"{prefix}Country"):
+        message = "A country/territory must be specified before specifying a state value for field: State"
+        raise bad("FIELD_INTEGRITY_EXCEPTION", message, f"{prefix}State")
 
 
 def check_required(sobject: SObject, record: Mapping[str, Any]) -> None:

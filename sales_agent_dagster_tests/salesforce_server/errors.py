@@ -27,7 +27,7 @@ class Refused(Exception):
 
     def as_csv_error(self) -> str:
         """The same in the results of a bulk job."""
-        return f"{self.code}:{self.message}:{','.join(self.fields) or '--'}"
+        return f"{self.code}:{self.message}:{' '.join([*self.fields, '--'])}"
 
 
 def bad(code: str, message: str, *fields: str, **more: Any) -> Refused:

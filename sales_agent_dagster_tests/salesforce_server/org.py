@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from sales_agent_dagster_tests.salesforce_server.checking import canonical, check_required
+from sales_agent_dagster_tests.salesforce_server.checking import canonical, check_required, fill_places
 from sales_agent_dagster_tests.salesforce_server.clock import VirtualClock, moment_of, text_of
 from sales_agent_dagster_tests.salesforce_server.errors import Refused, bad
 from sales_agent_dagster_tests.salesforce_server.ids import ids, normal
@@ -233,6 +233,7 @@ class Org:
         self, sobject: SObject, record: Record | None, given: Mapping[str, Any], caller: Caller
     ) -> Record:
         clean = canonical(sobject, self._related(sobject, given))
+        fill_places(sobject, clean, record or {})
         result = {**(record or {}), **clean}
         check_required(sobject, result)
         for rule in self.validation_rules:

@@ -16,7 +16,7 @@ from sales_agent_dagster_tests.salesforce_server.app import Options, StandIn
 from sales_agent_dagster_tests.salesforce_server.clock import VirtualClock
 from sales_agent_dagster_tests.salesforce_server.faults import Asked, Fault
 from sales_agent_dagster_tests.salesforce_server.org import Caller, DuplicateRule, Org, Record, indexed
-from sales_agent_dagster_tests.salesforce_server.schema import Field
+from sales_agent_dagster_tests.salesforce_server.schema import Field, add_place_codes
 
 
 class RunningServer:
@@ -56,6 +56,10 @@ class RunningServer:
 
     def add_field(self, sobject: str, *fields: Field) -> None:
         self.org.add_field(sobject, *fields)
+
+    def use_place_picklists(self) -> None:
+        """States and countries come from lists from now on."""
+        add_place_codes(self.org.objects)
 
     def duplicate_rule(self, blocks: bool = True, **objects: str) -> None:
         """Records with an equal value are duplicates: ``duplicate_rule(Lead="Email", Contact="Email")``."""

@@ -149,6 +149,20 @@ _INDUSTRIES = ("Agriculture", "Construction", "Energy", "Engineering", "Retail",
 _RATINGS = ("Hot", "Warm", "Cold")
 
 
+STATES = {"OH": "Ohio", "TX": "Texas", "ON": "Ontario"}
+COUNTRIES = {"US": "United States", "CA": "Canada"}
+ADDRESSES = {"account": "Billing", "contact": "Mailing", "lead": ""}
+"""Objects with an address, and how its fields begin."""
+
+
+def add_place_codes(objects: dict[str, SObject]) -> None:
+    """State and country picklists are switched on: each text gets a code."""
+    for name, prefix in ADDRESSES.items():
+        for part, codes in (("State", STATES), ("Country", COUNTRIES)):
+            code = Field(f"{prefix}{part}Code", "picklist", 10, values=tuple(codes), restricted=True)
+            objects[name].add(code)
+
+
 def standard_objects() -> dict[str, SObject]:
     """A new organisation's objects, without custom fields, by lower-case name."""
     firm = [

@@ -50,13 +50,13 @@ CAPABILITIES = Capabilities(
         for kind in BUILT_IN
     },
     upsert_by_key=frozenset(),
-    push_batch=100,
-    lookup_batch=finding.LOOKUP_BATCH,
+    push_batch=400,
+    lookup_batch=400,
     settle=timedelta(seconds=90),
     fields_need_human=False,
     streams=pulling.STREAMS,
 )
-_PACE = Pace(start=10.0)
+_PACE = Pace(start=10.0, most=400.0)
 _STATUS_FIELDS = ("id", "status_label", "date_created", "date_updated")
 _LIMITS = {
     "search_objects": 10_000.0,

@@ -20,8 +20,8 @@ from sales_agent_dagster.domain.values.web import host_without_www, registrable_
 Object = Mapping[str, Any]
 EVIDENCE = ("external_key", "email", "domain", "phone")
 """Best first."""
-LOOKUP_BATCH = 50
-"""Subjects per search; more make its query longer than anybody has tried."""
+PER_SEARCH = 50
+"""Subjects per search; more make its query longer than anybody has tried. Searches go side by side."""
 
 
 def lookup(
@@ -31,10 +31,11 @@ def lookup(
     found: dict[str, list[Candidate]] = {subject.external_key: [] for subject in subjects}
     if kind not in PATHS:
         return found
-    for at in range(0, len(subjects), LOOKUP_BATCH):
-        batch = subjects[at : at + LOOKUP_BATCH]
+    batches = [subjects[at : at + PER_SEARCH] for at in range(0, len(subjects), PER_SEARCH)]
+    searched = api.transport.each(lambda batch: (batch, _searched(api, mapper, kind, batch)), batches)
+    for batch, values in searched:
         by_key = _by_key(batch)
-        for value in _searched(api, mapper, kind, batch):
+        for value in values:
             for external_key, evidence in _evidence(mapper, kind, value, by_key).items():
                 ordered = tuple(name for name in EVIDENCE if name in evidence)
                 found[external_key].append(Candidate(mapper.record(kind, value), ordered))
@@ -130,14 +131,17 @@ def by_external_key(api: CloseApi, mapper: Mapper, kind: Kind, keys: Sequence[st
     key_field = mapper.schema.key_field(kind)
     path = PATHS[kind]
     found: dict[str, Object] = {}
-    for at in range(0, len(keys), LOOKUP_BATCH):
-        batch = set(keys[at : at + LOOKUP_BATCH])
-        query = all_of(path, any_of(phrases(custom(key_field), sorted(batch))))
-        values = api.found(path, query, mapper.columns(kind))
-        for value in sorted(values, key=lambda value: str(value["date_created"])):
-            key = value.get(f"custom.{key_field}")
-            if key in batch:
-                found.setdefault(key, value)
+    fields, wanted = mapper.columns(kind), set(keys)
+
+    def searched(batch: Sequence[str]) -> list[Any]:
+        return api.found(path, all_of(path, any_of(phrases(custom(key_field), batch))), fields)
+
+    batches = [keys[at : at + PER_SEARCH] for at in range(0, len(keys), PER_SEARCH)]
+    values = [value for some in api.transport.each(searched, batches) for value in some]
+    for value in sorted(values, key=lambda value: str(value["date_created"])):
+        key = value.get(f"custom.{key_field}")
+        if key in wanted:
+            found.setdefault(key, value)
     return found
 
 

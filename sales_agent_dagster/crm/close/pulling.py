@@ -71,7 +71,7 @@ def _earlier(reached: datetime | None, since: datetime | None) -> datetime | Non
 
 def _all_opportunities(api: CloseApi, mapper: Mapper) -> Iterator[Page]:
     """The first time: the whole list. Changes made while it is read are those of the log's next reading."""
-    started = next((page[0]["date_updated"] for page in api.events() if page), None)
+    started = _newest_event(api)
     records: list[Record] = []
     newest: datetime | None = None
     for value in api.listed("opportunity/"):
@@ -81,19 +81,29 @@ def _all_opportunities(api: CloseApi, mapper: Mapper) -> Iterator[Page]:
         if len(records) == _PER_PAGE:
             yield Page(records)
             records = []
-    reached = moment_of(started) if started else newest
+    reached = started or newest
     yield Page(records, complete_to=reached - OVERLAP if reached else None)
 
 
 def _opportunities(api: CloseApi, mapper: Mapper, since: datetime) -> Iterator[Page]:
-    seen: set[str] = set()
-    for entries, complete_to in _log(api, since):
-        changed = [entry for entry in entries if entry["object_type"] == "opportunity"]
-        ids = [entry["object_id"] for entry in changed if entry["object_id"] not in seen]
-        seen.update(ids)
-        latest = {entry["object_id"]: entry for entry in reversed(changed)}
-        records = [_current(api, mapper, key, latest[key]) for key in dict.fromkeys(ids)]
-        yield Page(records, complete_to=complete_to)
+    """Those that the log names, as they are now."""
+    newest = _newest_event(api)
+    latest: dict[str, dict[str, Any]] = {}
+    for action in ("deleted", "updated", "created"):
+        filters = {"object_type": "opportunity", "action": action, "date_updated__gte": _log_time(since)}
+        for page in api.events(**filters):
+            for entry in page:
+                latest.setdefault(entry["object_id"], entry)
+    ids = list(latest)
+    for at in range(0, len(ids), _PER_PAGE):
+        some = ids[at : at + _PER_PAGE]
+        yield Page(list(api.transport.each(lambda key: _current(api, mapper, key, latest[key]), some)))
+    yield Page(complete_to=_earlier(newest, since))
+
+
+def _newest_event(api: CloseApi) -> datetime | None:
+    page = next(api.events(), None)
+    return moment_of(page[0]["date_updated"]) if page else None
 
 
 def _current(api: CloseApi, mapper: Mapper, key: str, entry: dict[str, Any]) -> Record:

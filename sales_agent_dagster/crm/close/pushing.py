@@ -153,7 +153,7 @@ def failure_of(api: CloseApi, operation: Operation, error: CrmError) -> PushResu
     """What an error means for its operation."""
     # An update that got no answer was sent several times, and one may have arrived. A create was not: it is
     # only called unavailable when no connection came about.
-    unanswered = isinstance(error, Unavailable) and error.status is None
+    unanswered = isinstance(error, Unavailable) and (error.status is None or error.status < 400)
     if isinstance(error, Ambiguous) or (unanswered and operation.action is Action.UPDATE):
         return Unknown(operation.op_id, error.message)
     if isinstance(error, RecordGone) or _lead_is_gone(operation, error):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from sales_agent_dagster.crm.contract import Description, EnsuredField, FieldState, RemoteField
-from sales_agent_dagster.crm.errors import ConflictFound
+from sales_agent_dagster.crm.errors import ConflictFound, InvalidRequest
 from sales_agent_dagster.crm.fields import EXTERNAL_KEY, FIELDS, FieldType, Kind
 from sales_agent_dagster.crm.hubspot.client import BATCH, Client, Raw
 from sales_agent_dagster.crm.hubspot.mapping import OBJECTS, FieldMap
@@ -66,17 +66,20 @@ def ensure(client: Client, fields: FieldMap, *, dry_run: bool) -> list[EnsuredFi
             elif dry_run:
                 found.append(EnsuredField(kind, name, FieldState.MISSING))
             else:
-                found.append(EnsuredField(kind, name, _created(client, kind, definition)))
+                found.append(_created(client, kind, name, definition))
     return found
 
 
-def _created(client: Client, kind: Kind, definition: Raw) -> FieldState:
+def _created(client: Client, kind: Kind, name: str, definition: Raw) -> EnsuredField:
     try:
         client.create_property(kind, definition)
     except ConflictFound:
         # Somebody was faster.
-        return FieldState.PRESENT
-    return FieldState.CREATED
+        return EnsuredField(kind, name, FieldState.PRESENT)
+    except InvalidRequest as error:
+        instruction = f"HubSpot refuses the property {definition['name']} of {OBJECTS[kind]}: {error.message}"
+        return EnsuredField(kind, name, FieldState.MISSING, instruction)
+    return EnsuredField(kind, name, FieldState.CREATED)
 
 
 def _present(kind: Kind, name: str, there: Raw, wanted: Raw) -> EnsuredField:

@@ -14,6 +14,7 @@ WINDOW_S = 10.0
 SHARE = 0.95
 """Part of the window's limit that we use: the rest is for what else the same app does."""
 
+HIGHEST_PLAN = 250
 SEARCH_PACE = Pace(start=4.8, most=4.8, burst=0)
 """Searches have a limit of their own, 5 a second for the whole account, of which no header tells."""
 
@@ -26,7 +27,8 @@ NOT_UNIQUE = "CONFLICTING_UNIQUE_VALUE"
 
 def pace_of(requests_per_10s: int) -> Pace:
     """Starts at the plan's limit and follows the headers up to 250 per 10 s, the highest that is sold."""
-    return Pace(start=requests_per_10s * SHARE / WINDOW_S, most=25.0, burst=5)
+    start = requests_per_10s * SHARE / WINDOW_S
+    return Pace(start=start, most=max(start, HIGHEST_PLAN * SHARE / WINDOW_S), burst=5)
 
 
 class HubSpotDialect:

@@ -131,14 +131,14 @@ class Finder:
 
 
 def _packed(values: Iterable[str]) -> Iterator[list[str]]:
-    """Values that fit into one search."""
+    """Values that fit into one search; all are in lower case, as IN wants text."""
     some: list[str] = []
     size = 0
     for value in values:
         if some and (len(some) == MAX_GROUP_VALUES or size + len(value) + 3 > MAX_QUERY - _FRAME):
             yield some
             some, size = [], 0
-        some.append(value.lower())
+        some.append(value)
         size += len(value) + 3
     if some:
         yield some

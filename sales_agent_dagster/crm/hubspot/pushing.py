@@ -35,7 +35,7 @@ from sales_agent_dagster.crm.hubspot.mapping import FieldMap, milliseconds, mome
 from sales_agent_dagster.crm.hubspot.notes import fields_of_html
 
 ORDER = (Kind.COMPANY, Kind.CONTACT, Kind.NOTE, Kind.EMAIL_DRAFT)
-PUSH_BATCH = 500
+PUSH_BATCH = 800
 _REFUSED = (InvalidRequest, ConflictFound, RecordGone)
 _UNREACHED = (423, 477)
 """Locked, and moving to another data centre: refused before anything was done."""
@@ -236,7 +236,7 @@ def result_of(operation: Operation, error: CrmError) -> PushResult:
     failure = _failure_of(error)
     remedy = _REMEDIES[failure]
     if NO_SUCH_PROPERTY in error.fields.values():
-        remedy = "Create HubSpot's missing properties with `sales-agent crm fields`, then apply again."
+        remedy = "Create HubSpot's missing properties with `sales-agent crm setup`, then apply again."
     return Failed(op_id, failure, text, remedy, error.remote_id or existing_id(text))
 
 

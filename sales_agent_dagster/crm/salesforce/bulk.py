@@ -141,7 +141,7 @@ def error_of(text: str) -> Mapping[str, Any]:
     """``CODE:message:FIELD --`` as an error of a collection."""
     code, _, rest = text.partition(":")
     message, _, fields = rest.rpartition(":")
-    named = [name for name in fields.replace("--", "").split(",") if name.strip()]
+    named = [stripped for name in fields.replace("--", "").split(",") if (stripped := name.strip())]
     return {"statusCode": code, "message": message or rest, "fields": named}
 
 

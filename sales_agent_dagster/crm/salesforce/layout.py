@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from sales_agent_dagster.crm.fields import FIELDS, FieldType, Kind
+from sales_agent_dagster.crm.salesforce.places import PLACES, code_column
 from sales_agent_dagster.settings import SalesforceSettings
 
 
@@ -149,7 +150,10 @@ class Layout:
 
     def sources(self, kind: Kind, sobject: SObject) -> dict[str, tuple[str, ...]]:
         """Per field of ours the columns that it is read from."""
-        plain = {name: (column,) for name, column in self.columns[kind, sobject].items()}
+        plain = {
+            name: (column, code_column(column)) if name in PLACES else (column,)
+            for name, column in self.columns[kind, sobject].items()
+        }
         return {**plain, **_DERIVED.get((kind, sobject), {})}
 
     def selected(self, sobject: SObject) -> list[str]:

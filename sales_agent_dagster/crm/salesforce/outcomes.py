@@ -127,10 +127,13 @@ def of_error(operation: Operation, error: CrmError) -> PushResult:
 
 
 def not_done(operation: Operation, error: CrmError) -> PushResult:
-    """What an error means for an operation that surely was not done."""
+    """What the refusal of a whole job means for an operation, which surely was not done."""
     result = of_error(operation, error)
     if isinstance(result, Unknown):
         return Deferred(operation.op_id, FailureClass.TRANSIENT, result.message)
+    if isinstance(result, Failed):
+        # Not this record's fault: the organisation does not take such jobs.
+        return Deferred(operation.op_id, FailureClass.PERMISSION, result.message)
     return result
 
 

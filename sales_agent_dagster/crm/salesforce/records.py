@@ -113,6 +113,11 @@ def _name(kind: Kind, name: str, row: Row, columns: tuple[str, ...]) -> Value | 
     return " ".join(filter(None, (row.get("FirstName"), last if last != NO_NAME else None)))
 
 
+def _place(kind: Kind, name: str, row: Row, columns: tuple[str, ...]) -> Value | None:
+    text, code = columns
+    return row.get(code) or row.get(text)
+
+
 def _owner(kind: Kind, name: str, row: Row, columns: tuple[str, ...]) -> Value | None:
     return (row.get("Owner") or {}).get("Name")
 
@@ -144,6 +149,8 @@ def _draft_part(kind: Kind, name: str, row: Row, columns: tuple[str, ...]) -> Va
 
 _DERIVE = {
     (Kind.CONTACT, "contact_name"): _name,
+    (Kind.COMPANY, "state"): _place,
+    (Kind.COMPANY, "country"): _place,
     (Kind.COMPANY, "owner"): _owner,
     (Kind.COMPANY, "existing_customer"): _customer,
     (Kind.OPPORTUNITY, "outcome"): _outcome,

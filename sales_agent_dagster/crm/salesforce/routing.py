@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from sales_agent_dagster.crm.fields import Kind
@@ -11,6 +12,7 @@ from sales_agent_dagster.crm.operations import Action, Failed, FailureClass, Ope
 from sales_agent_dagster.crm.salesforce.client import Client, Row
 from sales_agent_dagster.crm.salesforce.finding import Finder
 from sales_agent_dagster.crm.salesforce.layout import HOLDERS, NO_NAME, Layout, SObject, sobject_of
+from sales_agent_dagster.crm.salesforce.places import coded
 from sales_agent_dagster.crm.salesforce.records import columns_of
 from sales_agent_dagster.crm.salesforce.soql import one_of
 
@@ -121,6 +123,7 @@ class Router:
         if operation.action is Action.UPDATE and operation.kind is Kind.NOTE:
             columns = {"Description": columns["Description"]}
         named = {**given, **columns, **({key: operation.external_key} if key else {})}
+        named = coded(named, partial(self._client.has, sobject), creates=key is not None)
         missing = [name for name in named if not self._client.has(sobject, name)]
         if missing:
             message = f"{sobject} has no field {', '.join(missing)} that the integration's user may see."

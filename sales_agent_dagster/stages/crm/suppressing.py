@@ -92,6 +92,29 @@ class Party:
     record_id: str | None = None
 
 
+def suppressed_leads(
+    connection: sa.Connection, pepper: str, leads: Iterable[Mapping[str, Any]]
+) -> dict[str, str]:
+    """Reasons by lead, of those whose address, number or domain is suppressed.
+
+    ``leads`` hold ``lead_id``, ``email``, ``phone`` and ``website``.
+    """
+    if not anybody_suppressed(connection):
+        return {}
+    tokens = {
+        lead["lead_id"]: [
+            token_of(pepper, scope, value) for scope, value in _values(Party("", lead), "") if value
+        ]
+        for lead in leads
+    }
+    known = _known(connection, {token for some in tokens.values() for token in some})
+    return {
+        lead_id: next(known[token] for token in some if token in known)
+        for lead_id, some in tokens.items()
+        if any(token in known for token in some)
+    }
+
+
 class Gates:
     """The gates for some companies and contacts, as the warehouse stands.
 

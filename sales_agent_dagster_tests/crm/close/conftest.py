@@ -9,7 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from sales_agent_dagster.crm.close import CloseConnector
-from sales_agent_dagster.crm.contract import Action, Operation
+from sales_agent_dagster.crm.contract import Action, Operation, PushResult, Sent
 from sales_agent_dagster.crm.fields import Kind
 from sales_agent_dagster.crm.http import TransportOptions
 from sales_agent_dagster.settings import CloseSettings
@@ -69,3 +69,14 @@ def create(key: str, kind: Kind = Kind.COMPANY, op_id: str | None = None, **fiel
 def update(remote_id: str, kind: Kind = Kind.COMPANY, op_id: str = "op-update", **fields: Any) -> Operation:
     company_id = fields.pop("company_id", None)
     return Operation(op_id, kind, Action.UPDATE, "key", fields, remote_id=remote_id, company_id=company_id)
+
+
+def only(results: Any) -> PushResult:
+    (result,) = list(results)
+    return result
+
+
+def made(connector: CloseConnector, key: str = "k1", **fields: Any) -> str:
+    result = only(connector.push([create(key, **{"company": "Acme", **fields})]))
+    assert isinstance(result, Sent)
+    return result.remote_id

@@ -216,6 +216,30 @@ def test_opportunities(connector: CloseConnector, close: RunningClose) -> None:
     assert pages[-1].complete_to == since
 
 
+def test_many_opportunities(connector: CloseConnector, close: RunningClose) -> None:
+    lead = close.ask("POST", "/lead/", {"name": "A"})["id"]
+    ids = [close.ask("POST", "/opportunity/", {"lead_id": lead})["id"] for _ in range(230)]
+    assert [record.remote_id for record in records(connector.pull("opportunities", None))] == ids
+    since = utc(close) - timedelta(hours=1)
+    pages = list(connector.pull("opportunities", since))
+    assert sorted(record.remote_id for record in records(pages)) == sorted(ids)
+    close.fault("stale", path="/opportunity/")
+    close.ask("DELETE", f"/opportunity/{ids[0]}/")
+    by_id = {record.remote_id: record for record in records(connector.pull("opportunities", since))}
+    assert by_id[ids[0]].archived
+
+
+def test_an_opportunity_that_goes_while_it_is_read(connector: CloseConnector, close: RunningClose) -> None:
+    lead = close.ask("POST", "/lead/", {"name": "A"})["id"]
+    since = utc(close)
+    ids = [close.ask("POST", "/opportunity/", {"lead_id": lead})["id"] for _ in range(101)]
+    pages = connector.pull("opportunities", since)
+    first = next(pages)
+    (last,) = set(ids) - {record.remote_id for record in first.records}
+    close.ask("DELETE", f"/opportunity/{last}/")
+    assert [(record.remote_id, record.archived) for record in records(pages)] == [(last, True)]
+
+
 def test_the_log_in_our_words(connector: CloseConnector, close: RunningClose) -> None:
     (sent,) = connector.push([create("k1", company="Acme", score=3.0, phone="+15125550123")])
     lead = sent.remote_id  # type: ignore[union-attr]

@@ -14,14 +14,11 @@ from sales_agent_dagster.crm.contract import (
     Failed,
     FailureClass,
     Operation,
-    PushResult,
     Sent,
-    Unknown,
-    Verdict,
 )
 from sales_agent_dagster.crm.fields import Kind
 from sales_agent_dagster_tests.close_server.running import RunningClose
-from sales_agent_dagster_tests.crm.close.conftest import MakeConnector, create, update
+from sales_agent_dagster_tests.crm.close.conftest import MakeConnector, create, made, only, update
 
 COMPANY: dict[str, Any] = {
     "company": "Kraftwerk Müller ⚡ GmbH",
@@ -44,17 +41,6 @@ COMPANY: dict[str, Any] = {
     "last_enriched_at": "2026-03-01T08:00:00+00:00",
     "source_run": "run-1",
 }
-
-
-def only(results: Any) -> PushResult:
-    (result,) = list(results)
-    return result
-
-
-def made(connector: CloseConnector, key: str = "k1", **fields: Any) -> str:
-    result = only(connector.push([create(key, **{"company": "Acme", **fields})]))
-    assert isinstance(result, Sent)
-    return result.remote_id
 
 
 def test_every_field_comes_back_as_it_went(connector: CloseConnector, close: RunningClose) -> None:
@@ -153,91 +139,12 @@ def test_drafts_are_drafts(connector: CloseConnector, close: RunningClose) -> No
     assert all(each.body["status"] == "draft" for each in close.log if each.path == "/activity/email/")
 
 
-@pytest.mark.parametrize("fault", ["drop", "500_after", "503_after", "malformed"])
-@pytest.mark.parametrize("kind", [Kind.COMPANY, Kind.CONTACT, Kind.NOTE, Kind.EMAIL_DRAFT])
-def test_a_create_whose_answer_is_lost_is_never_sent_again(
-    connector: CloseConnector, close: RunningClose, fault: str, kind: Kind
-) -> None:
-    close.options.index_lag_s = 60
-    lead = None if kind is Kind.COMPANY else made(connector)
-    name = {"company": "company", "contact": "contact_name"}.get(kind, "body")
-    operation = create("lost", kind, company_id=lead, **{name: "Lost"})
-    close.fault(fault, method="POST", path=paths(kind))
-    assert isinstance(only(connector.push([operation])), Unknown)
-    posts = [each for each in close.log if (each.method, each.path) == ("POST", paths(kind))]
-    assert len(posts) == 1 + (kind is not Kind.COMPANY and paths(kind) == "/lead/")
-    (verdict,) = connector.reconcile([operation])
-    assert verdict.verdict is Verdict.FOUND, "the log knows it before the index does"
-    assert verdict.record is not None
-    assert verdict.record.fields[name] == "Lost"
-    close.clock.advance(61)
-    assert next(iter(connector.reconcile([operation]))).verdict is Verdict.FOUND
-
-
-def paths(kind: Kind) -> str:
-    return {
-        Kind.COMPANY: "/lead/",
-        Kind.CONTACT: "/contact/",
-        Kind.NOTE: "/activity/note/",
-        Kind.EMAIL_DRAFT: "/activity/email/",
-    }[kind]
-
-
-@pytest.mark.parametrize("kind", [Kind.COMPANY, Kind.CONTACT, Kind.NOTE, Kind.EMAIL_DRAFT])
-def test_a_create_that_never_arrived_is_absent(
-    connector: CloseConnector, close: RunningClose, kind: Kind
-) -> None:
-    lead = None if kind is Kind.COMPANY else made(connector)
-    name = {"company": "company", "contact": "contact_name"}.get(kind, "body")
-    operation = create("lost", kind, company_id=lead, **{name: "Lost"})
-    close.fault("drop_before", method="POST", path=paths(kind))
-    assert isinstance(only(connector.push([operation])), Unknown)
-    close.clock.advance(90)
-    assert [each.verdict for each in connector.reconcile([operation])] == [Verdict.ABSENT]
-    assert isinstance(only(connector.push([operation])), Sent)
-
-
-def test_what_was_created_and_then_deleted_or_merged_is_found(
-    connector: CloseConnector, close: RunningClose
-) -> None:
-    close.options.index_lag_s = 60
-    other = made(connector, "other")
-    operations = [create(key, company=key) for key in ("deleted", "merged")]
-    close.fault("drop", method="POST", path="/lead/", times=2)
-    assert all(isinstance(each, Unknown) for each in connector.push(operations))
-    ids = {lead["name"]: lead["id"] for lead in close.objects("lead")}
-    close.ask("DELETE", f"/lead/{ids['deleted']}/")
-    close.ask("POST", "/lead/merge/", {"source": ids["merged"], "destination": other})
-    found = {each.op_id: each for each in connector.reconcile(operations)}
-    assert {each.verdict for each in found.values()} == {Verdict.FOUND}
-    records = {key: each.record for key, each in found.items()}
-    assert records["op-deleted"] is not None
-    assert records["op-deleted"].archived
-    assert records["op-merged"] is not None
-    assert records["op-merged"].merged_into == other
-
-
 def test_a_key_that_is_there_is_not_created_again(connector: CloseConnector, close: RunningClose) -> None:
     lead = made(connector, "k1")
     again = only(connector.push([create("k1", company="Acme")]))
     assert isinstance(again, Failed)
     assert (again.failure, again.remote_id) == (FailureClass.CONFLICT, lead)
     assert len(close.objects("lead")) == 1
-
-
-def test_a_lost_update_is_sent_again_for_it_is_the_same_twice(
-    connector: CloseConnector, close: RunningClose
-) -> None:
-    lead = made(connector)
-    close.fault("drop", method="PUT", path="/lead/")
-    assert isinstance(only(connector.push([update(lead, score=3.0)])), Sent)
-    assert len([each for each in close.log if each.method == "PUT"]) == 2
-    close.fault("drop", method="PUT", path="/lead/", times=9)
-    operation = update(lead, score=4.0)
-    assert isinstance(only(connector.push([operation])), Unknown)
-    (back,) = connector.reconcile([operation])
-    assert back.record is not None
-    assert back.record.fields["score"] == 4
 
 
 @pytest.mark.parametrize(
@@ -360,3 +267,31 @@ def test_times_are_utc(connector: CloseConnector, close: RunningClose) -> None:
     assert result.modified_at is not None
     assert result.modified_at.tzinfo is UTC
     assert abs(result.modified_at - datetime.fromtimestamp(close.clock.now(), UTC)).total_seconds() < 1
+
+
+def test_when_what_is_there_cannot_be_read_nothing_is_sent(
+    connector: CloseConnector, close: RunningClose
+) -> None:
+    lead = made(connector)
+    before = len(close.writes())
+    close.fault("503", path="/data/search/", times=99)
+    results = list(connector.push([create("k2", company="B"), create("k3", company="C")]))
+    assert [(type(each), getattr(each, "failure", None)) for each in results] == [
+        (Deferred, FailureClass.TRANSIENT)
+    ] * 2
+    assert len(close.writes()) == before
+    close.app.plan.standing.clear()
+    close.fault("503", path="/event/", times=99)
+    close.ask("DELETE", f"/lead/{lead}/")
+    gone = only(connector.push([update(lead, score=1.0)]))
+    assert isinstance(gone, Failed)
+    assert (gone.failure, gone.remote_id) == (FailureClass.GONE, None)
+
+
+def test_many_keys_are_looked_for_side_by_side(connector: CloseConnector, close: RunningClose) -> None:
+    operations = [create(f"k{number}", company="A") for number in range(120)]
+    assert all(isinstance(each, Sent) for each in connector.push(operations))
+    again = list(connector.push(operations))
+    assert all(isinstance(each, Failed) and each.failure is FailureClass.CONFLICT for each in again)
+    assert len({each.remote_id for each in again if isinstance(each, Failed)}) == 120
+    assert len(close.objects("lead")) == 120

@@ -16,7 +16,7 @@ import pytest
 from pydantic import SecretStr
 
 from sales_agent_dagster.crm.close import CloseConnector
-from sales_agent_dagster.crm.close.webhooks import delivery_key, verified
+from sales_agent_dagster.crm.close.webhooks import verified
 from sales_agent_dagster.crm.contract import EventAction
 from sales_agent_dagster.crm.delivery import DeliveryRefused
 from sales_agent_dagster_tests.close_server.running import RunningClose
@@ -33,10 +33,8 @@ EVENT = {
 AT = 1_772_443_800
 
 
-def check(
-    body: bytes, headers: dict[str, str], at: float = AT, known: frozenset[str] = frozenset()
-) -> dict[str, Any]:
-    return verified(headers, body, KEY, datetime.fromtimestamp(at, UTC), known.__contains__)
+def check(body: bytes, headers: dict[str, str], at: float = AT) -> dict[str, Any]:
+    return verified(headers, body, KEY, datetime.fromtimestamp(at, UTC))
 
 
 def signed_event(event: Any = EVENT) -> tuple[bytes, dict[str, str]]:
@@ -73,15 +71,6 @@ def test_old_and_early_ones_are_not(offset: int) -> None:
 @pytest.mark.parametrize("offset", [-300, 300])
 def test_within_five_minutes_they_are(offset: int) -> None:
     assert check(*signed_event(), AT + offset) == EVENT
-
-
-def test_replays_are_not() -> None:
-    known = frozenset([delivery_key(EVENT)])
-    with pytest.raises(DeliveryRefused) as refused:
-        check(*signed_event(), known=known)
-    assert refused.value.code == "replayed"
-    grown = {**EVENT, "date_updated": "2026-03-02T09:30:05.000000"}
-    assert check(*signed_event(grown), known=known) == grown
 
 
 @pytest.mark.parametrize(
@@ -174,7 +163,7 @@ def test_deliveries_of_the_stand_in(connector: CloseConnector, close: RunningClo
         assert close.deliver() == [200]
     headers, body = got[-1]
     now = datetime.fromtimestamp(close.clock.now(), UTC)
-    event = verified(headers, body, SecretStr(subscription["signature_key"]), now, lambda _: False)
+    event = verified(headers, body, SecretStr(subscription["signature_key"]), now)
     ours = connector.event(event)
     assert ours is not None
     assert (ours.action, ours.remote_id, ours.changed) == (EventAction.UPDATED, lead, {"company": "B"})
@@ -185,7 +174,6 @@ def test_deliveries_of_the_stand_in(connector: CloseConnector, close: RunningClo
             body,
             SecretStr(subscription["signature_key"]),
             datetime.fromtimestamp(close.clock.now(), UTC),
-            lambda _: False,
         )
 
 

@@ -17,7 +17,8 @@ from sales_agent_dagster_tests.stages.crm.wanting import context_of
 @pytest.fixture(params=list(STANDS))
 def stand(request: pytest.FixtureRequest) -> Iterator[Stand]:
     """A vendor's stand-in, empty but for our custom fields."""
-    made = STANDS[request.param](request.getfixturevalue(request.param))
+    server = request.getfixturevalue(request.param.partition("_")[0])
+    made = STANDS[request.param](server)
     yield made
     made.close()
 

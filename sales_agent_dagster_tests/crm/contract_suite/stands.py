@@ -15,6 +15,7 @@ from sales_agent_dagster.crm.contract import Connector, Record
 from sales_agent_dagster.crm.fields import Kind
 from sales_agent_dagster.crm.http import TransportOptions
 from sales_agent_dagster.crm.hubspot.connector import HubSpot
+from sales_agent_dagster.crm.salesforce.layout import NO_NAME
 from sales_agent_dagster.settings import CloseSettings, HubSpotSettings
 from sales_agent_dagster_tests.close_server import API_KEY
 from sales_agent_dagster_tests.close_server.running import RunningClose
@@ -204,15 +205,21 @@ class HubSpotStand(Stand):
 
 
 class SalesforceStand(Stand):
+    """Attributes:
+    mode, company: what companies become.
+    """
+
     poison: Mapping[str, Any] = {"tier": "x" * 300}
     server: RunningSalesforce
+    mode = "account_contact"
+    company = "Account"
 
     def __init__(self, server: RunningSalesforce) -> None:
         set_up(server)
         super().__init__(server)
 
     def connect(self, *, dry_run: bool = False) -> Connector:
-        return connect_salesforce(self.server, self.options(dry_run=dry_run), object_mode="account_contact")
+        return connect_salesforce(self.server, self.options(dry_run=dry_run), object_mode=self.mode)
 
     def now(self) -> datetime:
         return self.server.clock.now()
@@ -227,7 +234,7 @@ class SalesforceStand(Stand):
         return len(self.server.log)
 
     def add(self, **fields: Any) -> str:
-        return self.server.create("Account", **self.named(fields))
+        return self.server.create(self.company, **self.named(fields))
 
     def edit(self, remote_id: str, **fields: Any) -> None:
         self.server.edit(remote_id, **self.named(fields))
@@ -239,16 +246,25 @@ class SalesforceStand(Stand):
         self.server.merge(target, source)
 
     def lose_the_next_create(self, *, done: bool) -> None:
-        self.server.fault("drop" if done else "reset", method="PATCH|POST", path="Account", times=5)
+        self.server.fault("drop" if done else "reset", method="PATCH|POST", path=self.company, times=5)
 
     def storm(self, refusals: int) -> None:
         self.server.fault("busy", times=refusals)
+
+
+class SalesforceLeadsStand(SalesforceStand):
+    mode = "lead"
+    company = "Lead"
+
+    def add(self, **fields: Any) -> str:
+        return self.server.create(self.company, LastName=NO_NAME, **self.named(fields))
 
 
 STANDS: Mapping[str, type[Stand]] = {
     "close": CloseStand,
     "hubspot": HubSpotStand,
     "salesforce": SalesforceStand,
+    "salesforce_leads": SalesforceLeadsStand,
 }
 
 

@@ -47,6 +47,22 @@ def test_a_faster_worker_s_property_is_no_error(hubspot: RunningServer, connect:
     assert states.count(FieldState.PRESENT) == 1
 
 
+def test_what_hubspot_refuses_is_told_with_its_words(hubspot: RunningServer, connect: Connect) -> None:
+    for number in range(10):
+        unique = {
+            "label": "x",
+            "type": "string",
+            "fieldType": "text",
+            "groupName": "g",
+            "hasUniqueValue": True,
+        }
+        hubspot.store.definitions.create("notes", {"name": f"u{number}", **unique})
+    found = {(one.kind, one.name): one for one in connect(ready=False).ensure_fields(dry_run=False)}
+    assert found[Kind.NOTE, "external_key"].state is FieldState.MISSING
+    assert "more than 10 unique" in str(found[Kind.NOTE, "external_key"].instruction)
+    assert found[Kind.COMPANY, "external_key"].state is FieldState.CREATED
+
+
 def test_without_the_scope_it_says_so(hubspot: RunningServer, connect: Connect) -> None:
     hubspot.reset(scopes=False)
     with pytest.raises(PermissionRefused, match="scopes"):

@@ -128,6 +128,7 @@ def test_two_operations_on_one_record_go_one_after_the_other(hubspot: RunningSer
     assert [isinstance(one, Sent) for one in pushed(crm, first, second)] == [True, True]
     (record,) = hubspot.active("companies").values()
     assert record.values["name"] == "Second"
+    assert [one.status for one in hubspot.writes() if "upsert" in one.path] == [200, 200]
 
 
 def test_a_contact_belongs_to_its_company(hubspot: RunningServer, crm: HubSpot) -> None:
@@ -235,7 +236,7 @@ def test_a_locked_record_is_due_again(hubspot: RunningServer, crm: HubSpot) -> N
 
 def test_without_our_properties_a_push_fails_at_once(hubspot: RunningServer, connect: Connect) -> None:
     results = pushed(connect(ready=False), *(create(f"c{number}") for number in range(100)))
-    assert all(isinstance(one, Failed) and "crm fields" in one.remedy for one in results)
+    assert all(isinstance(one, Failed) and "crm setup" in one.remedy for one in results)
     assert len(hubspot.writes()) == 1
 
 

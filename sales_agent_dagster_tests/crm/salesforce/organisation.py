@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from itertools import count
 from typing import Any
 
 from sales_agent_dagster.crm.fields import Kind
 from sales_agent_dagster.crm.http import TransportOptions
-from sales_agent_dagster.crm.operations import Action, Operation, PushResult
+from sales_agent_dagster.crm.operations import Action, Failed, FailureClass, Operation, PushResult
 from sales_agent_dagster.crm.salesforce import SalesforceConnector
 from sales_agent_dagster.crm.salesforce.layout import Layout
 from sales_agent_dagster.settings import SalesforceSettings
@@ -18,6 +17,9 @@ from sales_agent_dagster_tests.salesforce_server.oauth import CLIENT_ID, CLIENT_
 
 KEY = "Sales_Agent_Key__c"
 CONTACT_KEY = "Sales_Agent_Contact_Key__c"
+
+ACME = {"company": "Acme", "website": "https://acme.example", "phone": "+13105550100", "score": 81.5}
+ADA = {"contact_name": "Ada Lovelace", "email": "ada@acme.example", "contact_title": "CTO"}
 
 _numbers = count(1)
 
@@ -62,6 +64,8 @@ def push(connector: SalesforceConnector, *operations: Operation) -> list[PushRes
     return [results[operation.op_id] for operation in operations]
 
 
-def pushed(connector: SalesforceConnector, operations: Sequence[Operation]) -> list[PushResult]:
-    """As they come; for counting."""
-    return list(connector.push(operations))
+def failed(result: object) -> tuple[FailureClass, str | None]:
+    """Class and record of a failure, which must come with a remedy."""
+    assert isinstance(result, Failed), result
+    assert result.remedy.endswith((".", "how."))
+    return result.failure, result.remote_id

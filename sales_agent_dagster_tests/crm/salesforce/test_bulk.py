@@ -9,6 +9,7 @@ import pytest
 from sales_agent_dagster.crm.fields import Kind
 from sales_agent_dagster.crm.operations import Deferred, Failed, FailureClass, Operation, Sent, Unknown
 from sales_agent_dagster.crm.salesforce import SalesforceConnector
+from sales_agent_dagster.crm.salesforce.bulk import error_of
 from sales_agent_dagster_tests.crm.salesforce.organisation import (
     KEY,
     connect,
@@ -18,6 +19,7 @@ from sales_agent_dagster_tests.crm.salesforce.organisation import (
     update,
 )
 from sales_agent_dagster_tests.salesforce_server import RunningServer
+from sales_agent_dagster_tests.salesforce_server.errors import bad
 
 MANY = 220
 
@@ -143,3 +145,45 @@ def test_results_that_name_no_row_are_unknown(
     )
     results = push(bulk, *firms())
     assert [number for number, result in enumerate(results) if isinstance(result, Unknown)] == [7]
+
+
+def test_errors_of_rows_are_read_from_one_cell() -> None:
+    text = "REQUIRED_FIELD_MISSING:Required fields are missing: [Company]:Company --"
+    assert error_of(text) == {
+        "statusCode": "REQUIRED_FIELD_MISSING",
+        "message": "Required fields are missing: [Company]",
+        "fields": ["Company"],
+    }
+    assert error_of("UNABLE_TO_LOCK_ROW:locked:--")["fields"] == []
+    assert error_of("UNKNOWN") == {"statusCode": "UNKNOWN", "message": "", "fields": []}
+
+
+@pytest.mark.parametrize(
+    ("method", "expected"), [("PUT", Deferred), ("PATCH", Unknown)], ids=["upload", "close"]
+)
+def test_a_refused_step_of_a_job(
+    bulk: SalesforceConnector, organisation: RunningServer, method: str, expected: type
+) -> None:
+    organisation.fault("forbidden", method=method, path="jobs/ingest", times=2)
+    assert {type(result) for result in push(bulk, *firms())} == {expected}
+
+
+def test_a_job_that_is_refused_is_no_row_s_fault(
+    bulk: SalesforceConnector, organisation: RunningServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sales_agent_dagster_tests.salesforce_server.bulk.MAX_BYTES", 100)
+    organisation.fault("forbidden", method="PATCH", path="jobs/ingest")
+    results = push(bulk, *firms())
+    assert {result.failure for result in results if isinstance(result, Deferred)} == {FailureClass.PERMISSION}
+    assert len(results) == MANY
+    assert {job.state for job in organisation.app.jobs.jobs.values()} == {"Open"}
+
+
+def test_a_job_that_cannot_be_closed_is_unknown(
+    bulk: SalesforceConnector, organisation: RunningServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(job: object, state: str) -> None:
+        raise bad("INVALIDJOB", "no")
+
+    monkeypatch.setattr(organisation.app.jobs, "close", refuse)
+    assert {type(result) for result in push(bulk, *firms())} == {Unknown}

@@ -18,7 +18,7 @@ from sales_agent_dagster_tests.crm.salesforce.test_sync import Syncing
 from sales_agent_dagster_tests.salesforce_server import RunningServer
 from sales_agent_dagster_tests.stages.crm.wanting import company, rewant, want
 
-SEEDS = range(3)
+SEEDS = range(2)
 STEPS = 14
 FAULTS = ("drop", "reset", "500", "502", "503", "busy", "expired", "truncated", "locked")
 

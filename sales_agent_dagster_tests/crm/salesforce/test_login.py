@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from sales_agent_dagster.crm.errors import AuthRefused
+from sales_agent_dagster.crm.errors import AuthRefused, Unavailable
 from sales_agent_dagster.crm.fields import Kind
 from sales_agent_dagster.crm.operations import Deferred, FailureClass, Sent
 from sales_agent_dagster.crm.salesforce import SalesforceConnector
@@ -169,3 +169,17 @@ def test_secrets_are_shown_nowhere(salesforce: RunningServer) -> None:
     connector.close()
     assert "hush" not in repr(SalesforceSettings(client_secret="hush", private_key="hush"))
     assert seen == []
+
+
+def test_an_answer_without_a_token_is_no_login(
+    salesforce: RunningServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(salesforce.app.tokens, "grant", lambda *given: {"token_type": "Bearer"})
+    with connected(salesforce) as connector:
+        assert connector.health().message == "Salesforce granted no token."
+
+
+def test_a_login_that_is_down_is_no_refusal(salesforce: RunningServer) -> None:
+    salesforce.fault("503", path="oauth2", times=100)
+    with connected(salesforce) as connector, pytest.raises(Unavailable):
+        connector.describe()

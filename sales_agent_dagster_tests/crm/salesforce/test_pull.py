@@ -188,6 +188,14 @@ def test_other_refusals_end_a_pull(leads: SalesforceConnector, organisation: Run
         list(leads.pull("accounts", None))
 
 
+def test_an_answer_that_is_no_page_is_refused(
+    leads: SalesforceConnector, organisation: RunningServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(organisation.app.queries, "query", lambda *given: [])
+    with pytest.raises(InvalidRequest, match="no object"):
+        list(leads.pull("accounts", None))
+
+
 def test_a_hidden_column_is_left_out(leads: SalesforceConnector, organisation: RunningServer) -> None:
     for name in ("hasoptedoutofemail", "donotcall", "ownerid"):
         del organisation.org.objects["contact"].fields[name]

@@ -1,4 +1,4 @@
-"""Creates and updates, and what Salesforce says against them."""
+"""Creates and updates: where they go, and that none is lost or done twice."""
 
 from __future__ import annotations
 
@@ -6,29 +6,22 @@ import pytest
 
 from sales_agent_dagster.crm.errors import WriteRefused
 from sales_agent_dagster.crm.fields import Kind
-from sales_agent_dagster.crm.operations import Deferred, Failed, FailureClass, Sent, Unknown
+from sales_agent_dagster.crm.operations import FailureClass, Sent, Unknown
 from sales_agent_dagster.crm.salesforce import SalesforceConnector
 from sales_agent_dagster.crm.salesforce.layout import NO_NAME
 from sales_agent_dagster_tests.crm.salesforce.organisation import (
+    ACME,
+    ADA,
     CONTACT_KEY,
     KEY,
     connect,
     create,
+    failed,
     options_of,
     push,
-    set_up,
     update,
 )
 from sales_agent_dagster_tests.salesforce_server import RunningServer
-
-ACME = {"company": "Acme", "website": "https://acme.example", "phone": "+13105550100", "score": 81.5}
-ADA = {"contact_name": "Ada Lovelace", "email": "ada@acme.example", "contact_title": "CTO"}
-
-
-def failed(result: object) -> tuple[FailureClass, str | None]:
-    assert isinstance(result, Failed), result
-    assert result.remedy.endswith((".", "how."))
-    return result.failure, result.remote_id
 
 
 def test_a_company_becomes_a_lead_without_a_person(
@@ -178,33 +171,6 @@ def test_what_is_never_answered_is_unknown_and_reading_back_tells(
         assert (record.external_key, record.fields["company"]) == ("acme", "Acme")
 
 
-def test_bad_rows_do_not_hold_up_the_others(leads: SalesforceConnector, organisation: RunningServer) -> None:
-    operations = [create(Kind.COMPANY, f"k{number}", company=f"Firm {number}") for number in range(250)]
-    operations[100] = create(Kind.COMPANY, "long", company="x" * 256)
-    operations[240] = create(Kind.COMPANY, "none", website="https://none.example")
-    results = push(leads, *operations)
-    assert failed(results[100]) == (FailureClass.VALIDATION, None)
-    assert failed(results[240]) == (FailureClass.VALIDATION, None)
-    assert sum(isinstance(result, Sent) for result in results) == 248
-    assert len(organisation.records("Lead")) == 248
-    assert "x" * 20 not in results[100].message  # type: ignore[union-attr]
-
-
-def test_a_row_that_spoils_its_whole_request_is_found_by_halving(
-    leads: SalesforceConnector, organisation: RunningServer
-) -> None:
-    operations = [create(Kind.COMPANY, f"k{number}", company=f"Firm {number}") for number in range(64)]
-    organisation.org.validation_rules.clear()
-    leads.describe()
-    # A column that goes while the connector knows it.
-    poison = create(Kind.COMPANY, "poison", company="Poison", tier="A")
-    del organisation.org.objects["lead"].fields["sales_agent_tier__c"]
-    results = push(leads, *operations, poison)
-    assert failed(results[-1]) == (FailureClass.VALIDATION, None)
-    assert all(isinstance(result, Sent) for result in results[:-1])
-    assert len(organisation.writes) < 16
-
-
 def test_repeated_records_go_in_requests_of_their_own(
     leads: SalesforceConnector, organisation: RunningServer
 ) -> None:
@@ -220,47 +186,6 @@ def test_repeated_records_go_in_requests_of_their_own(
     assert all(isinstance(result, Sent) for result in results)
     assert organisation.record(first.remote_id)["City"] == "Boston"
     assert len(organisation.records("Lead")) == 2
-
-
-def test_locked_rows_are_sent_again_and_only_they(
-    leads: SalesforceConnector, organisation: RunningServer
-) -> None:
-    organisation.fault("locked", method="PATCH", path="composite", rows=2)
-    results = push(leads, *(create(Kind.COMPANY, f"k{number}", company="Firm") for number in range(5)))
-    assert all(isinstance(result, Sent) for result in results)
-    assert [asked.body.count(b'"attributes"') for asked in organisation.writes] == [5, 2]
-
-
-def test_rows_that_stay_locked_are_due_later(leads: SalesforceConnector, organisation: RunningServer) -> None:
-    organisation.fault("locked", method="PATCH", path="composite", times=10)
-    [result] = push(leads, create(Kind.COMPANY, "k", company="Firm"))
-    assert isinstance(result, Deferred)
-    assert result.failure == FailureClass.TRANSIENT
-    assert not organisation.records("Lead")
-
-
-@pytest.mark.parametrize("details", [True, False])
-def test_a_duplicate_rule_names_the_record_to_link(
-    leads: SalesforceConnector, organisation: RunningServer, details: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    organisation.duplicate_rule(Lead="Email", Contact="Email")
-    there = organisation.create("Contact", LastName="L", Email="ada@acme.example")
-    if not details:
-        monkeypatch.setattr("sales_agent_dagster.crm.salesforce.outcomes.blocker_of", lambda result: None)
-    lead = organisation.create("Lead", LastName=NO_NAME, Company="Acme")
-    [result] = push(leads, create(Kind.CONTACT, "ada", **ADA, company_id=lead))
-    assert failed(result) == (FailureClass.CONFLICT, there)
-    assert organisation.record(lead)["Email"] is None
-
-
-def test_a_unique_field_names_the_record_that_has_the_value(
-    accounts: SalesforceConnector, organisation: RunningServer
-) -> None:
-    organisation.org.objects["account"].change("Sales_Agent_Sync_Hash__c", unique=True)
-    [first] = push(accounts, create(Kind.COMPANY, "a", company="A", sync_hash="h"))
-    assert isinstance(first, Sent)
-    [second] = push(accounts, create(Kind.COMPANY, "b", company="B", sync_hash="h"))
-    assert failed(second) == (FailureClass.CONFLICT, first.remote_id)
 
 
 def test_a_converted_lead_is_followed(leads: SalesforceConnector, organisation: RunningServer) -> None:
@@ -346,68 +271,6 @@ def test_notes_and_drafts_are_tasks_and_nothing_is_sent(
     assert failed(refused) == (FailureClass.UNSUPPORTED, None)
 
 
-def test_what_cannot_be_written_is_told(leads: SalesforceConnector, organisation: RunningServer) -> None:
-    account = organisation.create("Account", Name="A")
-    results = push(
-        leads,
-        update(Kind.OPPORTUNITY, "006", status="x"),
-        create(Kind.CONTACT, "k", **ADA),
-        create(Kind.NOTE, "n", body="x"),
-        update(Kind.CONTACT, account, contact_name="x"),
-        update(Kind.COMPANY, account, status="x"),
-    )
-    assert [failed(result)[0] for result in results] == [FailureClass.UNSUPPORTED] * 5
-    assert not organisation.writes
-
-
-def test_a_missing_column_is_told_before_anything_is_sent(salesforce: RunningServer) -> None:
-    set_up(salesforce, "Sales_Agent_Tier__c")
-    connector = connect(salesforce)
-    with_tier, without = push(
-        connector, create(Kind.COMPANY, "a", company="A", tier="A"), create(Kind.COMPANY, "b", company="B")
-    )
-    connector.close()
-    assert failed(with_tier) == (FailureClass.VALIDATION, None)
-    assert "Sales_Agent_Tier__c" in with_tier.message
-    assert isinstance(without, Sent)
-
-
-@pytest.mark.parametrize(
-    ("fault", "failure"),
-    [
-        ("quota", FailureClass.RATE),
-        ("forbidden", FailureClass.PERMISSION),
-        ("503", FailureClass.TRANSIENT),
-    ],
-)
-def test_what_stops_a_request(
-    leads: SalesforceConnector, organisation: RunningServer, fault: str, failure: FailureClass
-) -> None:
-    organisation.fault(fault, method="PATCH", times=100)
-    results = push(leads, *(create(Kind.COMPANY, f"k{number}", company="Firm") for number in range(3)))
-    assert {result.failure for result in results if isinstance(result, Deferred)} == {failure}
-    assert len(organisation.writes) == (5 if fault == "503" else 1)
-    assert not organisation.records("Lead")
-
-
-def test_after_the_quota_is_spent_nothing_more_is_sent(organisation: RunningServer) -> None:
-    connector = connect(organisation, options_of(concurrency=1))
-    organisation.fault("quota", method="PATCH", times=100, after=1)
-    operations = [create(Kind.COMPANY, f"k{number}", company="Firm") for number in range(900)]
-    results = push(connector, *operations, create(Kind.NOTE, "n", body="x", company_id="001"))
-    connector.close()
-    assert sum(isinstance(result, Sent) for result in results) == 200
-    assert len(organisation.writes) == 2
-    assert {result.failure for result in results if isinstance(result, Deferred)} == {FailureClass.RATE}
-
-
-def test_too_many_at_once_is_waited_for(leads: SalesforceConnector, organisation: RunningServer) -> None:
-    organisation.fault("busy", method="PATCH", times=3)
-    [result] = push(leads, create(Kind.COMPANY, "k", company="Firm"))
-    assert isinstance(result, Sent)
-    assert leads.counters.refusals == 3
-
-
 def test_odd_values_come_back_as_they_went(leads: SalesforceConnector) -> None:
     odd = {
         "company": 'Zoë\'s 日本 "Best" \\ 🚀 & <b>',
@@ -433,3 +296,47 @@ def test_a_dry_run_writes_nothing(organisation: RunningServer) -> None:
         list(connector.erase(Kind.COMPANY, [organisation.create("Account", Name="A")]))
     connector.close()
     assert not organisation.writes
+
+
+@pytest.mark.parametrize("mode", ["leads", "accounts"])
+def test_places_from_picklists_are_written_and_read_as_codes(
+    organisation: RunningServer, mode: str, request: pytest.FixtureRequest
+) -> None:
+    organisation.use_place_picklists()
+    connector: SalesforceConnector = request.getfixturevalue(mode)
+    prefix = "Billing" if mode == "accounts" else ""
+    results = push(
+        connector,
+        create(Kind.COMPANY, "a", company="A", state="OH"),
+        create(Kind.COMPANY, "b", company="B", state="ON", country="CA"),
+        create(Kind.COMPANY, "c", company="C", state="Texas", country="U.S.A."),
+        create(Kind.COMPANY, "d", company="D", state="Ontaryo", country="Canada"),
+        create(Kind.COMPANY, "e", company="E", city="Akron"),
+    )
+    assert failed(results[3]) == (FailureClass.VALIDATION, None)
+    ids = [result.remote_id for result in results if isinstance(result, Sent)]
+    held = [organisation.record(one) for one in ids]
+    assert [(row[f"{prefix}State"], row[f"{prefix}Country"]) for row in held] == [
+        ("Ohio", "United States"),
+        ("Ontario", "Canada"),
+        ("Texas", "United States"),
+        (None, None),
+    ]
+    read = connector.read(Kind.COMPANY, ids)
+    places = [(read[one].fields.get("state"), read[one].fields.get("country")) for one in ids]
+    assert places == [("OH", "US"), ("ON", "CA"), ("TX", "US"), (None, None)]
+    [moved] = push(connector, update(Kind.COMPANY, ids[0], state="TX"))
+    assert isinstance(moved, Sent)
+    assert organisation.record(ids[0])[f"{prefix}State"] == "Texas"
+    [cleared] = push(connector, update(Kind.COMPANY, ids[0], state=None, country=None))
+    assert isinstance(cleared, Sent)
+    assert organisation.record(ids[0])[f"{prefix}StateCode"] is None
+
+
+def test_places_are_texts_where_they_are_texts(
+    leads: SalesforceConnector, organisation: RunningServer
+) -> None:
+    [result] = push(leads, create(Kind.COMPANY, "a", company="A", state="OH", country="USA"))
+    assert isinstance(result, Sent)
+    held = organisation.record(result.remote_id)
+    assert (held["State"], held["Country"]) == ("OH", "USA")

@@ -249,3 +249,15 @@ def test_opt_outs_and_customers_are_left_alone(syncing: Syncing) -> None:
     assert card["suppression_breaches"] == 0
     people = syncing.server.records("Lead") + syncing.server.records("Contact")
     assert [one["Id"] for one in people if one["Email"]] == [row["Id"]]
+
+
+def test_the_crm_s_spelling_of_places_writes_nothing(syncing: Syncing) -> None:
+    syncing.server.use_place_picklists()
+    places = [{"state": "OH"}, {"state": "Texas", "country": "USA"}, {"state": "ON", "country": "Canada"}]
+    want(syncing.warehouse, "b1", [company(f"E{n}", **place) for n, place in enumerate(places)])
+    assert syncing()["created"] == 3
+    writes = len(syncing.server.writes)
+    for _ in range(2):
+        syncing()
+    assert len(syncing.server.writes) == writes
+    assert syncing.left() == []
