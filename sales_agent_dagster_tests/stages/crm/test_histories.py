@@ -38,6 +38,7 @@ class History:
             upsert=self.random.random() < 0.5,
             tells_modified=self.random.random() < 0.7,
             batch=self.random.choice([1, 2, 5]),
+            lag=self.random.choice([0, 45]),
         )
         self.keys: list[str] = []
         self.leads: dict[str, tuple[str, str]] = {}
@@ -55,7 +56,7 @@ class History:
             self.replay,
         ]
         self.random.choice(steps)()
-        self.crm.tick(self.random.choice([1, 30, 120]))
+        self.crm.tick(self.random.choice([1, 5, 30, 120]))
         self.crm.fault = self.fault
         with monkeypatch.context() as patched:
             if self.random.random() < 0.5:
@@ -95,7 +96,7 @@ class History:
             self.crm.merge(records[0].remote_id, records[1].remote_id)
 
     def person_deletes(self) -> None:
-        if self.random.random() < 0.3:
+        if self.random.random() < 0.7:
             for record in self.some():
                 self.crm.delete(Kind.COMPANY, record.remote_id)
 
