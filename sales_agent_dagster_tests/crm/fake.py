@@ -47,13 +47,16 @@ STREAMS = (
 class FakeCrm:
     """Records by kind and id, an event log, and faults.
 
+    ``lag`` seconds pass before pulls and searches find a new record.
     ``fault(operation)`` may return "lost" (done, answer lost), "never" (not done, answer lost), a PushResult,
     or None. ``before_push`` is called with each operation before it is done.
     """
 
     name = "fake"
 
-    def __init__(self, *, upsert: bool = False, tells_modified: bool = True, batch: int = 10) -> None:
+    def __init__(
+        self, *, upsert: bool = False, tells_modified: bool = True, batch: int = 10, lag: float = 0
+    ) -> None:
         self.records: dict[tuple[Kind, str], Record] = {}
         self.events: list[Event] = []
         self.now = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
@@ -64,6 +67,8 @@ class FakeCrm:
         self.settle_needed = timedelta(0)
         self.counters = Counters()
         self.tells_modified = tells_modified
+        self.lag = timedelta(seconds=lag)
+        self.born: dict[str, datetime] = {}
         self._ids = itertools.count(1)
         upserts = frozenset({Kind.COMPANY, Kind.CONTACT}) if upsert else frozenset()
         self.capabilities = Capabilities(
@@ -120,6 +125,7 @@ class FakeCrm:
             kind, remote_id, dict(fields), self.tick(), key, writer, company_id, url=f"http://crm/{remote_id}"
         )
         self.records[kind, remote_id] = record
+        self.born[remote_id] = self.now
         self._tell(EventAction.CREATED, kind, remote_id, writer=writer)
         return remote_id
 
@@ -159,7 +165,7 @@ class FakeCrm:
             (
                 record
                 for (kind, _), record in self.records.items()
-                if kind in kinds and (since is None or record.modified_at >= since)
+                if kind in kinds and self._indexed(record) and (since is None or record.modified_at >= since)
             ),
             key=lambda record: record.modified_at,
         )
@@ -178,7 +184,7 @@ class FakeCrm:
     def lookup(self, kind: Kind, subjects: Sequence[Subject]) -> dict[str, list[Candidate]]:
         found: dict[str, list[Candidate]] = {}
         for subject in subjects:
-            for record in self.living(kind):
+            for record in filter(self._indexed, self.living(kind)):
                 evidence = [
                     name
                     for name, hit in (
@@ -234,10 +240,15 @@ class FakeCrm:
     def _by_key(self, kind: Kind, key: str) -> Record | None:
         return next((record for record in self.living(kind) if record.external_key == key), None)
 
+    def _indexed(self, record: Record) -> bool:
+        """False for new records that searches do not find yet."""
+        return self.born[record.remote_id] <= self.now - self.lag
+
     def reconcile(self, operations: Sequence[Operation]) -> Iterator[Reconciled]:
         for operation in operations:
             if operation.action is Action.CREATE:
                 record = self._by_key(operation.kind, operation.external_key)
+                record = record if record is not None and self._indexed(record) else None
             else:
                 record = self.read(operation.kind, [str(operation.remote_id)]).get(str(operation.remote_id))
             verdict = Verdict.FOUND if record else Verdict.ABSENT

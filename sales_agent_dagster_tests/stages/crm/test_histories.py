@@ -35,9 +35,10 @@ class History:
         self.random = random.Random(seed)
         self.warehouse = warehouse
         self.crm = FakeCrm(
-            upsert=self.random.random() < 0.5,
+            upsert=seed % 2 == 1,
             tells_modified=self.random.random() < 0.7,
             batch=self.random.choice([1, 2, 5]),
+            lag=0 if seed == 4 else 45,
         )
         self.keys: list[str] = []
         self.leads: dict[str, tuple[str, str]] = {}
@@ -55,7 +56,7 @@ class History:
             self.replay,
         ]
         self.random.choice(steps)()
-        self.crm.tick(self.random.choice([1, 30, 120]))
+        self.crm.tick(self.random.choice([1, 5, 30, 120]))
         self.crm.fault = self.fault
         with monkeypatch.context() as patched:
             if self.random.random() < 0.5:
@@ -95,7 +96,7 @@ class History:
             self.crm.merge(records[0].remote_id, records[1].remote_id)
 
     def person_deletes(self) -> None:
-        if self.random.random() < 0.3:
+        if self.random.random() < 0.7:
             for record in self.some():
                 self.crm.delete(Kind.COMPANY, record.remote_id)
 
