@@ -105,6 +105,24 @@ def known_categories() -> set[str]:
     return found
 
 
+STEMS = {
+    "homes": ("home", "resident", "household"),
+    "businesses": ("commerc", "industr", "business", "institution", "municip"),
+    "service": ("serv",),
+    "repair": ("repair",),
+    "maintenance": ("maint",),
+    "emergency": ("emergenc",),
+    "24/7": ("24",),
+    "support": ("support",),
+}
+
+
+def check_words(fact: Fact, text: str) -> bool:
+    if fact.field == "trades":
+        return set(fact.value.split(", ")) <= set(trades_in(text))
+    return all(any(stem in text.lower() for stem in STEMS[value]) for value in fact.value.split(", "))
+
+
 CHECKS = {
     "zip": check_zip,
     "phone": check_phone,
@@ -113,8 +131,8 @@ CHECKS = {
     "email": check_stated,
     "file": check_brands,
     "brand dictionary": check_brands,
-    "name": lambda fact, row: set(fact.value.split(", ")) <= set(trades_in(row["company_name"])),
-    "notes": lambda fact, row: set(fact.value.split(", ")) <= set(trades_in(row["notes"])),
+    "name": lambda fact, row: check_words(fact, row["company_name"]),
+    "notes": lambda fact, row: check_words(fact, row["notes"]),
     "brands": lambda fact, row: bool(row["oems"]),
     "columns": lambda fact, row: all(trade in row["capabilities"] for trade in fact.value.split(", ")),
     "industry": lambda fact, row: set(fact.value.split(", ")) <= set(trades_in(row["industry"])),
