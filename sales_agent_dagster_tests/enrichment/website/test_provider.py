@@ -22,13 +22,13 @@ from sales_agent_dagster_tests.enrichment.website.html import NOW
 from sales_agent_dagster_tests.website_farm.running import FarmResolver, RunningFarm
 from sales_agent_dagster_tests.website_farm.sites import HTML, KINDS, Reply, html, redirect
 
-LIMITS = FetchLimits(page_bytes=200_000, timeout_s=5.0)
+LIMITS = FetchLimits(page_bytes=200_000, timeout_s=60.0)
 
 
 def look_up(
     farm: RunningFarm,
     *websites: str,
-    seconds: float = 20.0,
+    seconds: float = 120.0,
     limits: FetchLimits = LIMITS,
     resolver: FarmResolver | None = None,
     allowed: AllowList | None = None,
