@@ -14,7 +14,9 @@ from sales_agent_dagster.domain.values.phone import read_phones
 from sales_agent_dagster.domain.values.web import read_website
 from sales_agent_dagster.stages.crm.context import SyncContext
 from sales_agent_dagster.stages.known_companies import chunked
-from sales_agent_dagster.warehouse.schema import resolved_leads, suppression
+from sales_agent_dagster.warehouse.schema import enrichment_suppressions, resolved_leads, suppression
+
+OPTED_OUT = "asked a provider of facts not to be processed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +101,20 @@ def suppressed_leads(
 
     ``leads`` hold ``lead_id``, ``email``, ``phone`` and ``website``.
     """
+    parties = {lead["lead_id"]: Party("", lead) for lead in leads}
+    opted_out = _opted_out(connection, parties.values())
+    found = {lead_id: OPTED_OUT for lead_id, party in parties.items() if opted_out & _addresses(party)}
+    return found | _suppressed_by_token(connection, pepper, parties)
+
+
+def _suppressed_by_token(
+    connection: sa.Connection, pepper: str, parties: Mapping[str, Party]
+) -> dict[str, str]:
     if not anybody_suppressed(connection):
         return {}
     tokens = {
-        lead["lead_id"]: [
-            token_of(pepper, scope, value) for scope, value in _values(Party("", lead), "") if value
-        ]
-        for lead in leads
+        lead_id: [token_of(pepper, scope, value) for scope, value in _values(party, "") if value]
+        for lead_id, party in parties.items()
     }
     known = _known(connection, {token for some in tokens.values() for token in some})
     return {
@@ -125,6 +134,7 @@ class Gates:
     def __init__(self, context: SyncContext, connection: sa.Connection, parties: Sequence[Party]) -> None:
         self._context = context
         self._suppressed = _suppressed_companies(connection, {party.entity_id for party in parties})
+        self._opted_out = _opted_out(connection, parties)
         self._known: dict[str, str] = {}
         if anybody_suppressed(connection):
             self._known = _known(connection, {token for party in parties for token, _ in self._tokens(party)})
@@ -137,6 +147,8 @@ class Gates:
             for token, scope in self._tokens(party):
                 if token in self._known:
                     return f"suppressed by {scope}: {self._known[token]}"
+        if self._opted_out & _addresses(party):
+            return f"suppressed: {OPTED_OUT}"
         if not self._context.suppress:
             return None
         listed = self._context.suppress.reason(_as_lead(party.fields))
@@ -165,6 +177,23 @@ _FLAGS = {
     "do_not_call": "not to call",
     "email_opt_out": "not to write",
 }
+
+
+def _opted_out(connection: sa.Connection, parties: Iterable[Party]) -> set[str]:
+    """Addresses and hosts of the parties whose owner told a provider of facts to leave them alone."""
+    value, found = enrichment_suppressions.c.value, set[str]()
+    if not connection.scalar(sa.select(sa.exists(sa.select(value)))):
+        return found
+    asked = sorted(set[str]().union(*(_addresses(party) for party in parties)))
+    for some in chunked(asked):
+        found.update(connection.scalars(sa.select(value).where(value.in_(some))))
+    return found
+
+
+def _addresses(party: Party) -> set[str]:
+    email = str(party.fields.get("email") or "").lower()
+    host = read_website(str(party.fields.get("website") or "")).host
+    return {value for value in (email, host) if value}
 
 
 def _values(party: Party, crm: str) -> list[tuple[SuppressionScope, str]]:
