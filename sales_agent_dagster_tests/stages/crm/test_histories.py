@@ -20,7 +20,7 @@ from sales_agent_dagster_tests.stages.crm.wanting import company, context_of, re
 
 HISTORIES = 6
 STEPS = 9
-CRASHES = ("enqueue", "found_meanwhile", "mark_sending", "settle_sent", "settle_failed")
+CRASHES = ("enqueue", "mark_sending", "settle_sent", "settle_sent", "settle_sent", "settle_failed")
 """Functions of a push that the process may die before or after."""
 
 
@@ -56,7 +56,7 @@ class History:
             self.replay,
         ]
         self.random.choice(steps)()
-        self.crm.tick(self.random.choice([1, 5, 30, 120]))
+        self.crm.tick(self.random.choice([1, 5, 5, 120]))
         self.crm.fault = self.fault
         with monkeypatch.context() as patched:
             if self.random.random() < 0.5:
