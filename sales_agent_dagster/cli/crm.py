@@ -19,6 +19,7 @@ from sales_agent_dagster.domain.errors import ConfigurationError, PermanentError
 from sales_agent_dagster.domain.profile import load_profile
 from sales_agent_dagster.settings import Settings
 from sales_agent_dagster.stages.crm.context import SyncContext, open_sync
+from sales_agent_dagster.stages.crm.erasing import erase
 from sales_agent_dagster.stages.crm.linking import answer_review, reviews
 from sales_agent_dagster.stages.crm.listing import PlanRow, plan_rows
 from sales_agent_dagster.stages.crm.planning import plan
@@ -157,6 +158,28 @@ def answer(settings: Settings, accepted: Sequence[str], rejected: Sequence[str])
             link = answer_review(context, kinds.get(key, Kind.COMPANY), key, same=same)
             say(f"{link.external_key}: {link.state}, {link.remote_id}. {link.reason}")
     return ExitCode.OK
+
+
+def erase_person(settings: Settings, email: str, *, as_json: bool) -> ExitCode:
+    """Erase a person and print the receipt; fails while the CRM has not done its part.
+
+    Raises:
+        ConfigurationError: no CRM is configured, writing is not allowed, or it is no address.
+        CrmError: the CRM cannot be read. Running it again finishes what was begun.
+    """
+    with opened(settings, live=None) as context:
+        receipt = erase(context, email)
+    if as_json:
+        print_json(asdict(receipt))
+    else:
+        for title, counts in (("In the CRM", receipt.remote), ("In the warehouse", receipt.rows)):
+            told = ", ".join(f"{number:,} {name}" for name, number in counts.items())
+            say(f"{title:<17} {told or 'nothing'}")
+        for words in receipt.refused:
+            say((f"The CRM did not: {words}", "bold"))
+        for path in receipt.archives:
+            say(f"Still in the source file {path}: replace it, or delete its batch.")
+    return ExitCode.FAILED if receipt.refused else ExitCode.OK
 
 
 def print_card(card: Mapping[str, Any]) -> None:

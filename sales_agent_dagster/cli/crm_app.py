@@ -90,3 +90,15 @@ def live_smoke(
     from sales_agent_dagster.settings import load_settings
 
     raise typer.Exit(smoke(load_settings(), file))
+
+
+@app.command()
+def erase(
+    email: Annotated[str, typer.Argument(metavar="E-MAIL", help="Address of the person.")],
+    as_json: Json = False,
+) -> None:
+    """Erase a person from the CRM and from every table, for good. Needs SALES_AGENT_CRM__MODE=live."""
+    from sales_agent_dagster.cli.crm import erase_person
+    from sales_agent_dagster.settings import load_settings
+
+    raise typer.Exit(erase_person(load_settings(), email, as_json=as_json))

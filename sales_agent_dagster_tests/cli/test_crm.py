@@ -138,3 +138,19 @@ def test_a_refused_key_ends_with_a_clear_error(cli: Cli, monkeypatch: pytest.Mon
         done = cli("crm", command)
         assert done.code == 1, command
         assert "wrong" not in done.err + done.out
+
+
+@pytest.mark.usefixtures("_account")
+def test_a_person_is_erased_and_stays_away(cli: Cli, close: RunningClose) -> None:
+    cli("crm", "setup")
+    cli("crm", "apply")
+    assert len(close.objects("contact")) == 1
+    done = cli("crm", "erase", "Jo@acme.example")
+    assert done.code == 0, done.err + done.out
+    assert "1 contact" in done.out
+    assert close.objects("contact") == []
+    receipt = json.loads(cli("crm", "erase", "jo@acme.example", "--json").out)
+    assert (receipt["remote"], receipt["refused"]) == ({}, [])
+    cli("crm", "apply")
+    assert close.objects("contact") == []
+    assert cli("crm", "erase", "nobody").code == 2
