@@ -22,6 +22,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sales_agent_dagster.domain.errors import PermanentError, SalesAgentError, TransientError
+from sales_agent_dagster.domain.masking import masked
 
 MAX_MESSAGE = 300
 """Longest text of a CRM that an error repeats, characters."""
@@ -31,7 +32,7 @@ class CrmError(SalesAgentError):
     """Base of the errors of all CRMs.
 
     Args:
-        message: for a person; cut to ``MAX_MESSAGE``.
+        message: for a person; cut to ``MAX_MESSAGE``, addresses and numbers that the CRM repeats masked.
         status: HTTP status, None when there was no response.
         code: the vendor's own code.
         fields: messages by the vendor's field names.
@@ -52,7 +53,7 @@ class CrmError(SalesAgentError):
         request_id: str | None = None,
         body: Any = None,
     ) -> None:
-        self.message = message[:MAX_MESSAGE]
+        self.message = masked(message)[:MAX_MESSAGE]
         super().__init__(self.message)
         self.status = status
         self.code = code

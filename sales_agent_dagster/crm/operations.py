@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from sales_agent_dagster.crm.fields import Kind
 from sales_agent_dagster.crm.record import Record, Value
+from sales_agent_dagster.domain.masking import masked
 
 
 class Action(StrEnum):
@@ -83,7 +84,7 @@ class Failed:
     """Surely not done, and the same again would fail again.
 
     Attributes:
-        message: the CRM's words, bounded, without the values of other records.
+        message: the CRM's words, bounded; addresses and numbers that they repeat are masked.
         remedy: what a person can do about it, one sentence.
         remote_id: the record in the way (conflict) or in its place (gone).
     """
@@ -93,6 +94,9 @@ class Failed:
     message: str
     remedy: str
     remote_id: str | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "message", masked(self.message))
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,8 +85,8 @@ crm_synced_leads = stage_asset(
     CrmSyncedLeads(),
     """**What the CRM would be told**.
 
-    Create, update, unchanged or skip, with a diff per field. A dry run against the local `preview` CRM;
-    operations wait in `crm_outbox`.
+    Create, update, unchanged or skip, with a diff per field: against the configured CRM as it is now, or a
+    local `preview`. Only `SALES_AGENT_CRM__MODE=live` also sends it; `crm_outbox` has every operation.
     """,
     freshness_policy=dg.FreshnessPolicy.time_window(
         fail_window=timedelta(days=30), warn_window=timedelta(days=7)

@@ -3,7 +3,6 @@
 No personal data leaves the warehouse this way: Dagster's event log has its own readers and retention.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -18,6 +17,7 @@ from sales_agent_dagster.defs.plots import (
     waterfall,
 )
 from sales_agent_dagster.domain.hashing import content_hash
+from sales_agent_dagster.domain.masking import MASK, masked
 from sales_agent_dagster.inference.prices import load_prices
 from sales_agent_dagster.settings import Sla
 from sales_agent_dagster.stages.base import StageContext
@@ -67,10 +67,6 @@ PREVIEW_KINDS = {"resolved_leads": "decision", "qualified_leads": "tier", "crm_s
 
 MASKED_COLUMNS = frozenset({"email", "phone"})
 """Shown as there or not there."""
-
-MASK = "***"
-_EMAIL = re.compile(r"[^\s@<>]+@[^\s@<>]+")
-_PHONE = re.compile(r"(?<![\w.])\+?(?:\d[ ().-]{0,2}){10,15}(?!\w)")
 
 
 def materialization(
@@ -140,8 +136,8 @@ def _cell(name: str, value: Any) -> str | int | float | bool | None:
         return value
     if name in MASKED_COLUMNS:
         return MASK
-    masked = _PHONE.sub(MASK, _EMAIL.sub(MASK, str(value)))
-    return masked if len(masked) <= CELL_CHARACTERS else f"{masked[:CELL_CHARACTERS]}…"
+    text = masked(str(value))
+    return text if len(text) <= CELL_CHARACTERS else f"{text[:CELL_CHARACTERS]}…"
 
 
 def _card_metadata(card: Mapping[str, Any]) -> dict[str, Any]:
