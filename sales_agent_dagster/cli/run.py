@@ -210,7 +210,7 @@ def _print_outcome(settings: Settings, warehouse: Warehouse, run: FileRun) -> No
     if work.rows and not run.failed:
         if not interactive(err()):
             gap()  # after the progress lines; bars are gone by now
-        print_summary(figures, run.wall_seconds)
+        print_summary(figures, run.wall_seconds, settings.crm)
         gap()
     models = (
         f", {count(calls, 'model call')} for {money(usd)}" if engine_name(settings) != "scorecard" else ""

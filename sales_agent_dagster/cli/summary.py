@@ -11,6 +11,7 @@ from rich.text import Text
 from sales_agent_dagster.cli.figures import Figures
 from sales_agent_dagster.cli.terminal import bar, count, gap, money, print_table, say
 from sales_agent_dagster.domain.tiers import Tier
+from sales_agent_dagster.settings import CrmSettings
 
 _TIER_STYLES = {
     Tier.PLATINUM: "bright_white",
@@ -21,8 +22,8 @@ _TIER_STYLES = {
 }
 
 
-def print_summary(figures: Figures, wall_seconds: float) -> None:
-    """What each stage came to, the tiers, the plan for the CRM, cost and time."""
+def print_summary(figures: Figures, wall_seconds: float, crm: CrmSettings) -> None:
+    """What each stage came to, the tiers, the plan for the CRM and whether it was sent, cost and time."""
     rejected = f", {figures.rejected:,} rejected with a reason" if figures.rejected else ""
     rows = count(figures.imported + figures.rejected, "row")
     companies = count(figures.companies, "company", "companies")
@@ -35,7 +36,7 @@ def print_summary(figures: Figures, wall_seconds: float) -> None:
         "Enriched": f"{figures.done('enriched_leads'):,}",
         "Analyzed": f"{figures.done('analyzed_leads'):,}",
         "Campaigns": f"{figures.done('campaigns'):,}, with {count(figures.messages, 'draft')}",
-        "CRM plan": f"{plan}  (dry run: nothing is sent)",
+        "CRM plan": f"{plan}  ({_sent(crm)})",
         "Failed": failed,
         "Cost": f"{money(figures.cost_usd)} in {wall_seconds:.1f} s",
     }
@@ -43,6 +44,12 @@ def print_summary(figures: Figures, wall_seconds: float) -> None:
         if text:
             say((f"{name:<11}", "bold"), text, indent=2)
     print_tiers(figures)
+
+
+def _sent(crm: CrmSettings) -> str:
+    if crm.system != "preview" and crm.mode == "live":
+        return f"sent to {crm.system}: sales-agent crm status"
+    return "dry run: nothing is sent"
 
 
 def print_tiers(figures: Figures) -> None:

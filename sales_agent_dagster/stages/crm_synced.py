@@ -19,7 +19,13 @@ from sales_agent_dagster.domain.status import DONE, Status
 from sales_agent_dagster.domain.tiers import Tier
 from sales_agent_dagster.stages.base import LeadInput, LeadResult, Plan, StageContext
 from sales_agent_dagster.stages.crm.batch import configured, look_at_crm, sync_batch
-from sales_agent_dagster.stages.crm.wanting import contacts_of, plan_for_crm, wanted_before, wanted_row
+from sales_agent_dagster.stages.crm.wanting import (
+    contacts_of,
+    plan_for_crm,
+    tell_outcomes,
+    wanted_before,
+    wanted_row,
+)
 from sales_agent_dagster.stages.exclusive import ExclusiveStage
 from sales_agent_dagster.stages.known_companies import chunked, resolve_seq
 from sales_agent_dagster.warehouse.schema import (
@@ -81,6 +87,8 @@ class CrmSyncedLeads(ExclusiveStage):
                 ).all()
                 plan_for_crm(context, connection, list(ids))
             sync_batch(context)
+            with context.warehouse.transaction() as connection:
+                tell_outcomes(context, connection)
         return done
 
     def fingerprint(self, context: StageContext) -> str:

@@ -15,7 +15,13 @@ from sales_agent_dagster.stages.base import StageContext
 from sales_agent_dagster.stages.crm.context import open_sync
 from sales_agent_dagster.stages.crm.planning import Planned, Step, plan_page
 from sales_agent_dagster.stages.known_companies import chunked
-from sales_agent_dagster.warehouse.schema import crm_synced_leads, crm_wanted, resolution_order
+from sales_agent_dagster.warehouse.schema import (
+    crm_link,
+    crm_outbox,
+    crm_synced_leads,
+    crm_wanted,
+    resolution_order,
+)
 
 
 def contacts_of(records: Iterable[Fields]) -> list[dict[str, Value]]:
@@ -91,3 +97,50 @@ def _columns(planned: Planned) -> dict[str, Any]:
         "changed_fields": ", ".join(diff) or None,
         "diff": diff or None,
     }
+
+
+_OUTCOMES = {
+    "sent": (Status.OK, "{done} as {record}."),
+    "unknown": (Status.DEGRADED, "The answer was lost; the next sync reads back whether it was done."),
+    "failed": (Status.FAILED, "Refused, due again: {message}"),
+    "dead": (Status.FAILED, "Refused too often: {message}"),
+}
+"""By state of the operation what a row says; ``planned`` and ``sending`` leave the plan's words."""
+
+
+def tell_outcomes(context: StageContext, connection: sa.Connection) -> None:
+    """Say on the batch's rows what became of their companies' operations in this run."""
+    sent, wanted, row = crm_outbox.c, crm_wanted.c, crm_synced_leads.c
+    query = (
+        sa.select(
+            wanted.lead_id, sent.operation, sent.state, sent.message, crm_link.c.remote_id.label("record")
+        )
+        .join(crm_wanted, wanted.entity_id == sent.entity_id)
+        .outerjoin(
+            crm_link,
+            sa.and_(
+                crm_link.c.crm == sent.crm,
+                crm_link.c.kind == sent.kind,
+                crm_link.c.external_key == sent.external_key,
+                crm_link.c.state == "linked",
+            ),
+        )
+        .where(
+            wanted.batch_id == context.batch_id,
+            sent.crm == context.settings.crm.system,
+            sent.kind == Kind.COMPANY.value,
+            sent.run_id == context.run_id,
+            sent.state.in_(_OUTCOMES),
+        )
+        .order_by(sent.updated_at)
+    )
+    for lead_id, operation, state, message, record in connection.execute(query).all():
+        status, words = _OUTCOMES[state]
+        reason = words.format(done=f"{operation.capitalize()}d", record=record, message=message or "")
+        connection.execute(
+            sa.update(crm_synced_leads)
+            .where(row.batch_id == context.batch_id, row.lead_id == lead_id)
+            .values(
+                status=status.value, reason=reason, crm_record_id=sa.func.coalesce(record, row.crm_record_id)
+            )
+        )

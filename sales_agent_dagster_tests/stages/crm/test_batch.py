@@ -82,8 +82,12 @@ def test_a_dry_run_plans_against_the_crm_and_writes_nothing(work: StageContext, 
 
 
 def test_live_it_applies_and_a_second_time_nothing_is_left(work: StageContext, close: RunningClose) -> None:
-    run(work)
-    assert {one["name"] for one in close.objects("lead")} == {"Acme Power", "Borealis Heating"}
+    rows = run(work)
+    ids = {one["name"]: one["id"] for one in close.objects("lead")}
+    assert set(ids) == {"Acme Power", "Borealis Heating"}
+    assert {row["reason"] for row in rows} == {f"Created as {each}." for each in ids.values()}
+    assert {row["crm_record_id"] for row in rows} == set(ids.values())
+    assert {row["status"] for row in rows} == {"ok"}
     assert all(outcome.passed for outcome in judged(work).values())
     with work.warehouse.reading() as connection:
         card = card_of(connection, work.run_id)
@@ -123,3 +127,11 @@ def test_without_a_crm_there_is_nothing_to_sync_with(work: StageContext) -> None
     assert configured(work)
     assert not configured(with_crm(work, system="preview"))
     assert not configured(with_crm(work, mode="off"))
+
+
+def test_a_refusal_is_told_on_the_row(work: StageContext, close: RunningClose) -> None:
+    close.fault("402", method="POST", path="/lead/", times=9)
+    rows = run(work)
+    assert {row["status"] for row in rows} == {"failed"}
+    assert all(row["reason"].startswith("Refused, due again: ") for row in rows)
+    assert not judged(work)["crm_second_plan"].passed
