@@ -6,14 +6,13 @@ import dagster as dg
 import sqlalchemy as sa
 
 from sales_agent_dagster.defs.failures import only_transient_retried
-from sales_agent_dagster.defs.metadata import OWNERS, code_link, column_schema
+from sales_agent_dagster.defs.metadata import GROUP, OWNERS, code_link, column_schema
 from sales_agent_dagster.domain.errors import ConfigurationError
 from sales_agent_dagster.settings import Settings
 from sales_agent_dagster.stages.crm.context import ReportCard, open_sync
 from sales_agent_dagster.stages.crm.pulling import pull
 from sales_agent_dagster.warehouse.schema import crm_contacts, crm_events, crm_leads
 
-GROUP = "crm"
 EVERY_MINUTES = 15
 
 PULLED = {
@@ -79,7 +78,7 @@ def _metadata(rows: int, card: ReportCard) -> dict[str, int]:
 
 CRM_PULL = dg.define_asset_job(
     "crm_pull",
-    selection=dg.AssetSelection.groups(GROUP),
+    selection=dg.AssetSelection.assets(*(table.name for table in PULLED)),
     description="Reads what changed in the CRM. Writes nothing to it.",
 )
 
