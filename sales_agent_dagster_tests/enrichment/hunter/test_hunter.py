@@ -64,6 +64,17 @@ def test_a_persons_address_is_found(hunter: HunterApp, hunter_url: str, settings
     assert hunter.asked[0].params == {"domain": "acme.example", "first_name": "jo", "last_name": "reed"}
 
 
+def test_a_name_with_a_title_behind_a_bar_is_asked_about(
+    hunter: HunterApp, hunter_url: str, settings: Settings
+) -> None:
+    ask(finder.build(configured(hunter_url, settings)), person("Jo | CEO", "Reed | MBA"))
+    assert hunter.asked[0].params == {
+        "domain": "acme.example",
+        "first_name": "jo ceo",
+        "last_name": "reed mba",
+    }
+
+
 def test_a_person_without_address_costs_nothing_and_a_private_address_is_not_used(
     hunter: HunterApp, hunter_url: str, settings: Settings
 ) -> None:
