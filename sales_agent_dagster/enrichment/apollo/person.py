@@ -65,7 +65,7 @@ class ApolloPerson:
             )
         if isinstance(reply, Failed):
             return [reply] * len(details)
-        if failed := refusal(reply):
+        if failed := refusal(reply, SPEC.credits):
             return [failed] * len(details)
         url = f"{self._client.base_url}{path}"
         return _with_cost(
@@ -97,7 +97,8 @@ def _people(reply: Reply, count: int) -> list[Mapping[str, Any] | Failed | None]
         return [section(reply.body, "person") or None]
     matches = reply.body.get("matches")
     if not isinstance(matches, list) or len(matches) != count:
-        return [Failed(FailureKind.TRANSIENT, "the reply does not match the question")] * count
+        unread = Failed(FailureKind.TRANSIENT, "the reply does not match the question", credits=SPEC.credits)
+        return [unread] * count
     return [match if isinstance(match, dict) else None for match in matches]
 
 

@@ -69,7 +69,7 @@ class HunterFinder:
             return reply
         if reply.status == 404:
             return NotFound()
-        if failed := refusal(reply):
+        if failed := refusal(reply, SPEC.credits):
             return _opted_out(failed, request)
         data = section(reply.body, "data")
         email = first_email(said(data, "email") or "").email

@@ -87,8 +87,11 @@ def test_matches_that_do_not_fit_the_question_are_none(
     apollo: ApolloApp, apollo_url: str, settings: Settings
 ) -> None:
     apollo.script.append(Reply(200, {"matches": [None]}))
-    outcomes = ask(provider(apollo_url, settings), person("Jo", "Reed"), person("Al", "Stone"))
-    assert all(isinstance(item, Failed) and item.kind is FailureKind.TRANSIENT for item in outcomes)
+    asked = person("Jo", "Reed"), person("Al", "Stone")
+    unread = Failed(FailureKind.TRANSIENT, "the reply does not match the question", credits=1.0)
+    assert ask(provider(apollo_url, settings), *asked) == [unread] * 2
+    apollo.script.append(Reply(200, {"credits_consumed": 2, "matches": [{"name": "Jo Reed"}]}))
+    assert ask(provider(apollo_url, settings), *asked) == [unread] * 2
     apollo.script.append(Reply(401, "Invalid API key."))
     assert isinstance(ask(provider(apollo_url, settings), person("Jo", "Reed"))[0], Failed)
     apollo.script.append("drop")

@@ -153,7 +153,6 @@ def test_who_asked_not_to_be_processed_is_told_of(
         (error(401, "authentication_failed"), FailureKind.PERMANENT, 3600.0),
         (error(400, "wrong_params"), FailureKind.PERMANENT, None),
         (error(502, "server_error"), FailureKind.TRANSIENT, None),
-        (Reply(200, "<html>"), FailureKind.TRANSIENT, None),
     ],
 )
 def test_refusals_are_told_apart_by_their_id(
@@ -185,6 +184,16 @@ def test_a_lost_reply_may_have_cost_a_credit(
     assert failed.credits == 1.0
     with pytest.raises(ConfigurationError, match="SALES_AGENT_HUNTER_API_KEY"):
         module.build(settings)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_an_answer_that_cannot_be_read_may_have_cost_a_credit(
+    hunter: HunterApp, hunter_url: str, settings: Settings, module: Any
+) -> None:
+    hunter.script.append(Reply(200, "<html>"))
+    asked: Provider = module.build(configured(hunter_url, settings))
+    (failed,) = ask(asked, person("Jo", "Reed", email="j@acme.example"))
+    assert failed == Failed(FailureKind.TRANSIENT, "the reply is no JSON object", credits=1.0)
 
 
 def test_an_endless_reply_is_cut(
