@@ -47,9 +47,9 @@ def refusal(reply: Reply, cost: float) -> Failed | None:
     body: dict[str, Any] = reply.body if isinstance(reply.body, dict) else {}
     told = said(body, "error_message") or said(body, "error") or said(body, "message") or ""
     if reply.status == 401:  # in plain text
-        return Failed(FailureKind.PERMANENT, "the key is refused", KEY_REST_S)
+        return Failed(FailureKind.QUOTA, "the key is refused", KEY_REST_S)
     if reply.status == 403:
-        return Failed(FailureKind.PERMANENT, "the key or plan has no access to this", KEY_REST_S)
+        return Failed(FailureKind.QUOTA, "the key or plan has no access to this", KEY_REST_S)
     if reply.status == 429:
         return _limited(reply, told)
     if reply.status == 402 or "credit" in told.casefold():

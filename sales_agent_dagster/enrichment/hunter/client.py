@@ -48,7 +48,7 @@ def refusal(reply: Reply, cost: float) -> Failed | None:
     if reply.status == 451:
         return Failed(FailureKind.SUPPRESSED, "the person asked not to be processed")
     if reply.status == 401:
-        return Failed(FailureKind.PERMANENT, "the key is refused", KEY_REST_S)
+        return Failed(FailureKind.QUOTA, "the key is refused", KEY_REST_S)
     if error.startswith("usage_limit") or "quota" in error:
         return Failed(FailureKind.QUOTA, "its calls of the month are used up", KEY_REST_S)
     if reply.status in (403, 429) or error == "too_many_requests":

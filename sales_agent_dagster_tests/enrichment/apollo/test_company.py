@@ -76,8 +76,8 @@ def test_an_address_names_the_domain_when_no_website_does(apollo_url: str, setti
 @pytest.mark.parametrize(
     ("reply", "kind", "rests"),
     [
-        (Reply(401, "Invalid API key."), FailureKind.PERMANENT, True),
-        (Reply(403, {"error": "no", "error_code": "API_INACCESSIBLE"}), FailureKind.PERMANENT, True),
+        (Reply(401, "Invalid API key."), FailureKind.QUOTA, True),
+        (Reply(403, {"error": "no", "error_code": "API_INACCESSIBLE"}), FailureKind.QUOTA, True),
         (Reply(422, {"status": "failed", "error_code": "INVALID_REQUEST"}), FailureKind.PERMANENT, False),
         (Reply(422, {"error_message": "You have insufficient credits."}), FailureKind.QUOTA, True),
         (Reply(429, {"message": "is 600 times per hour"}), FailureKind.TRANSIENT, True),

@@ -150,7 +150,7 @@ def test_who_asked_not_to_be_processed_is_told_of(
         (error(429, "usage_limit_reached"), FailureKind.QUOTA, 3600.0),
         (error(403, "usage_limit_reached"), FailureKind.QUOTA, 3600.0),
         (Reply(429, {}), FailureKind.TRANSIENT, 60.0),
-        (error(401, "authentication_failed"), FailureKind.PERMANENT, 3600.0),
+        (error(401, "authentication_failed"), FailureKind.QUOTA, 3600.0),
         (error(400, "wrong_params"), FailureKind.PERMANENT, None),
         (error(502, "server_error"), FailureKind.TRANSIENT, None),
     ],
