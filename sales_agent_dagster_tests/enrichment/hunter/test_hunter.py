@@ -152,7 +152,7 @@ def test_who_asked_not_to_be_processed_is_told_of(
         (Reply(429, {}), FailureKind.TRANSIENT, 60.0),
         (error(401, "authentication_failed"), FailureKind.QUOTA, 3600.0),
         (error(400, "wrong_params"), FailureKind.PERMANENT, None),
-        (error(502, "server_error"), FailureKind.TRANSIENT, None),
+        (error(500, "server_error"), FailureKind.TRANSIENT, None),
     ],
 )
 def test_refusals_are_told_apart_by_their_id(
