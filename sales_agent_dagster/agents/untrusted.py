@@ -18,9 +18,15 @@ from pydantic import AfterValidator
 
 ItemT = TypeVar("ItemT")
 
-_SUSPECT = re.compile(r"[@\d]")
-_EMAIL = re.compile(r"[^\s@]+@[^\s@]+")
-_PHONE = re.compile(r"(?<!\d)\+?\(?\d(?:[ ().-]{0,3}\d){6,14}(?!\d)")
+_SUSPECT = re.compile(r"[@\d]|[\[({] ?at ?[\])}]", re.IGNORECASE)
+_EMAIL = re.compile(
+    r"[^\s@]+(?:@| ?[\[({] ?(?:at|@) ?[\])}] ?)[^\s@()\[\]{}]+(?: ?[\[({] ?(?:dot|\.) ?[\])}] ?[\w.-]+)*",
+    re.IGNORECASE,
+)
+"""Addresses, also those that are hidden from simple readers: ``jo (at) acme [dot] com``."""
+
+_PHONE = re.compile(r"(?<!\d)\+?\(?\d(?:[ ().\-/\u00b7\u2022\u2010-\u2015]{0,3}\d){6,14}(?!\d)")
+"""Seven to fifteen digits, by ITU-T E.164 the most, with what is written between them."""
 
 _LINK = re.compile(
     r"(?:https?:|ftp:|mailto:|//|www\.)\S*"
@@ -103,7 +109,7 @@ def faults_of(text: str, known_numbers: str) -> list[str]:
     found = []
     if _MARKUP.search(text):
         found.append("markup")
-    if links_in(text):
+    if links_in(text) or _EMAIL.search(text):
         found.append("link")
     if _PHONE.search(text):
         found.append("phone number")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -27,7 +28,7 @@ from sales_agent_dagster.warehouse.lookups import WarehouseLookups
 from sales_agent_dagster.warehouse.schema import enrichment_queue, lead_batches
 
 RUN_ID = "command line"
-"""Stands as ``run_id`` in rows that were computed here: no Dagster run did."""
+"""Begins the ``run_id`` of rows that were computed here: no Dagster run did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +88,11 @@ def _ask_pending(settings: Settings, warehouse: Warehouse, more: Sequence[tuple[
     profile = load_profile(settings.profile_path)
     facts = build_fact_service(settings, warehouse)
     engine = build_engine(settings, WarehouseCalls(warehouse))
+    # Caps of a run are counted by its id: each call of the command is a run of its own.
+    run_id = f"{RUN_ID} {secrets.token_hex(4)}"
     try:
         for batch_id, lead_ids in by_batch.items():
-            context = StageContext(warehouse, settings, profile, engine, batch_id, RUN_ID, facts=facts)
+            context = StageContext(warehouse, settings, profile, engine, batch_id, run_id, facts=facts)
             asyncio.run(_again(context, lead_ids))
     finally:
         engine.close()

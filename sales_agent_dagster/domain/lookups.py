@@ -53,6 +53,7 @@ class Reservation:
 
     Attributes:
         usd_per_credit: price that the credits are counted at.
+        version: of the provider's reading of replies; a kept answer of another version does not do.
     """
 
     asked: LookupKey
@@ -60,6 +61,7 @@ class Reservation:
     lead_id: str
     credits: float
     usd_per_credit: float
+    version: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,8 +19,8 @@ from sales_agent_dagster.enrichment.providers import (
 )
 from sales_agent_dagster.settings import EnrichmentSettings
 
-MAX_TEXT = 20_000
-"""Characters of one text that are kept; a model reads far fewer."""
+MAX_TEXT = 4_000
+"""Characters of one text that are kept: a process remembers many answers, and a model reads half of it."""
 
 MAX_TEXTS = 8
 SUPPRESSED_REASON = "the person asked not to be processed"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,7 +23,19 @@ USER_AGENT = "sales-agent"
 KEY_REST_S = 3600.0
 """How long a provider is left alone that refuses the key or the plan: only a person can change that."""
 
-_NOT_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol)
+_NOT_SENT = (
+    httpx2.ConnectError,
+    httpx2.ConnectTimeout,
+    httpx2.PoolTimeout,
+    httpx2.ProxyError,
+    httpx2.UnsupportedProtocol,
+)
+
+_GATEWAYS = frozenset({502, 504, *range(520, 525)})
+"""Said by what stands before the provider (RFC 9110, Cloudflare): it may have answered and billed."""
+
+# At INFO it logs whole addresses, and those have addresses of persons in them.
+logging.getLogger("httpx2").setLevel(logging.WARNING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +77,9 @@ class ApiClient:
     ) -> Reply | Failed:
         """The reply, whatever its status below 500, or why there is none.
 
-        ``cost`` is what the question may have cost when the connection is lost after it was sent. A status of
-        500 or above is the provider's word that it has nothing: it costs nothing.
+        ``cost`` is what the question may have cost when the connection is lost after it was sent, or when a
+        gateway says that it was. Any other status of 500 or above is the provider's word that it has nothing:
+        it costs nothing.
         """
         try:
             async with self._opened().stream(
@@ -78,7 +92,8 @@ class ApiClient:
             reason = f"the reply was lost ({type(error).__name__})"
             return Failed(FailureKind.TRANSIENT, reason, credits=cost)
         if response.status_code >= 500:
-            return Failed(FailureKind.TRANSIENT, f"status {response.status_code}")
+            billed = cost if response.status_code in _GATEWAYS else 0.0
+            return Failed(FailureKind.TRANSIENT, f"status {response.status_code}", credits=billed)
         if body is None:
             return Failed(FailureKind.PERMANENT, "the reply is too long", credits=cost)
         fetched_at = datetime.now(UTC).isoformat(timespec="seconds")

@@ -262,6 +262,7 @@ class Desk:
             lookup.request.lead_id,
             self.spec.credits,
             self._usd,
+            self.spec.version,
         )
 
     async def _look_up(self, lookups: Sequence[_Lookup]) -> list[tuple[Outcome, float]]:

@@ -97,9 +97,9 @@ class FailureKind(StrEnum):
 
     TRANSIENT = "transient"  # no connection of ours, no reply that is one, 5xx, rate limit: later it may work
     LATE = "late"  # the deadline passed: asked again in a later pass
-    PERMANENT = "permanent"  # the question or the key is wrong: asking again gives the same
+    PERMANENT = "permanent"  # the question is wrong: asking again gives the same
     BLOCKED = "blocked"  # our own rules forbid the lookup, such as an address that is not public
-    QUOTA = "quota"  # credits or calls are used up, here or at the provider: not before the next period
+    QUOTA = "quota"  # the account's credits or calls are used up, or its key is refused: not before that ends
     SUPPRESSED = "suppressed"  # the person asked not to be processed: goes to the suppression list
 
 

@@ -26,7 +26,19 @@ def named_person(values: Mapping[str, Any], known: Mapping[str, str]) -> tuple[s
     if not (first and last):
         name = known.get("contact_person", "").partition(",")[0]
         first, _, last = name.partition(" ")
-    return (first.strip(), last.strip()) if first.strip() and last.strip() else None
+    first, last = _plain(first), _plain(last)
+    return (first, last) if first and last else None
+
+
+def person_key(values: Mapping[str, Any], known: Mapping[str, str]) -> str | None:
+    """``first|last|domain`` of `named_person` and `own_domain`; None without either."""
+    person, domain = named_person(values, known), own_domain(values)
+    return "|".join((*person, domain)).casefold() if person and domain else None
+
+
+def _plain(name: str) -> str:
+    """Without what parts a `person_key`: people write ``Smith | MBA``."""
+    return " ".join(name.replace("|", " ").split())
 
 
 def is_business_address(email: str) -> bool:

@@ -70,7 +70,7 @@ class WarehouseLookups:
             rows = []
             for item in reservations:
                 answer = answers.get(item.asked)
-                if answer is not None and answer.fresh_until > now:
+                if answer is not None and answer.version == item.version and answer.fresh_until > now:
                     results.append(answer)
                 elif since := open_since.get(item.asked.key):
                     results.append(_unsettled(since, now))

@@ -97,6 +97,29 @@ def test_what_is_owed_is_asked_for_and_what_rests_on_it_computed_again(
     assert (figures["lookups"], figures["found"], figures["failed"], figures["hit_rate"]) == (3, 2, 1, 1.0)
 
 
+def test_each_call_of_the_command_has_a_runs_whole_budget(
+    sqlite_warehouse: Warehouse, context: MakeContext, networked: Settings, website: Scripted
+) -> None:
+    networked.waterfall_path.write_text(
+        "steps: [{provider: offline}, {provider: website, caps: {run_credits: 1}}]"
+    )
+    website.spec = replace(website.spec, credits=1.0)
+    seed_batch(
+        sqlite_warehouse,
+        leads=[
+            {"website_host": host, "website": f"https://{host}/", "qualified_leads": {"tier": "GOLD"}}
+            for host in ("a.example", "b.example", "c.example")
+        ],
+    )
+    enrich(context(sqlite_warehouse, settings=networked), networked)
+    for asked in (2, 3):
+        run_enrich(networked, Request(pending=True))
+        assert len(website.keys) == asked
+    runs = {row["run_id"] for row in rows(sqlite_warehouse, enrichment_credits)}
+    assert len(runs) == 3
+    assert sum(run.startswith("command line ") for run in runs) == 2
+
+
 def test_what_was_cut_off_is_asked_for_again_on_demand(
     sqlite_warehouse: Warehouse,
     context: MakeContext,

@@ -37,22 +37,25 @@ def apollo_client(settings: Settings) -> ApiClient:
     return ApiClient(settings.apollo_base_url, headers)
 
 
-def refusal(reply: Reply) -> Failed | None:
-    """What a reply refuses; None for an answer."""
+def refusal(reply: Reply, cost: float) -> Failed | None:
+    """What a reply refuses; None for an answer.
+
+    ``cost`` is what an answer may have cost that cannot be read.
+    """
     if reply.status == 200 and isinstance(reply.body, dict):
         return None
     body: dict[str, Any] = reply.body if isinstance(reply.body, dict) else {}
     told = said(body, "error_message") or said(body, "error") or said(body, "message") or ""
     if reply.status == 401:  # in plain text
-        return Failed(FailureKind.PERMANENT, "the key is refused", KEY_REST_S)
+        return Failed(FailureKind.QUOTA, "the key is refused", KEY_REST_S)
     if reply.status == 403:
-        return Failed(FailureKind.PERMANENT, "the key or plan has no access to this", KEY_REST_S)
+        return Failed(FailureKind.QUOTA, "the key or plan has no access to this", KEY_REST_S)
     if reply.status == 429:
         return _limited(reply, told)
     if reply.status == 402 or "credit" in told.casefold():
         return Failed(FailureKind.QUOTA, "its credits are used up", KEY_REST_S)
     if reply.status == 200:
-        return Failed(FailureKind.TRANSIENT, "the reply is no JSON object")
+        return Failed(FailureKind.TRANSIENT, "the reply is no JSON object", credits=cost)
     return Failed(FailureKind.PERMANENT, f"status {reply.status}")
 
 

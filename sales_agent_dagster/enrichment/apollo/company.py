@@ -75,7 +75,7 @@ class ApolloCompany:
             reply = await self._client.send("POST", path, json={"details": details}, cost=SPEC.credits)
         if isinstance(reply, Failed):
             return [reply] * len(domains)
-        if failed := refusal(reply):
+        if failed := refusal(reply, SPEC.credits):
             return [failed] * len(domains)
         url = f"{self._client.base_url}{path}"
         return [_outcome(found, url, reply.fetched_at) for found in _organizations(reply, domains)]
@@ -96,7 +96,8 @@ def _organizations(reply: Reply, domains: Sequence[str]) -> list[Mapping[str, An
         return [section(reply.body, "organization") or None]
     listed = reply.body.get("organizations")
     if not isinstance(listed, list):
-        return [Failed(FailureKind.TRANSIENT, "the reply has no organizations")] * len(domains)
+        unread = Failed(FailureKind.TRANSIENT, "the reply has no organizations", credits=SPEC.credits)
+        return [unread] * len(domains)
     known = [item for item in listed if isinstance(item, dict)]
     by_domain = {registrable_domain((said(item, "primary_domain") or "").casefold()): item for item in known}
     places: list[Any] = listed if len(listed) == len(domains) else [None] * len(domains)

@@ -19,7 +19,7 @@ from sales_agent_dagster.enrichment.providers import (
     Outcome,
     ProviderSpec,
 )
-from sales_agent_dagster.enrichment.subjects import is_business_address, named_person, own_domain
+from sales_agent_dagster.enrichment.subjects import is_business_address, person_key
 from sales_agent_dagster.settings import Settings
 
 CONFIDENCE = 0.75
@@ -50,8 +50,7 @@ class ApolloPerson:
 
     def key_of(self, values: Mapping[str, Any], known: Mapping[str, str]) -> str | None:
         """First name, last name and the company's own domain."""
-        person, domain = named_person(values, known), own_domain(values)
-        return "|".join((*person, domain)).casefold() if person and domain else None
+        return person_key(values, known)
 
     async def lookup(self, requests: Sequence[LookupRequest], deadline: float) -> list[Outcome]:
         """One request for one person, one bulk request for several."""
@@ -66,7 +65,7 @@ class ApolloPerson:
             )
         if isinstance(reply, Failed):
             return [reply] * len(details)
-        if failed := refusal(reply):
+        if failed := refusal(reply, SPEC.credits):
             return [failed] * len(details)
         url = f"{self._client.base_url}{path}"
         return _with_cost(
@@ -98,7 +97,8 @@ def _people(reply: Reply, count: int) -> list[Mapping[str, Any] | Failed | None]
         return [section(reply.body, "person") or None]
     matches = reply.body.get("matches")
     if not isinstance(matches, list) or len(matches) != count:
-        return [Failed(FailureKind.TRANSIENT, "the reply does not match the question")] * count
+        unread = Failed(FailureKind.TRANSIENT, "the reply does not match the question", credits=SPEC.credits)
+        return [unread] * count
     return [match if isinstance(match, dict) else None for match in matches]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import httpcore2
@@ -74,17 +74,27 @@ class CheckedBackend(httpcore2.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore2.AsyncNetworkStream:
-        """A connection to the first checked address that answers."""
+        """A connection to the first checked address that answers.
+
+        A machine without IPv6 cannot try a site's IPv6 addresses: an IPv4 address given up for one of them
+        is waited for once more, as long as if it were the only one.
+        """
         endpoints = await self.endpoints(host, port)
-        failure: OSError | TimeoutError | None = None
+        failures: list[OSError] = []
         for endpoint in endpoints:
             patience = None if endpoint is endpoints[-1] else NEXT_ADDRESS_S
             try:
                 async with asyncio.timeout(patience):
                     return await self._connect(endpoint)
             except OSError as error:  # TimeoutError is one
-                failure = error
-        raise _blamed(failure)
+                failures.append(error)
+        theirs = [place for place, failure in enumerate(failures) if failure.errno not in _OURS]
+        if len(theirs) == 1 < len(endpoints) and failures[theirs[0]].errno is None:
+            try:
+                return await self._connect(endpoints[theirs[0]])
+            except OSError as error:
+                failures[theirs[0]] = error
+        raise _blamed(failures)
 
     async def _connect(self, endpoint: Endpoint) -> httpcore2.AsyncNetworkStream:
         try:
@@ -151,7 +161,8 @@ def _os_error(error: httpcore2.ConnectError) -> OSError:
     return OSError(str(error))
 
 
-def _blamed(failure: OSError | None) -> Exception:
-    if failure is not None and failure.errno in _OURS:
-        return OwnNetworkFailed(f"connecting: {failure.strerror}")
+def _blamed(failures: Sequence[OSError]) -> Exception:
+    """The site fails if any of its addresses did: only what all of them met may be our own network."""
+    if failures and all(failure.errno in _OURS for failure in failures):
+        return OwnNetworkFailed(f"connecting: {failures[0].strerror}")
     return SiteFailed(Reason.UNREACHABLE, "refuses connections")

@@ -37,8 +37,8 @@ def hunter_client(settings: Settings) -> ApiClient:
     return ApiClient(settings.hunter_base_url, {"x-api-key": settings.hunter_api_key.get_secret_value()})
 
 
-def refusal(reply: Reply) -> Failed | None:
-    """What a reply refuses; None for an answer.
+def refusal(reply: Reply, cost: float) -> Failed | None:
+    """What a reply refuses; None for an answer. ``cost`` is what one may have cost that cannot be read.
 
     Descriptions disagree whether 403 or 429 is the rate and the other the quota, so the error's id decides.
     """
@@ -48,13 +48,13 @@ def refusal(reply: Reply) -> Failed | None:
     if reply.status == 451:
         return Failed(FailureKind.SUPPRESSED, "the person asked not to be processed")
     if reply.status == 401:
-        return Failed(FailureKind.PERMANENT, "the key is refused", KEY_REST_S)
+        return Failed(FailureKind.QUOTA, "the key is refused", KEY_REST_S)
     if error.startswith("usage_limit") or "quota" in error:
         return Failed(FailureKind.QUOTA, "its calls of the month are used up", KEY_REST_S)
     if reply.status in (403, 429) or error == "too_many_requests":
         return Failed(FailureKind.TRANSIENT, "too many calls", seconds_to_retry(reply.headers, RATE_REST_S))
     if reply.status == 200:
-        return Failed(FailureKind.TRANSIENT, "the reply is no JSON object")
+        return Failed(FailureKind.TRANSIENT, "the reply is no JSON object", credits=cost)
     return Failed(FailureKind.PERMANENT, f"status {reply.status} {error}".strip())
 
 

@@ -72,7 +72,7 @@ class HunterDomain:
         reply = await self._client.send("GET", "/domain-search", params=params, cost=SPEC.credits)
         if isinstance(reply, Failed):
             return reply
-        if failed := refusal(reply):
+        if failed := refusal(reply, SPEC.credits):
             return failed
         facts = tuple(_facts(reply, f"{self._client.base_url}/domain-search?domain={domain}", domain))
         return Found(facts, credits=SPEC.credits) if facts else NotFound(SPEC.credits)

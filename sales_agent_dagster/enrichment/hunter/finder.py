@@ -27,7 +27,7 @@ from sales_agent_dagster.enrichment.providers import (
     Outcome,
     ProviderSpec,
 )
-from sales_agent_dagster.enrichment.subjects import is_business_address, named_person, own_domain
+from sales_agent_dagster.enrichment.subjects import is_business_address, person_key
 from sales_agent_dagster.settings import Settings
 
 SPEC = ProviderSpec(
@@ -51,8 +51,7 @@ class HunterFinder:
 
     def key_of(self, values: Mapping[str, Any], known: Mapping[str, str]) -> str | None:
         """First name, last name and the company's own domain."""
-        person, domain = named_person(values, known), own_domain(values)
-        return "|".join((*person, domain)).casefold() if person and domain else None
+        return person_key(values, known)
 
     async def lookup(self, requests: Sequence[LookupRequest], deadline: float) -> list[Outcome]:
         """One request per person."""
@@ -70,7 +69,7 @@ class HunterFinder:
             return reply
         if reply.status == 404:
             return NotFound()
-        if failed := refusal(reply):
+        if failed := refusal(reply, SPEC.credits):
             return _opted_out(failed, request)
         data = section(reply.body, "data")
         email = first_email(said(data, "email") or "").email

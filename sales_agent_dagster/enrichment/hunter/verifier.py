@@ -72,7 +72,7 @@ class HunterVerifier:
             reply = await self._client.send("GET", "/email-verifier", params=params, cost=SPEC.credits)
             if isinstance(reply, Failed):
                 return reply
-            if failed := refusal(reply):
+            if failed := refusal(reply, SPEC.credits):
                 opted_out = failed.kind is FailureKind.SUPPRESSED
                 return replace(failed, suppress=(email,)) if opted_out else failed
             if reply.status != 202:

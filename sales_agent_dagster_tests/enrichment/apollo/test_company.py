@@ -76,8 +76,8 @@ def test_an_address_names_the_domain_when_no_website_does(apollo_url: str, setti
 @pytest.mark.parametrize(
     ("reply", "kind", "rests"),
     [
-        (Reply(401, "Invalid API key."), FailureKind.PERMANENT, True),
-        (Reply(403, {"error": "no", "error_code": "API_INACCESSIBLE"}), FailureKind.PERMANENT, True),
+        (Reply(401, "Invalid API key."), FailureKind.QUOTA, True),
+        (Reply(403, {"error": "no", "error_code": "API_INACCESSIBLE"}), FailureKind.QUOTA, True),
         (Reply(422, {"status": "failed", "error_code": "INVALID_REQUEST"}), FailureKind.PERMANENT, False),
         (Reply(422, {"error_message": "You have insufficient credits."}), FailureKind.QUOTA, True),
         (Reply(429, {"message": "is 600 times per hour"}), FailureKind.TRANSIENT, True),
@@ -85,7 +85,6 @@ def test_an_address_names_the_domain_when_no_website_does(apollo_url: str, setti
         (Reply(429, {}, {"x-minute-requests-left": "0"}), FailureKind.TRANSIENT, True),
         (Reply(429, {}), FailureKind.TRANSIENT, True),
         (Reply(503, "busy"), FailureKind.TRANSIENT, False),
-        (Reply(200, "<html>"), FailureKind.TRANSIENT, False),
     ],
 )
 def test_refusals_cost_nothing_and_say_what_they_are(
@@ -127,6 +126,14 @@ def test_a_reply_that_is_lost_may_have_cost_a_credit(
     assert isinstance(failed, Failed)
     assert (failed.kind, failed.credits) == (FailureKind.TRANSIENT, 1.0)
     assert apollo.charges == {"organization acme.example": 1}
+
+
+def test_an_answer_that_cannot_be_read_may_have_cost_a_credit(
+    apollo: ApolloApp, apollo_url: str, settings: Settings
+) -> None:
+    apollo.script.append(Reply(200, "<html>"))
+    (failed,) = ask(provider(apollo_url, settings), firm("acme"))
+    assert failed == Failed(FailureKind.TRANSIENT, "the reply is no JSON object", credits=1.0)
 
 
 def test_a_question_that_was_not_sent_costs_nothing(settings: Settings) -> None:
@@ -175,4 +182,5 @@ def test_another_companys_record_is_nobodys(apollo: ApolloApp, apollo_url: str, 
     assert isinstance(second, Found)
     assert told(second) == {"industry.apollo": "b"}
     apollo.script.append(Reply(200, {"organizations": None}))
-    assert all(isinstance(item, Failed) for item in ask(provider(apollo_url, settings), firm("a"), firm("b")))
+    unread = Failed(FailureKind.TRANSIENT, "the reply has no organizations", credits=1.0)
+    assert ask(provider(apollo_url, settings), firm("a"), firm("b")) == [unread] * 2

@@ -47,6 +47,17 @@ def test_several_people_are_one_request_and_its_cost_is_shared(
     assert apollo.asked[0].params["reveal_personal_emails"] == "false"
 
 
+def test_a_name_with_a_title_behind_a_bar_fails_nobody(
+    apollo: ApolloApp, apollo_url: str, settings: Settings
+) -> None:
+    asked = [person("Jo", "Reed | MBA"), *(person("Jo", f"Reed{number}") for number in range(9))]
+    outcomes = ask(provider(apollo_url, settings), *asked)
+    assert [type(outcome) for outcome in outcomes] == [Found] * 10
+    (question,) = apollo.asked
+    assert question.body["details"][0]["last_name"] == "reed mba"
+    assert provider(apollo_url, settings).key_of(person("Jo", " | "), {}) is None
+
+
 def test_what_a_miss_cost_is_counted(apollo: ApolloApp, apollo_url: str, settings: Settings) -> None:
     apollo.script.append(Reply(200, {"credits_consumed": 2, "matches": [None, None]}))
     assert ask(provider(apollo_url, settings), person("Jo", "Reed"), person("Al", "Stone")) == [
@@ -76,8 +87,11 @@ def test_matches_that_do_not_fit_the_question_are_none(
     apollo: ApolloApp, apollo_url: str, settings: Settings
 ) -> None:
     apollo.script.append(Reply(200, {"matches": [None]}))
-    outcomes = ask(provider(apollo_url, settings), person("Jo", "Reed"), person("Al", "Stone"))
-    assert all(isinstance(item, Failed) and item.kind is FailureKind.TRANSIENT for item in outcomes)
+    asked = person("Jo", "Reed"), person("Al", "Stone")
+    unread = Failed(FailureKind.TRANSIENT, "the reply does not match the question", credits=1.0)
+    assert ask(provider(apollo_url, settings), *asked) == [unread] * 2
+    apollo.script.append(Reply(200, {"credits_consumed": 2, "matches": [{"name": "Jo Reed"}]}))
+    assert ask(provider(apollo_url, settings), *asked) == [unread] * 2
     apollo.script.append(Reply(401, "Invalid API key."))
     assert isinstance(ask(provider(apollo_url, settings), person("Jo", "Reed"))[0], Failed)
     apollo.script.append("drop")

@@ -144,7 +144,7 @@ def test_a_connection_that_ended_elsewhere_is_closed(farm: RunningFarm, monkeypa
     ],
 )
 def test_what_the_machine_cannot_do_is_not_the_sites_fault(number: int):
-    assert isinstance(_blamed(OSError(number, "no")), OwnNetworkFailed)
+    assert isinstance(_blamed([OSError(number, "no")]), OwnNetworkFailed)
 
 
 @pytest.mark.parametrize(
@@ -153,13 +153,68 @@ def test_what_the_machine_cannot_do_is_not_the_sites_fault(number: int):
         ConnectionRefusedError(errno.ECONNREFUSED, "no"),
         OSError(errno.EHOSTUNREACH, "no"),
         TimeoutError(),
-        None,
     ],
 )
-def test_what_the_site_does_is_its_fault(error: OSError | None):
-    blamed = _blamed(error)
-    assert isinstance(blamed, SiteFailed)
-    assert blamed.reason is Reason.UNREACHABLE
+def test_what_the_site_does_is_its_fault(error: OSError):
+    without_ipv6 = OSError(errno.ENETUNREACH, "no")
+    for failures in ([error], [error, without_ipv6], [without_ipv6, error]):
+        blamed = _blamed(failures)
+        assert isinstance(blamed, SiteFailed)
+        assert blamed.reason is Reason.UNREACHABLE
+
+
+class Network:
+    """Stands for the machine's network: each address fails as it is told, or takes so long, s."""
+
+    def __init__(self, **outcomes: OSError | float) -> None:
+        self.outcomes = outcomes
+        self.tried: list[str] = []
+
+    async def connect_tcp(self, host: str, port: int) -> httpcore2.AsyncNetworkStream:
+        name = "v6" if ":" in host else "v4"
+        self.tried.append(name)
+        outcome = self.outcomes[name]
+        if isinstance(outcome, OSError):
+            raise httpcore2.ConnectError(str(outcome)) from outcome
+        await asyncio.sleep(outcome)
+        return Placed((host, port))
+
+
+class Placed(httpcore2.AsyncNetworkStream):
+    def __init__(self, address: tuple[str, int]) -> None:
+        self._address = address
+
+    def get_extra_info(self, info: str) -> object:
+        return self._address
+
+
+async def dual_stack(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sales_agent_dagster.enrichment.fetching.connecting.NEXT_ADDRESS_S", 0.005)
+    resolver = FarmResolver(80)
+    both = [Endpoint(ip_address("127.0.0.1"), 80), Endpoint(ip_address("::1"), 80)]
+    resolver.answers["dual.example"] = [both]
+    backend = CheckedBackend(resolver, AllowList.parse(["127.0.0.1:80", "[::1]:80"]), 1000)
+    monkeypatch.setattr(backend, "_tcp", network)
+    await backend.connect_tcp("dual.example", 80)
+
+
+def test_a_site_that_refuses_ipv4_is_no_failure_of_a_machine_without_ipv6(monkeypatch: pytest.MonkeyPatch):
+    refused, unreachable = OSError(errno.ECONNREFUSED, "no"), OSError(errno.ENETUNREACH, "no")
+    network = Network(v4=refused, v6=unreachable)
+    assert refusal(lambda: asyncio.run(dual_stack(network, monkeypatch))) is Reason.UNREACHABLE
+    assert network.tried == ["v4", "v6"]
+
+
+def test_a_slow_address_is_not_given_up_for_one_that_cannot_work(monkeypatch: pytest.MonkeyPatch):
+    network = Network(v4=0.02, v6=OSError(errno.EADDRNOTAVAIL, "no"))
+    asyncio.run(dual_stack(network, monkeypatch))
+    assert network.tried == ["v4", "v6", "v4"]
+
+
+def test_a_slow_address_is_given_up_where_another_one_refuses(monkeypatch: pytest.MonkeyPatch):
+    network = Network(v4=0.02, v6=OSError(errno.ECONNREFUSED, "no"))
+    assert refusal(lambda: asyncio.run(dual_stack(network, monkeypatch))) is Reason.UNREACHABLE
+    assert network.tried == ["v4", "v6"]
 
 
 def test_running_out_of_descriptors_is_ours(farm: RunningFarm, monkeypatch: pytest.MonkeyPatch):

@@ -64,6 +64,17 @@ def test_a_persons_address_is_found(hunter: HunterApp, hunter_url: str, settings
     assert hunter.asked[0].params == {"domain": "acme.example", "first_name": "jo", "last_name": "reed"}
 
 
+def test_a_name_with_a_title_behind_a_bar_is_asked_about(
+    hunter: HunterApp, hunter_url: str, settings: Settings
+) -> None:
+    ask(finder.build(configured(hunter_url, settings)), person("Jo | CEO", "Reed | MBA"))
+    assert hunter.asked[0].params == {
+        "domain": "acme.example",
+        "first_name": "jo ceo",
+        "last_name": "reed mba",
+    }
+
+
 def test_a_person_without_address_costs_nothing_and_a_private_address_is_not_used(
     hunter: HunterApp, hunter_url: str, settings: Settings
 ) -> None:
@@ -139,10 +150,9 @@ def test_who_asked_not_to_be_processed_is_told_of(
         (error(429, "usage_limit_reached"), FailureKind.QUOTA, 3600.0),
         (error(403, "usage_limit_reached"), FailureKind.QUOTA, 3600.0),
         (Reply(429, {}), FailureKind.TRANSIENT, 60.0),
-        (error(401, "authentication_failed"), FailureKind.PERMANENT, 3600.0),
+        (error(401, "authentication_failed"), FailureKind.QUOTA, 3600.0),
         (error(400, "wrong_params"), FailureKind.PERMANENT, None),
-        (error(502, "server_error"), FailureKind.TRANSIENT, None),
-        (Reply(200, "<html>"), FailureKind.TRANSIENT, None),
+        (error(500, "server_error"), FailureKind.TRANSIENT, None),
     ],
 )
 def test_refusals_are_told_apart_by_their_id(
@@ -174,6 +184,16 @@ def test_a_lost_reply_may_have_cost_a_credit(
     assert failed.credits == 1.0
     with pytest.raises(ConfigurationError, match="SALES_AGENT_HUNTER_API_KEY"):
         module.build(settings)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_an_answer_that_cannot_be_read_may_have_cost_a_credit(
+    hunter: HunterApp, hunter_url: str, settings: Settings, module: Any
+) -> None:
+    hunter.script.append(Reply(200, "<html>"))
+    asked: Provider = module.build(configured(hunter_url, settings))
+    (failed,) = ask(asked, person("Jo", "Reed", email="j@acme.example"))
+    assert failed == Failed(FailureKind.TRANSIENT, "the reply is no JSON object", credits=1.0)
 
 
 def test_an_endless_reply_is_cut(

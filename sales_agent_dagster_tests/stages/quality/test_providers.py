@@ -90,7 +90,7 @@ def test_staleness(warehouse: Warehouse, judge: Any, stale: int, passed: bool) -
 
 def test_figures_of_a_provider(warehouse: Warehouse) -> None:
     looked_up(warehouse, FOUND, FOUND, NOT_FOUND, FAILED, LookupOutcome.SUPPRESSED)
-    reservation = Reservation(LookupKey("apollo_company", "x.example"), SCOPE, "lead-1", 1.0, 0.5)
+    reservation = Reservation(LookupKey("apollo_company", "x.example"), SCOPE, "lead-1", 1.0, 0.5, "1")
     WarehouseLookups(warehouse).reserve([reservation], SpendingCaps(), NOW)
     with warehouse.reading() as connection:
         (service,) = provider_services(connection, "batch-1").values()
