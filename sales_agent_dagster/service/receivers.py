@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from operator import itemgetter
 
 from pydantic import SecretStr
 
@@ -44,15 +45,18 @@ class Receiver:
 
     Args:
         context: of a sync that never writes.
-        signature: name of the header with the signature, lower case.
+        signature_in: the signature that a delivery's headers carry, written in the one way it is compared.
         events_in: the events of a delivery that is signed and fresh; raises DeliveryRefused if it is not.
     """
 
     def __init__(
-        self, context: SyncContext, signature: str, events_in: Callable[[Delivery, datetime], list[Event]]
+        self,
+        context: SyncContext,
+        signature_in: Callable[[Mapping[str, str]], str],
+        events_in: Callable[[Delivery, datetime], list[Event]],
     ) -> None:
         self._context = context
-        self._signature = signature
+        self._signature_in = signature_in
         self._events_in = events_in
         self.reader = Reader(context)
 
@@ -69,7 +73,7 @@ class Receiver:
             TransientError: warehouse or CRM cannot be reached; the CRM will deliver again.
         """
         events = self._events_in(delivery, self._context.now())
-        self.reader.add(take_delivery(self._context, delivery.headers[self._signature], events))
+        self.reader.add(take_delivery(self._context, self._signature_in(delivery.headers), events))
         return len(events)
 
     def close(self) -> None:
@@ -95,11 +99,11 @@ def receivers_of(
     if settings.close.webhook_key is not None:
         close = close_crm.connect(settings, options)
         events_in = partial(_close_events, close, settings.close.webhook_key)
-        found[close.name] = Receiver(context_of(close), "close-sig-hash", events_in)
+        found[close.name] = Receiver(context_of(close), close_webhooks.signature_in, events_in)
     if settings.hubspot.client_secret is not None:
         hubspot = hubspot_crm.connect(settings, options)
         events_in = partial(_hubspot_events, hubspot, settings.hubspot.client_secret)
-        found[hubspot.name] = Receiver(context_of(hubspot), hubspot_webhooks.SIGNATURE, events_in)
+        found[hubspot.name] = Receiver(context_of(hubspot), itemgetter(hubspot_webhooks.SIGNATURE), events_in)
     return found
 
 

@@ -20,6 +20,7 @@ from sales_agent_dagster.domain.errors import TransientError
 from sales_agent_dagster.warehouse.database import Warehouse
 from sales_agent_dagster.warehouse.schema import crm_deliveries, crm_events, crm_leads
 from sales_agent_dagster_tests.close_server.running import RunningClose
+from sales_agent_dagster_tests.close_server.webhooks import signed as close_signed
 from sales_agent_dagster_tests.hubspot_server import RunningServer
 from sales_agent_dagster_tests.hubspot_server.webhooks import events_of, signed
 from sales_agent_dagster_tests.service.conftest import SECRET, Serve, Service
@@ -106,6 +107,19 @@ def test_the_same_signature_is_taken_once_and_a_repetition_changes_nothing(
     assert post(service, *delivery(hubspot, service)) == (200, "taken")
     assert len(rows(warehouse, crm_events)) == 1
     assert len(rows(warehouse, crm_deliveries)) == 2
+
+
+def test_a_replay_in_other_letters_is_a_replay(
+    close: RunningClose, hubspot: RunningServer, sqlite_warehouse: Warehouse, serve: Serve
+) -> None:
+    service = serve(sqlite_warehouse)
+    (subscription,) = close.crm.webhooks.subscriptions.values()
+    event = {"id": "ev_1", "date_updated": "2026-03-02T09:30:00.000000", "object_type": "task", "action": "x"}
+    body, headers = close_signed(subscription["signature_key"], {"event": event}, int(hubspot.clock.now()))
+    assert post(service, body, headers, "close") == (200, "taken")
+    for written in (str.lower, str.upper, str.title):
+        again = headers | {"close-sig-hash": written(headers["close-sig-hash"])}
+        assert post(service, body, again, "close") == (409, "replayed")
 
 
 def test_two_at_the_same_time_are_one(hubspot: RunningServer, warehouse: Warehouse, serve: Serve) -> None:

@@ -14,6 +14,15 @@ from pydantic import SecretStr
 from sales_agent_dagster.crm.delivery import WINDOW_S, DeliveryRefused
 
 
+def signature_in(headers: Mapping[str, str]) -> str:
+    """The signature of a delivery in lower-case hexadecimal, ``""`` without one: in any letters it is the same.
+
+    Args:
+        headers: by lower-case name.
+    """
+    return headers.get("close-sig-hash", "").strip().lower()
+
+
 def verified(
     headers: Mapping[str, str],
     body: bytes,
@@ -34,12 +43,12 @@ def verified(
     Raises:
         DeliveryRefused: unsigned, forged, too old, or no event.
     """
-    given, stamp = headers.get("close-sig-hash", ""), headers.get("close-sig-timestamp", "")
+    given, stamp = signature_in(headers), headers.get("close-sig-timestamp", "")
     if not given or not (stamp.isascii() and stamp.isdigit() and len(stamp) < 16):
         raise DeliveryRefused("unsigned", "The delivery carries no signature with a time.")
     secret = bytes.fromhex(key.get_secret_value())
     expected = hmac.new(secret, stamp.encode() + body, hashlib.sha256).hexdigest()
-    if not hmac.compare_digest(expected.encode(), given.strip().lower().encode()):
+    if not hmac.compare_digest(expected.encode(), given.encode()):
         raise DeliveryRefused("signature", "The signature is not that of the body.")
     if abs(now.timestamp() - int(stamp)) > WINDOW_S:
         raise DeliveryRefused("old", f"The delivery is more than {WINDOW_S} s off our clock.")

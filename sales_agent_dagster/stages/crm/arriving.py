@@ -16,7 +16,7 @@ from sales_agent_dagster.crm.fields import FIELDS, Kind
 from sales_agent_dagster.crm.merging import Agreed
 from sales_agent_dagster.domain.hashing import content_hash
 from sales_agent_dagster.stages.crm.context import SyncContext
-from sales_agent_dagster.stages.crm.following import archive, follow_merge
+from sales_agent_dagster.stages.crm.following import archive, follow_merge, revive
 from sales_agent_dagster.stages.crm.outcomes import outcome_row, save_outcomes
 from sales_agent_dagster.stages.crm.stored import (
     SNAPSHOTS,
@@ -194,6 +194,8 @@ def _change_row(context: SyncContext, record: Record, about: _Known, change: _Ch
 
 
 def _follow(context: SyncContext, connection: sa.Connection, kind: Kind, records: Sequence[Record]) -> None:
+    there = [one.remote_id for one in records if not one.archived and one.merged_into is None]
+    revive(context, connection, kind, there)
     for record in records:
         if record.merged_into is not None:
             follow_merge(context, connection, kind, record.remote_id, record.merged_into)

@@ -24,11 +24,15 @@ from sales_agent_dagster.stages.crm.stored import (
 def archive(
     context: SyncContext, connection: sa.Connection, kind: Kind, remote_id: str, at: datetime
 ) -> None:
-    """A record was deleted: its link says so, and a later, older copy of it counts for nothing."""
+    """A record was deleted: its link says so, and a later, older copy of it counts for nothing.
+
+    Nor does a deletion count that is older than the living record: that was restored since.
+    """
     known = snapshots_of(connection, context.crm, kind, [remote_id]).get(remote_id)
     if known is not None and not known.archived:
-        moment = max(at, known.modified_at)
-        save_snapshots(context, connection, [replace(known, archived=True, modified_at=moment)])
+        if at < known.modified_at:
+            return
+        save_snapshots(context, connection, [replace(known, archived=True, modified_at=at)])
     links = links_to(connection, context.crm, kind, [remote_id]).get(remote_id, [])
     gone = [
         replace(link, state="gone", reason="The record was deleted in the CRM.")
@@ -36,6 +40,18 @@ def archive(
         if link.state in ("linked", "shared", "review")
     ]
     save_links(context, connection, gone)
+
+
+def revive(context: SyncContext, connection: sa.Connection, kind: Kind, remote_ids: Sequence[str]) -> None:
+    """Records that are there: what was linked to one before it was deleted is linked to it again."""
+    found = links_to(connection, context.crm, kind, remote_ids)
+    restored = []
+    for links in found.values():
+        gone = next((link for link in links if link.state == "gone"), None)
+        if gone is not None and all(link.state != "linked" for link in links):
+            reason = "The record was restored in the CRM."
+            restored.append(replace(gone, state="linked", reason=reason))
+    save_links(context, connection, restored)
 
 
 def follow_merge(

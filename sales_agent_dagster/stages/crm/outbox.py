@@ -295,11 +295,14 @@ def _forgive(context: SyncContext, connection: sa.Connection, done: Sequence[Wai
 
 
 def unknown_operations(connection: sa.Connection, crm: str) -> list[tuple[Waiting, datetime]]:
-    """Operations whose answer was lost, with the time they were sent, oldest first."""
+    """Operations whose answer was lost, oldest first, with the time by which they surely had been sent.
+
+    That is when the loss was written down: a group may be on its way for long, its last operation to its end.
+    """
     query = (
         sa.select(crm_outbox)
         .where(_ROW.crm == crm, _ROW.batch_id.is_(None), _ROW.state == "unknown")
-        .order_by(_ROW.sending_at, _ROW.op_id)
+        .order_by(_ROW.updated_at, _ROW.op_id)
     )
     found = []
     for row in connection.execute(query):
@@ -313,5 +316,5 @@ def unknown_operations(connection: sa.Connection, crm: str) -> list[tuple[Waitin
             row.company_id,
             row.contact_id,
         )
-        found.append((Waiting(operation, row.entity_id, row.payload_hash, {}), row.sending_at))
+        found.append((Waiting(operation, row.entity_id, row.payload_hash, {}), row.updated_at))
     return found

@@ -7,7 +7,7 @@ is recognised and changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -34,19 +34,23 @@ def pull(context: SyncContext, streams: Iterable[str] | None = None) -> None:
     capabilities = context.connector.capabilities
     asked = None if streams is None else set(streams)
     whole = _gap(context, capabilities.streams)
+    seen: set[tuple[Kind, str]] = set()
     for stream in capabilities.streams:
         if asked is None or stream.name in asked:
-            _pull_stream(context, stream, whole=whole)
+            _pull_stream(context, stream, seen if whole else None)
     if whole:
-        _look_for_the_missing(context)
+        _look_for_the_missing(context, seen)
     _pull_suppressions(context)
 
 
-def _pull_stream(context: SyncContext, stream: Stream, *, whole: bool) -> None:
-    mark = None if whole else watermark(context, stream.name)
+def _pull_stream(context: SyncContext, stream: Stream, seen: set[tuple[Kind, str]] | None) -> None:
+    """Pull what is new, or everything where what comes is to be added to ``seen``."""
+    mark = None if seen is not None else watermark(context, stream.name)
     since = None if mark is None else mark - timedelta(seconds=context.settings.overlap_s)
     for page in context.connector.pull(stream.name, since):
         store_page(context, page, stream.name)
+        if seen is not None:
+            seen.update((record.kind, record.remote_id) for record in page.records)
 
 
 def store_page(context: SyncContext, page: Page, stream: str | None = None) -> None:
@@ -106,7 +110,7 @@ def _gap(context: SyncContext, streams: Iterable[Stream]) -> bool:
     return False
 
 
-def _look_for_the_missing(context: SyncContext) -> None:
+def _look_for_the_missing(context: SyncContext, seen: Collection[tuple[Kind, str]]) -> None:
     """After reading everything: linked records that did not come are asked for by id."""
     for kind in (Kind.COMPANY, Kind.CONTACT):
         table = SNAPSHOTS[kind]
@@ -122,10 +126,10 @@ def _look_for_the_missing(context: SyncContext) -> None:
                     link.state == "linked",
                 ),
             )
-            .where(row.crm == context.crm, row.archived.is_(False), row.run_id != context.run_id)
+            .where(row.crm == context.crm, row.archived.is_(False))
         )
         with context.warehouse.reading() as connection:
-            ids = sorted(connection.scalars(query))
+            ids = sorted(key for key in connection.scalars(query) if (kind, key) not in seen)
         for start in range(0, len(ids), READ_AT_A_TIME):
             confirm(context, kind, ids[start : start + READ_AT_A_TIME])
 

@@ -37,9 +37,9 @@ def reconcile(context: SyncContext) -> None:
         context.card.still_unknown = len(unknown_operations(connection, context.crm))
 
 
-def _decide(context: SyncContext, waiting: Waiting, sent_at: datetime, verdict: Reconciled) -> bool:
+def _decide(context: SyncContext, waiting: Waiting, lost_at: datetime, verdict: Reconciled) -> bool:
     """Write what reading back told; False when it told nothing yet."""
-    settled = context.now() - sent_at >= context.connector.capabilities.settle
+    settled = context.now() - lost_at >= context.connector.capabilities.settle
     record, operation = verdict.record, waiting.operation
     with context.warehouse.transaction() as connection:
         if verdict.verdict is Verdict.FOUND and record is not None:
