@@ -74,7 +74,8 @@ def resolve(
     known = look_up(connection, new, place, partners_of(labels, lead_ids))
     counts = count_values(new, known)
     candidates = {lead_id: known.candidates_of(lead_id) for lead_id in lead_ids}
-    decisions = decide(new, candidates, model, counts, known.population + len(new), labels=labels)
+    population = known.population + len(new)
+    decisions = decide(new, candidates, model, counts, population, labels=labels, keys=known.keys)
     founders = {**{entity_id_of(lead_id): lead_id for lead_id in lead_ids}, **known.founders}
     indexed = [
         IndexedLead(
