@@ -33,6 +33,8 @@ _UNIT = re.compile(
     r"|space|spc)\b\.?\s*#?\s*([a-z0-9-]{1,6})\b|#\s*([a-z0-9-]{1,6}))"
 )
 _NUMBER = re.compile(r"^\s*(\d+)(?:-\d+)?(?:\s*([a-z])(?=\s|$)|\s+1/2)?[\s,]+")
+_WAYS = STREET_TYPES | DIRECTIONS
+_UNTELLING = _WAYS | UNITS
 _ODD_STREET = UNITS | words("mi mile miles km star stars box drawer pobox reviews review")
 _ODD_SIGNS = re.compile(r"[^a-z0-9. ]|\d\.")
 """With these a street is read step by step; most streets have none."""
@@ -97,8 +99,9 @@ def _street_words(text: str) -> str:
 def _telling_words(found: list[str]) -> str:
     """Words of a street without its type and direction, unless nothing else is there."""
     spelled = " ".join([STREET_SPELLINGS.get(word, word) for word in found]).split()
-    telling = [word for word in spelled if word not in STREET_TYPES and word not in DIRECTIONS]
-    telling = [word for word in telling if word not in UNITS] or telling or spelled
+    telling = [word for word in spelled if word not in _UNTELLING]
+    if not telling:
+        telling = [word for word in spelled if word in UNITS and word not in _WAYS] or spelled
     return " ".join([_ORDINAL.sub(r"\1", word) if word[0].isdigit() else word for word in telling])
 
 

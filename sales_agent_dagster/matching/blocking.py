@@ -21,9 +21,12 @@ MAX_WIDE_BLOCK = 12
 """The same for kinds whose keys say little: what they bring together beyond that is nearly all strangers."""
 MAX_NAME_BLOCK = 200
 """The same for kinds made of names alone, in tables that are not large: nothing narrower covers them."""
+MAX_LOOSE_BLOCK = 4
+"""The same for kinds that only leads without a city or ZIP need, in tables that are large."""
 LARGE = 50_000
 
-_WIDE = frozenset({"stem", "name", "pair", "head_zip", "head_area", "second_zip"})
+_LOOSE = frozenset({"head_state", "street_state"})
+_WIDE = frozenset({"stem", "name", "pair", "head_zip", "head_area", "second_zip"}) | _LOOSE
 
 _MASK = np.uint64(0x7FFFFFFFFFFFFFFF)
 Rows = NDArray[np.int64]
@@ -48,6 +51,8 @@ def limit_of(kind: str, size: int = LARGE) -> int:
     """Leads per key of a kind up to which the key brings them together, in a table of ``size`` leads."""
     if kind in _BY_NAME and size < LARGE:
         return MAX_NAME_BLOCK
+    if kind in _LOOSE and size >= LARGE:
+        return MAX_LOOSE_BLOCK
     return MAX_WIDE_BLOCK if kind in _WIDE else MAX_BLOCK
 
 
@@ -219,6 +224,8 @@ _KINDS: dict[str, Callable[[_Parts], list[Made]]] = {
     "street_city": _street("city"),
     "street_zip": _street("zip5"),
     "contact": _contact,
+    "head_state": _named("state", of=lambda parts: parts.head),
+    "street_state": _street("state"),
 }
 """Kinds of keys. Where a wide one is capped, the narrower ones after it bring its leads together."""
 

@@ -5,6 +5,7 @@ Gives what ``normalise`` gives row by row; the tests compare them.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -63,10 +64,19 @@ def normalise_columns(raw: RawColumns, *, processes: int = 2) -> LeadTable:
     if size < PARALLEL_FROM or processes < 2:
         return LeadTable(_normalised(raw))
     step = -(-size // processes)
-    parts = [{name: column.slice(low, step) for name, column in raw.items()} for low in range(0, size, step)]
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        done = list(pool.map(_normalised, parts))
+    batch = pa.record_batch(dict(raw))
+    # Serialized as batches: a slice of an array would be sent with all the rows around it.
+    parts = (bytes(batch.slice(low, step).serialize()) for low in range(0, size, step))
+    # Nothing made here is part of a cycle; looking for some takes a fifth of the time.
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=gc.disable) as pool:
+        waiting = [pool.submit(_normalised_part, part, batch.schema.names) for part in parts]
+        done = [future.result() for future in waiting]
     return LeadTable({name: stacked([part.pop(name) for part in done]) for name in NORM_FIELDS})
+
+
+def _normalised_part(serialized: bytes, names: Sequence[str]) -> dict[str, Column]:
+    schema = pa.schema([(name, pa.string()) for name in names])
+    return _normalised(dict(zip(names, pa.ipc.read_record_batch(serialized, schema).columns, strict=True)))
 
 
 def _normalised(raw: RawColumns) -> dict[str, Column]:

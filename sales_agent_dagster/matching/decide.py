@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from sales_agent_dagster.domain.hashing import content_hash
-from sales_agent_dagster.matching.blocking import block_keys
+from sales_agent_dagster.matching.blocking import Keys, block_keys
 from sales_agent_dagster.matching.cluster import HIGHEST, LOWEST
 from sales_agent_dagster.matching.counts import ValueCounts
 from sales_agent_dagster.matching.lead import NormLead
@@ -91,6 +91,7 @@ def decide(
     *,
     auto: float | None = None,
     labels: Mapping[frozenset[str], bool] | None = None,
+    keys: Iterable[Keys] | None = None,
 ) -> list[Decision]:
     """One decision per new lead, in order.
 
@@ -103,9 +104,10 @@ def decide(
         auto: bits from which a merge needs no person's look; default: the model's ``thresholds.auto``.
         labels: two lead ids to what a person said: True, the lead joins the other's entity whatever the bits;
             False, it never shares an entity with it. Stored leads that a label names must be candidates.
+        keys: ``block_keys`` of the new leads' table, where they are made already.
     """
     answers = _answers(labels or {})
-    earlier = _within(new, answers)
+    earlier = _within(new, answers, keys)
     pairs = [
         (lead, other)
         for number, lead in enumerate(new)
@@ -141,12 +143,14 @@ def _answers(labels: Mapping[frozenset[str], bool]) -> dict[str, dict[str, bool]
     return found
 
 
-def _within(new: Sequence[NormLead], answers: Mapping[str, Answers]) -> list[list[int]]:
+def _within(
+    new: Sequence[NormLead], answers: Mapping[str, Answers], keys: Iterable[Keys] | None
+) -> list[list[int]]:
     """Per new lead the earlier ones that share a key with it, or that a label names with it."""
     found: list[set[int]] = [set() for _ in new]
     if len(new) > 1:
-        table = LeadTable.of(new)
-        pairs = candidate_pairs(block_keys(table), table.size)
+        made = block_keys(LeadTable.of(new)) if keys is None else keys
+        pairs = candidate_pairs(made, len(new))
         for left, right in zip(pairs.left.tolist(), pairs.right.tolist(), strict=True):
             found[right].add(left)
     rows = {lead.lead_id: row for row, lead in enumerate(new)} if answers else {}
@@ -188,6 +192,8 @@ def _decided(
     kin = next((item for item in best_ones if item[1].relation and item[0].entity_id != own), None)
     if kin and outcome is Outcome.REVIEW and kin is best:
         kin = None  # whether it is the same or only related is what the review is about
+    if kin and outcome is Outcome.NEW and not refused:
+        reason = f"New; {kin[1].relation} of {_named(kin)}."
     account = merged or (kin[0] if kin and kin[1].relation == "branch" else None)
     return Decision(
         lead_id=lead.lead_id,
@@ -228,8 +234,7 @@ def _outcome(
     known, best = ranked[0]
     named = _named(ranked[0])
     if best.veto or best.bits < thresholds.review:
-        kin = f" {best.relation} of" if best.relation else " nearest is"
-        return Outcome.NEW, f"New;{kin} {named}."
+        return Outcome.NEW, f"New; nearest is {named}."
     second = next((found.bits for _, found in ranked[1:] if not found.veto), float("-inf"))
     if second >= auto or (best.bits >= auto and best.bits - second < thresholds.gap):
         return Outcome.REVIEW, f"Fits two companies, {known.entity_id} and {ranked[1][0].entity_id}; {named}."

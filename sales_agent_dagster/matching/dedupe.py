@@ -203,7 +203,7 @@ def _expanded(inner: Deduped, facts: Facts, repeats: Repeats, bits: NDArray[Any]
     outcome[joined] = np.where(sure, MERGE, REVIEW)
 
     def tell() -> pa.StringArray:
-        sentence = pa.array(_sentences(facts, inner.model, repeats.left, repeats.right), pa.string())
+        sentence = _sentences(facts, inner.model, repeats.left, repeats.right)
         places = stands.copy()
         places[joined] = len(kept) + group
         return pa.concat_arrays([inner.tell(), sentence]).take(pa.array(places))
@@ -219,7 +219,7 @@ def _explained(facts: Facts, model: LinkageModel, matched: NDArray[np.int32]) ->
     for low in range(0, len(rows), SENTENCES):
         some = rows[low : low + SENTENCES]
         pairs = np.sort(np.stack([some.astype(np.int32), matched[some]]), axis=0)
-        texts.append(pa.array(_sentences(facts, model, *pairs), pa.string()))
+        texts.append(_sentences(facts, model, *pairs))
     place = np.full(len(matched), -1)
     place[rows] = np.arange(len(rows))
     return pa.concat_arrays(texts).take(pa.array(place, mask=place < 0))
@@ -227,7 +227,7 @@ def _explained(facts: Facts, model: LinkageModel, matched: NDArray[np.int32]) ->
 
 def _sentences(
     facts: Facts, model: LinkageModel, left: NDArray[np.int32], right: NDArray[np.int32]
-) -> list[str]:
+) -> pa.StringArray:
     compared = compare(facts, left, right, workers=2)
     falls = waterfall(evidence_of(compared), model.weights, facts.population)
     return sentences(compared, falls, vetoed(compared.levels))

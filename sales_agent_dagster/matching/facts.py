@@ -178,12 +178,8 @@ class Facts:
         """Per distinct address the firms there."""
         size = int(self.address.max(initial=0)) + 1
         own = self._spread(self.address, size, self.head, self.table["phone"].codes)
-        return self._better_by_row("street_spread", self.address, own, self._address_text)
-
-    def _address_text(self, row: int) -> str:
-        return address_value(
-            *(self.table[name].text(row) for name in ("street_no", "street", "state", "zip5"))
-        )
+        parts = "street_no", "street", "state", "zip5"
+        return self._better_by_row("street_spread", self.address, own, address_value, parts)
 
     @cached_property
     def city(self) -> Codes:
@@ -194,17 +190,20 @@ class Facts:
     def city_count(self) -> Numbers:
         """Per distinct city the leads there."""
         own = np.bincount(self.city, minlength=1).astype(np.int32)
-        return self._better_by_row("city", self.city, own, self._city_text)
+        return self._better_by_row("city", self.city, own, city_value, ("city", "state"))
 
-    def _city_text(self, row: int) -> str:
-        return city_value(self.table["city"].text(row), self.table["state"].text(row))
-
-    def _better_by_row(self, kind: str, codes: Codes, own: Numbers, text: Callable[[int], str]) -> Numbers:
+    def _better_by_row(
+        self, kind: str, codes: Codes, own: Numbers, value: Callable[..., str], parts: Sequence[str]
+    ) -> Numbers:
         if self._known is None:
             return own
         numbers, rows = np.unique(codes, return_index=True)
         better = own.copy()
-        better[numbers] = self._known(kind, [text(row) for row in rows.tolist()], own[numbers])
+        texts = [
+            column.values.take(pa.array(column.codes[rows])).to_pylist()
+            for column in [self.table[name] for name in parts]
+        ]
+        better[numbers] = self._known(kind, list(map(value, *texts)), own[numbers])
         return better
 
     @cached_property

@@ -9,7 +9,6 @@ non-matches).
 
 from __future__ import annotations
 
-from copy import copy
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
@@ -169,12 +168,6 @@ class Weights:
         self.others = np.stack([_table(model.alternatives[name].levels) for name in ALTERNATIVES])
         self.rates = np.log2([model.alternatives[name].rate for name in ALTERNATIVES])
         self.prior = float(np.log2(model.matches_per_lead))
-
-    def with_match(self, table: NDArray[np.float64]) -> Weights:
-        """These figures with another table of matches."""
-        changed = copy(self)
-        changed.match = table
-        return changed
 
 
 def _table(figures: dict[str, dict[str, float]]) -> NDArray[np.float64]:

@@ -137,5 +137,7 @@ def _core(words: list[str]) -> list[str]:
         strong.pop()
     if len(strong) in (0, len(words)):
         return words
+    if 1 not in map(len, strong):
+        return strong
     # What stood apart may now stand side by side: initials on both sides of a form.
     return _core(_spelled_out(strong))

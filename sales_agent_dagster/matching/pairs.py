@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sales_agent_dagster.matching.arrays import counting, distinct, starts_of
 from sales_agent_dagster.matching.blocking import Keys, limit_of
+
+PARALLEL_FROM = 50_000
+"""Rows from which a second thread pays."""
 
 Rows = NDArray[np.int64]
 
@@ -37,21 +43,52 @@ def candidate_pairs(keys: Iterable[Keys], size: int, *, new_from: int = 0) -> Ca
         size: rows of the table.
         new_from: pairs of two rows before this one are left out (they were decided before).
     """
-    found: list[Rows] = []
     capped: dict[str, int] = {}
     capped_rows: dict[str, int] = {}
-    for kind, rows, hashes in keys:
-        order = np.argsort(hashes)
-        rows, hashes = rows[order], hashes[order]
-        starts = starts_of(hashes)
-        sizes = np.diff(np.append(starts, len(hashes)))
-        large = sizes > limit_of(kind, size)
-        capped[kind] = capped.get(kind, 0) + int(large.sum())
-        capped_rows[kind] = capped_rows.get(kind, 0) + int(sizes[large].sum())
-        use = (sizes > 1) & ~large
-        found.append(_within(rows, starts[use], sizes[use], size, new_from))
+    found: list[Rows] = []
+
+    def add(made: _Made) -> None:
+        pairs, kind, large = made
+        found.append(pairs)
+        capped[kind] = capped.get(kind, 0) + len(large)
+        capped_rows[kind] = capped_rows.get(kind, 0) + int(large.sum())
+
+    if size < PARALLEL_FROM:
+        for some in keys:
+            add(_sharing(some, size, new_from))
+    else:
+        _in_two_threads(partial(_sharing, size=size, new_from=new_from), keys, add)
     pairs = distinct(np.concatenate(found)) if found else np.zeros(0, np.int64)
     return Candidates((pairs // size).astype(np.int32), (pairs % size).astype(np.int32), capped, capped_rows)
+
+
+_Made = tuple[Rows, str, Rows]
+"""Pairs as ``left * size + right``, the kind of key, and the sizes of its blocks that are too large."""
+
+
+def _in_two_threads(
+    work: Callable[[Keys], _Made], keys: Iterable[Keys], add: Callable[[_Made], None]
+) -> None:
+    """Sorting frees the interpreter; at most two kinds are held at a time."""
+    with ThreadPoolExecutor(2) as pool:
+        waiting: deque[Future[_Made]] = deque()
+        for some in keys:
+            waiting.append(pool.submit(work, some))
+            if len(waiting) > 1:
+                add(waiting.popleft().result())
+        for future in waiting:
+            add(future.result())
+
+
+def _sharing(keys: Keys, size: int, new_from: int) -> _Made:
+    """The pairs that the keys of one kind bring together."""
+    order = np.argsort(keys.hashes)
+    rows, hashes = keys.rows[order], keys.hashes[order]
+    starts = starts_of(hashes)
+    sizes = np.diff(np.append(starts, len(hashes)))
+    large = sizes > limit_of(keys.kind, size)
+    use = (sizes > 1) & ~large
+    return _within(rows, starts[use], sizes[use], size, new_from), keys.kind, sizes[large]
 
 
 def _within(rows: Rows, starts: Rows, sizes: Rows, size: int, new_from: int) -> Rows:

@@ -140,7 +140,7 @@ def scores(
     falls = waterfall(evidence_of(compared), model.weights, facts.population)
     vetoes = vetoed(compared.levels)
     relations = related(compared.levels, compared.others)
-    texts = sentences(compared, falls, vetoes)
+    texts = sentences(compared, falls, vetoes).to_pylist()
     totals = falls.prior + (falls.fields + falls.tf).sum(axis=1) + falls.penalty
     tell = partial(_parts, facts, left, right, compared, falls)
     return [

@@ -5,10 +5,12 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from sales_agent_dagster.matching.compare import Comparison
-from sales_agent_dagster.matching.levels import FIELDS, LEVELS
+from sales_agent_dagster.matching.levels import FIELDS, LEVELS, SLOTS
 from sales_agent_dagster.matching.weigh import Waterfall
 
 VETO = "same name or website, but other phone and other town, and nothing else in common"
@@ -22,26 +24,38 @@ ALTERNATIVE_WORDS = (
 """What each of ``levels.ALTERNATIVES`` takes off the odds."""
 
 _ALTERNATIVE = len(FIELDS)
+_ALIKE, _TENTHS = 128, 1 << 32
+"""More than the hundredths and tenths that there are: a part is packed into one number."""
 
 
-def sentences(compared: Comparison, falls: Waterfall, vetoes: NDArray[np.bool_]) -> list[str]:
+def sentences(compared: Comparison, falls: Waterfall, vetoes: NDArray[np.bool_]) -> pa.StringArray:
     """One line per pair: fields, heaviest first, what the alternatives take off, prior, and the sum."""
     bits = np.column_stack([falls.fields + falls.tf, falls.penalty])
     totals = bits.sum(axis=1) + falls.prior
     tenths = np.rint(bits * 10).astype(np.int64)
     order = np.argsort(-np.abs(tenths[:, :-1]), axis=1, kind="stable")
     order = np.column_stack([order, np.full(len(order), _ALTERNATIVE)])
-    # One number per part: what is cached is the text of each.
     said = np.column_stack([compared.levels, falls.alternative])
     alike = np.column_stack([_percent_alike(compared), np.zeros(len(bits), np.int64)])
     rows = np.arange(len(bits))[:, None]
-    parts = np.stack([order, said[rows, order], alike[rows, order], tenths[rows, order]], axis=2)
+    parts = _parts(order, said[rows, order], alike[rows, order], tenths[rows, order])
     prior = f"prior ({falls.prior:+.1f})"
-    return [
-        f"{_joined(row)}{prior} = {total:.1f} bits, {_chance(total)}"
-        + (f"; not merged: {VETO}" if veto else "")
-        for row, total, veto in zip(parts.tolist(), totals.tolist(), vetoes.tolist(), strict=True)
+    ends = [
+        f"{prior} = {total:.1f} bits, {_chance(total)}" + (f"; not merged: {VETO}" if veto else "")
+        for total, veto in zip(totals.tolist(), vetoes.tolist(), strict=True)
     ]
+    return pc.binary_join_element_wise(*parts, pa.array(ends, pa.string()), "")
+
+
+def _parts(
+    fields: NDArray[np.int64], said: NDArray[np.int64], alike: NDArray[np.int64], tenths: NDArray[np.int64]
+) -> list[pa.StringArray]:
+    """Per place in the sentence the texts of all pairs: each different part is put into words once."""
+    packed = ((fields * SLOTS + said) * _ALIKE + alike) * _TENTHS + tenths + _TENTHS // 2
+    coded = pa.array(packed.ravel()).dictionary_encode()
+    texts = pa.array([_part(number) for number in coded.dictionary.to_pylist()], pa.string())
+    places = coded.indices.to_numpy().reshape(packed.shape)
+    return [texts.take(pa.array(column)) for column in places.T]
 
 
 def _percent_alike(compared: Comparison) -> NDArray[np.int64]:
@@ -51,12 +65,14 @@ def _percent_alike(compared: Comparison) -> NDArray[np.int64]:
     return hundredths
 
 
-def _joined(row: list[list[int]]) -> str:
-    return "".join([_part(field, said, alike, tenths) for field, said, alike, tenths in row if tenths])
-
-
 @lru_cache(maxsize=65536)
-def _part(field: int, said: int, alike: int, tenths: int) -> str:
+def _part(packed: int) -> str:
+    rest, tenths = divmod(packed, _TENTHS)
+    rest, alike = divmod(rest, _ALIKE)
+    field, said = divmod(rest, SLOTS)
+    tenths -= _TENTHS // 2
+    if not tenths:
+        return ""
     if field == _ALTERNATIVE:
         return f"{ALTERNATIVE_WORDS[said]} ({tenths / 10:+.1f}), "
     similarity = f" {alike / 100:.2f}" if alike else ""

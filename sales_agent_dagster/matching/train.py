@@ -77,11 +77,15 @@ def learn(
     shares, counts, matches = usual, np.zeros(_SIZE), 0.0
     table = weights.match
     converged, iteration = False, 0
+    # Learning changes what is said of matches alone.
+    first = odds(evidence, weights, population)
+    against = first.bits - first.match
+    offset = weights.prior - np.log2(population)
     while iteration < MAX_ITERATIONS and not converged:
         iteration += 1
-        found = odds(evidence, weights.with_match(table), population)
-        probability = 1 / (1 + np.exp2(np.clip(-found.bits, -60, 60)))
-        probability[found.bits < 0] = 0
+        bits = table[evidence.slots].sum(axis=1) + offset + against
+        probability = 1 / (1 + np.exp2(np.clip(-bits, -60, 60)))
+        probability[bits < 0] = 0
         matches = float(probability.sum())
         counts = _sums(evidence, probability)
         shares = log_shares(counts + (PRIOR_MATCHES + PRIOR_SHARE * matches) * np.exp2(usual))

@@ -14,11 +14,12 @@ from typing import Any
 import pyarrow as pa
 import sqlalchemy as sa
 
-from sales_agent_dagster.matching.blocking import keys_of_leads, limit_of
+from sales_agent_dagster.matching.blocking import Keys, block_keys, limit_of
 from sales_agent_dagster.matching.counts import Value, values_of
 from sales_agent_dagster.matching.decide import KnownLead, entity_id_of
 from sales_agent_dagster.matching.hashing import hash_texts
 from sales_agent_dagster.matching.lead import NORM_FIELDS, NormLead
+from sales_agent_dagster.matching.table import LeadTable
 from sales_agent_dagster.stages.identity.many import rows_of
 from sales_agent_dagster.warehouse.schema import resolution_order
 
@@ -32,8 +33,7 @@ _NORM_COLUMNS = ", ".join(
 
 _KEYS = """
     SELECT k.key_hash, k.lead_no FROM {given} CROSS JOIN lead_key k
-    WHERE k.key_hash = given.value AND k.lead_no < :before AND NOT EXISTS (
-        SELECT 1 FROM capped_keys c WHERE c.key_hash = given.value AND c.resolve_seq < :place)
+    WHERE k.key_hash = given.value AND k.lead_no < :before
 """
 _CAPPED = """
     SELECT c.key_hash FROM {given} CROSS JOIN capped_keys c
@@ -63,6 +63,7 @@ class Known:
         key_sizes: leads that each key of the new leads holds already; its kind's ``limit_of`` when capped.
         values: leads and spread by value.
         population: leads of all earlier batches.
+        keys: all keys of the new leads, by their rows.
     """
 
     leads: dict[int, KnownLead] = field(default_factory=dict)
@@ -71,6 +72,7 @@ class Known:
     key_sizes: dict[int, int] = field(default_factory=dict)
     values: dict[Value, tuple[int, int]] = field(default_factory=dict)
     population: int = 0
+    keys: Sequence[Keys] = field(default=(), compare=False)
 
     def candidates_of(self, lead_id: str) -> list[KnownLead]:
         """Stored leads that may be the same company as a new one, earliest first."""
@@ -99,13 +101,14 @@ def look_up(
 
     ``partners`` maps a new lead's id to the other leads that an answer names with it: candidates as well.
     """
-    keys = keys_of_leads(new)
-    limits = {key.hash: limit_of(key.kind) for some in keys for key in some}
-    sizes, holders = _holders(connection, limits, place)
-    found: dict[str, set[int]] = {
-        lead.lead_id: {number for key in some for number in holders.get(key.hash, ())}
-        for lead, some in zip(new, keys, strict=True)
-    }
+    keys = list(block_keys(LeadTable.of(new)))
+    sizes, holders = _holders(connection, keys, place)
+    sharing: list[set[int]] = [set() for _ in new]
+    for _, rows_with, hashes in keys:
+        for row, key_hash in zip(rows_with.tolist(), hashes.tolist(), strict=True):
+            if key_hash in holders:
+                sharing[row].update(holders[key_hash])
+    found = {lead.lead_id: some for lead, some in zip(new, sharing, strict=True)}
     rows = list(rows_of(connection, _LEADS, sorted(set().union(*found.values())), int))
     named = {other for others in partners.values() for other in others}
     rows += rows_of(connection, _LEADS_BY_ID, sorted(named), str, before=lead_no_of(place, 0))
@@ -122,24 +125,25 @@ def look_up(
         sizes,
         _counts(connection, list(values), place),
         population_before(connection, place),
+        keys,
     )
 
 
 def _holders(
-    connection: sa.Connection, limits: Mapping[int, int], place: int
+    connection: sa.Connection, keys: Iterable[Keys], place: int
 ) -> tuple[dict[int, int], dict[int, list[int]]]:
     """Per key the number of its leads, and the leads of those that are not capped."""
-    ordered = sorted(limits)
+    limits: dict[int, int] = {}
+    for kind, _, hashes in keys:
+        limits.update(dict.fromkeys(hashes.tolist(), limit_of(kind)))
+    capped = {key for (key,) in rows_of(connection, _CAPPED, sorted(limits), int, place=place)}
     holders: dict[int, list[int]] = defaultdict(list)
-    for key_hash, number in rows_of(
-        connection, _KEYS, ordered, int, before=lead_no_of(place, 0), place=place
-    ):
+    uncapped = sorted(limits.keys() - capped)
+    for key_hash, number in rows_of(connection, _KEYS, uncapped, int, before=lead_no_of(place, 0)):
         holders[key_hash].append(number)
     sizes = {key_hash: len(numbers) for key_hash, numbers in holders.items()}
-    for (key_hash,) in rows_of(connection, _CAPPED, ordered, int, place=place):
-        sizes[key_hash] = limits[key_hash]
-    open_keys = {key_hash: some for key_hash, some in holders.items() if len(some) < limits[key_hash]}
-    return sizes, open_keys
+    sizes |= {key_hash: limits[key_hash] for key_hash in capped}
+    return sizes, {key_hash: some for key_hash, some in holders.items() if len(some) < limits[key_hash]}
 
 
 def _known_leads(rows: Iterable[sa.Row[Any]]) -> tuple[dict[int, KnownLead], dict[str, str]]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,6 +58,19 @@ def raw_lead(lead: Mapping[str, Any]) -> RawLead:
     return RawLead(lead["lead_id"], **{name: lead[column] or "" for name, column in _CELLS.items()})
 
 
+@contextmanager
+def _without_collecting() -> Iterator[None]:
+    """No search for cycles meanwhile: none are made here, and searching a large heap outlasts a batch."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+@_without_collecting()
 def resolve(
     connection: sa.Connection,
     leads: Sequence[Mapping[str, Any]],
@@ -74,7 +89,8 @@ def resolve(
     known = look_up(connection, new, place, partners_of(labels, lead_ids))
     counts = count_values(new, known)
     candidates = {lead_id: known.candidates_of(lead_id) for lead_id in lead_ids}
-    decisions = decide(new, candidates, model, counts, known.population + len(new), labels=labels)
+    population = known.population + len(new)
+    decisions = decide(new, candidates, model, counts, population, labels=labels, keys=known.keys)
     founders = {**{entity_id_of(lead_id): lead_id for lead_id in lead_ids}, **known.founders}
     indexed = [
         IndexedLead(
