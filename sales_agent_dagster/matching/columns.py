@@ -5,7 +5,6 @@ Gives what ``normalise`` gives row by row; the tests compare them.
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -16,6 +15,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from sales_agent_dagster.matching.address_keys import read_city, read_state, read_street, read_zip
+from sales_agent_dagster.matching.garbage import without_collecting
 from sales_agent_dagster.matching.lead import NORM_FIELDS, RawLead
 from sales_agent_dagster.matching.name_words import read_name
 from sales_agent_dagster.matching.normalise import (
@@ -67,8 +67,7 @@ def normalise_columns(raw: RawColumns, *, processes: int = 2) -> LeadTable:
     batch = pa.record_batch(dict(raw))
     # Serialized as batches: a slice of an array would be sent with all the rows around it.
     parts = (bytes(batch.slice(low, step).serialize()) for low in range(0, size, step))
-    # Nothing made here is part of a cycle; looking for some takes a fifth of the time.
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=gc.disable) as pool:
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
         waiting = [pool.submit(_normalised_part, part, batch.schema.names) for part in parts]
         done = [future.result() for future in waiting]
     return LeadTable({name: stacked([part.pop(name) for part in done]) for name in NORM_FIELDS})
@@ -79,6 +78,7 @@ def _normalised_part(serialized: bytes, names: Sequence[str]) -> dict[str, Colum
     return _normalised(dict(zip(names, pa.ipc.read_record_batch(serialized, schema).columns, strict=True)))
 
 
+@without_collecting()
 def _normalised(raw: RawColumns) -> dict[str, Column]:
     size = max(map(len, raw.values()), default=0)
     empty = pa.array([""] * size, pa.string())

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sales_agent_dagster.matching import blocking
-from sales_agent_dagster.matching.blocking import Keys, block_keys, keys_of, keys_of_leads
+from sales_agent_dagster.matching import blocking, pairs
+from sales_agent_dagster.matching.blocking import LARGE, Keys, block_keys, keys_of, keys_of_leads, limit_of
 from sales_agent_dagster.matching.lead import NormLead
 from sales_agent_dagster.matching.pairs import candidate_pairs
 from sales_agent_dagster.matching.table import LeadTable
@@ -51,6 +51,8 @@ def test_many_leads_at_once_get_the_keys_each_gets_alone() -> None:
         ({"name": "Kwillfeather Electric"}, {"ending_city"}),
         ({"street": "12 N Oak Ave #3"}, {"street_city", "street_zip"}),
         ({"contact": "ada quill"}, {"contact"}),
+        ({"name": "Quillfeather Plumbing", "city": "", "zip": ""}, {"head_state"}),
+        ({"street": "12 N Oak Ave #3", "city": "", "zip": ""}, {"street_state"}),
     ],
 )
 def test_leads_that_differ_otherwise_meet_under(changes: dict[str, str], kinds: set[str]) -> None:
@@ -97,6 +99,22 @@ def test_a_key_that_too_many_share_is_capped_and_counted(kind: str, limit: int) 
     capped = candidate_pairs([block(kind, limit + 1)], limit + 1)
     assert len(capped.left) == 0
     assert (capped.capped[kind], capped.capped_rows[kind]) == (1, limit + 1)
+
+
+@pytest.mark.parametrize("kind", ["head_state", "street_state"])
+def test_keys_of_whole_states_bring_few_together_in_large_tables(kind: str) -> None:
+    assert (limit_of(kind, LARGE - 1), limit_of(kind, LARGE)) == (12, 4)
+
+
+def test_two_threads_find_what_one_finds(monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = [block("phone", 4), block("email", 3), block("name", 13), block("phone", 60)]
+    alone = candidate_pairs(keys, 60, new_from=1)
+    monkeypatch.setattr(pairs, "PARALLEL_FROM", 1)
+    both = candidate_pairs(iter(keys), 60, new_from=1)
+    assert both.left.tolist() == alone.left.tolist()
+    assert both.right.tolist() == alone.right.tolist()
+    assert (both.capped, both.capped_rows) == (alone.capped, alone.capped_rows)
+    assert both.capped == {"phone": 1, "email": 0, "name": 1}
 
 
 def test_known_rows_are_not_compared_with_each_other() -> None:

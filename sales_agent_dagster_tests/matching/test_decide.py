@@ -4,6 +4,7 @@ from itertools import permutations
 
 import pytest
 
+from sales_agent_dagster.matching.blocking import block_keys
 from sales_agent_dagster.matching.counts import ValueCounts
 from sales_agent_dagster.matching.decide import (
     Decision,
@@ -15,6 +16,7 @@ from sales_agent_dagster.matching.decide import (
 )
 from sales_agent_dagster.matching.lead import NormLead
 from sales_agent_dagster.matching.model import load_model
+from sales_agent_dagster.matching.table import LeadTable
 from sales_agent_dagster_tests.matching.leads import bare, lead
 from sales_agent_dagster_tests.matching.test_score import BRANCH, OTHER
 
@@ -81,6 +83,22 @@ def test_a_branch_is_new_and_of_the_same_account() -> None:
     assert found.entity_id == entity_id_of("N")
     assert (found.relation, found.related_entity_id, found.account_id) == ("branch", "E1", "A1")
     assert found.sentence.startswith("New; branch of K: ")
+
+
+def test_the_sentence_of_a_branch_names_its_firm_not_a_nearer_stranger() -> None:
+    found = decided(lead("N", **BRANCH), known(lead("X", **OTHER), "E2"), known(lead("K")))
+    assert found.proposals[0].lead_id == "X"
+    assert (found.relation, found.related_entity_id) == ("branch", "E1")
+    assert found.sentence.startswith("New; branch of K: ")
+
+
+def test_keys_made_before_find_the_same_pairs_in_a_batch() -> None:
+    batch = [lead("N1"), lead("N2", name="QUILLFEATHER ELEC"), lead("N3", **OTHER)]
+    keys = list(block_keys(LeadTable.of(batch)))
+    given = decide(batch, {}, MODEL, ValueCounts(), 10_000, keys=keys)
+    assert given == decide(batch, {}, MODEL, ValueCounts(), 10_000)
+    assert [one.outcome for one in given] == ["new", "merge", "new"]
+    assert [one.outcome for one in decide(batch, {}, MODEL, ValueCounts(), 10_000, keys=[])] == ["new"] * 3
 
 
 def test_an_own_entity_wins_over_a_related_one() -> None:

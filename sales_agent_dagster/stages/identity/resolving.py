@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import gc
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +11,7 @@ import sqlalchemy as sa
 
 from sales_agent_dagster.matching.counts import ValueCounts, values_of
 from sales_agent_dagster.matching.decide import Decision, decide, entity_id_of
+from sales_agent_dagster.matching.garbage import without_collecting
 from sales_agent_dagster.matching.lead import NormLead, RawLead
 from sales_agent_dagster.matching.model import LinkageModel
 from sales_agent_dagster.matching.normalise import normalise
@@ -58,19 +57,7 @@ def raw_lead(lead: Mapping[str, Any]) -> RawLead:
     return RawLead(lead["lead_id"], **{name: lead[column] or "" for name, column in _CELLS.items()})
 
 
-@contextmanager
-def _without_collecting() -> Iterator[None]:
-    """No search for cycles meanwhile: none are made here, and searching a large heap outlasts a batch."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
-
-
-@_without_collecting()
+@without_collecting()
 def resolve(
     connection: sa.Connection,
     leads: Sequence[Mapping[str, Any]],
