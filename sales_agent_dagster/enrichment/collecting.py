@@ -108,7 +108,7 @@ class _Lead:
         self._credits = 0.0
 
     def take(self, provider: str, reply: Reply, stranger: str | None = None) -> None:
-        """Add what a provider said; ``stranger`` is whom it was asked about, as `subjects.stranger_asked`."""
+        """Add what a provider said; ``stranger`` is who opted out, as `_stranger` has it."""
         outcome = reply.outcome
         self._credits += outcome.credits
         if isinstance(outcome, Failed):
@@ -235,8 +235,15 @@ class Collector:
             return
         reply = await desk.ask(subject.lead_id, scope, subject.values, lead.known, deadline)
         if reply is not None:
-            stranger = stranger_asked(desk.provider.key_of, subject.values, lead.known)
-            lead.take(desk.spec.name, reply, stranger)
+            lead.take(desk.spec.name, reply, _stranger(desk, lead, reply))
+
+
+def _stranger(desk: Desk, lead: _Lead, reply: Reply) -> str | None:
+    """Who opted out, when it is somebody whom another provider found; None for the lead's own contact."""
+    outcome = reply.outcome
+    if not isinstance(outcome, Failed) or outcome.kind is not FailureKind.SUPPRESSED:
+        return None
+    return stranger_asked(desk.provider.key_of, lead.subject.values, lead.known)
 
 
 def _is_contact(fact: Fact) -> bool:
