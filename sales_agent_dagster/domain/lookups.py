@@ -86,10 +86,16 @@ class RefusalKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Credits were not reserved; ``reason`` is for a person."""
+    """Credits were not reserved.
+
+    Attributes:
+        reason: for a person.
+        retry_after_s: not before this; None when nothing says when.
+    """
 
     kind: RefusalKind
     reason: str
+    retry_after_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

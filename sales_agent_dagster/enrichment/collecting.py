@@ -23,11 +23,15 @@ from sales_agent_dagster.enrichment.providers import (
     Outcome,
     Provider,
 )
+from sales_agent_dagster.enrichment.subjects import stranger_asked
 
 OLD = "its answer is old"
 """Reason of a lead to be asked about again whose answer was past its days."""
 
-LATER = frozenset({FailureKind.TRANSIENT, FailureKind.LATE, FailureKind.QUOTA})
+HELD_BACK = frozenset({FailureKind.QUOTA, FailureKind.HELD})
+"""Failures that say nothing of the lead: it waits its turn, however long that takes."""
+
+LATER = HELD_BACK | {FailureKind.TRANSIENT, FailureKind.LATE}
 """Failures after which a lead is worth another pass."""
 
 
@@ -48,12 +52,14 @@ class Missing:
     Attributes:
         later: another pass may bring its answer.
         retry_after_s: not before this.
+        counts: as one of the passes after which the lead is given up.
     """
 
     provider: str
     reason: str
     later: bool
     retry_after_s: float | None = None
+    counts: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,15 +107,19 @@ class _Lead:
         self._missing: list[Missing] = []
         self._credits = 0.0
 
-    def take(self, provider: str, reply: Reply) -> None:
-        """Add what a provider said."""
+    def take(self, provider: str, reply: Reply, stranger: str | None = None) -> None:
+        """Add what a provider said; ``stranger`` is who opted out, as `_stranger` has it."""
         outcome = reply.outcome
         self._credits += outcome.credits
         if isinstance(outcome, Failed):
-            if outcome.kind is FailureKind.SUPPRESSED:
+            if outcome.kind is FailureKind.SUPPRESSED and stranger is None:
                 self.suppressed = f"{provider}: {outcome.reason}"
-            later = outcome.kind in LATER
-            self._missing.append(Missing(provider, outcome.reason, later, outcome.retry_after_s))
+            elif outcome.kind is FailureKind.SUPPRESSED:
+                self._forget(stranger)
+            kind = outcome.kind
+            self._missing.append(
+                Missing(provider, outcome.reason, kind in LATER, outcome.retry_after_s, kind not in HELD_BACK)
+            )
             return
         self._answered.append(provider)
         if reply.stale:
@@ -123,6 +133,13 @@ class _Lead:
         self._facts.extend(found.facts)
         self._texts.update(found.texts)
         # Most leads meet one provider only: what is known is worked out when a second one asks.
+        self.known.clear()
+        self.filled.clear()
+
+    def _forget(self, person: str | None) -> None:
+        """Drop somebody who was found with all that the same sources say of them."""
+        ids = {_origin(fact) for fact in self._facts if _is_contact(fact) and fact.value == person}
+        self._facts = [fact for fact in self._facts if not (_is_contact(fact) and _origin(fact) in ids)]
         self.known.clear()
         self.filled.clear()
 
@@ -218,7 +235,24 @@ class Collector:
             return
         reply = await desk.ask(subject.lead_id, scope, subject.values, lead.known, deadline)
         if reply is not None:
-            lead.take(desk.spec.name, reply)
+            lead.take(desk.spec.name, reply, _stranger(desk, lead, reply))
+
+
+def _stranger(desk: Desk, lead: _Lead, reply: Reply) -> str | None:
+    """Who opted out, when it is somebody whom another provider found; None for the lead's own contact."""
+    outcome = reply.outcome
+    if not isinstance(outcome, Failed) or outcome.kind is not FailureKind.SUPPRESSED:
+        return None
+    return stranger_asked(desk.provider.key_of, lead.subject.values, lead.known)
+
+
+def _is_contact(fact: Fact) -> bool:
+    return fact.field.startswith("contact_")
+
+
+def _origin(fact: Fact) -> str:
+    """Source and number: what one source says of one person has them in common."""
+    return fact.id.removeprefix(fact.field)
 
 
 async def _ask_all(provider: Provider, leads: Sequence[_Lead]) -> None:

@@ -60,7 +60,7 @@ WRITES_AT_ONCE = 200
 
 _REFUSED = {
     RefusalKind.CAP: FailureKind.QUOTA,
-    RefusalKind.IN_FLIGHT: FailureKind.LATE,
+    RefusalKind.IN_FLIGHT: FailureKind.HELD,
     RefusalKind.CUT_OFF: FailureKind.PERMANENT,
 }
 
@@ -186,11 +186,11 @@ class Desk:
 
     async def _buy(self, lookup: _Lookup) -> Outcome:
         name, breaker = self.spec.name, self._around.breaker
-        if time.monotonic() < self._rests_until:
-            return Failed(FailureKind.TRANSIENT, "left alone for now, as it asked")
+        if (rest_s := self._rests_until - time.monotonic()) > 0:
+            return Failed(FailureKind.HELD, "left alone for now, as it asked", rest_s)
         permit = await breaker.admit(name)
         if permit is None:
-            return Failed(FailureKind.TRANSIENT, "left alone for now: too many of its lookups failed")
+            return Failed(FailureKind.HELD, "left alone for now: too many of its lookups failed")
         recorded = False
         try:
             lookup_id = None
@@ -219,6 +219,8 @@ class Desk:
             return True
         if outcome.kind is FailureKind.LATE:
             return False if self.spec.needs_key else None
+        if outcome.kind is FailureKind.HELD:
+            return None
         return outcome.kind is not FailureKind.TRANSIENT
 
     async def _keep(
@@ -272,7 +274,7 @@ class Desk:
         deadline = started + PAID_S if paid else min(lookup.deadline for lookup in lookups)
         outcomes: Sequence[Outcome]
         if not await self._pace.turn(deadline):
-            outcomes = [_late("its calls per minute are used up")] * len(lookups)
+            outcomes = [Failed(FailureKind.HELD, "its calls per minute are used up")] * len(lookups)
         else:
             try:
                 async with asyncio.timeout(max(0.0, deadline - time.monotonic()) + GRACE_S):
@@ -305,12 +307,12 @@ class Desk:
 
 def _not_granted(verdict: Refusal | CachedAnswer) -> Outcome:
     if isinstance(verdict, Refusal):
-        return Failed(_REFUSED[verdict.kind], verdict.reason)
+        return Failed(_REFUSED[verdict.kind], verdict.reason, verdict.retry_after_s)
     return outcome_of(verdict)
 
 
-def _late(reason: str = "no answer in time") -> Failed:
-    return Failed(FailureKind.LATE, reason)
+def _late() -> Failed:
+    return Failed(FailureKind.LATE, "no answer in time")
 
 
 def _ended(outcome: Outcome) -> LookupOutcome:

@@ -99,7 +99,8 @@ class FailureKind(StrEnum):
     LATE = "late"  # the deadline passed: asked again in a later pass
     PERMANENT = "permanent"  # the question is wrong: asking again gives the same
     BLOCKED = "blocked"  # our own rules forbid the lookup, such as an address that is not public
-    QUOTA = "quota"  # the account's credits or calls are used up, or its key is refused: not before that ends
+    QUOTA = "quota"  # credits or calls are used up, here or there, or the key is refused: until that ends
+    HELD = "held"  # not asked: our pacing, the provider's rest or another process asking the same forbids it
     SUPPRESSED = "suppressed"  # the person asked not to be processed: goes to the suppression list
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from sales_agent_dagster.domain.shared_hosts import is_free_mail, is_shared_host
@@ -34,6 +34,21 @@ def person_key(values: Mapping[str, Any], known: Mapping[str, str]) -> str | Non
     """``first|last|domain`` of `named_person` and `own_domain`; None without either."""
     person, domain = named_person(values, known), own_domain(values)
     return "|".join((*person, domain)).casefold() if person and domain else None
+
+
+def stranger_asked(
+    key_of: Callable[[Mapping[str, Any], Mapping[str, str]], str | None],
+    values: Mapping[str, Any],
+    known: Mapping[str, str],
+) -> str | None:
+    """The name or address in ``known`` that a provider's question is about; None for the lead's own."""
+    key = key_of(values, known)
+    if key == key_of(values, {}):
+        return None
+    for name in ("contact_email", "contact_person"):
+        if name in known and key_of(values, {name: known[name]}) == key:
+            return known[name]
+    return None
 
 
 def _plain(name: str) -> str:

@@ -40,7 +40,8 @@ class EnrichmentSettings(BaseModel):
         deadline_ms: longest that a lead waits for all of them; None is 80 % of SLA__ENRICHMENT__P95_MS,
             which leaves room for a model to read what was found.
         pending_deadline_ms: the same in a later pass over what was not answered in time.
-        pending_attempts: most passes for one lead and provider.
+        pending_attempts: most passes for one lead and provider; those in which caps, quotas or pacing held
+            it back do not count.
         pending_after_s: a lead waits this long for its next pass, and twice as long each time.
         organization_days, email_days, negative_days: how long answers about companies and addresses, and
             the answer that nothing is known, are taken from the cache.

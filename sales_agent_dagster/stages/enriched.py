@@ -149,7 +149,7 @@ class EnrichedLeads(Stage):
         ]
         enriched = await enrich(leads, context.agent, context.facts)
         return [
-            _result(context, item, lead, passes.get(item.lead_id, 0))
+            _result(context, item, lead, passes.get(item.lead_id, {}))
             for item, lead in zip(inputs, enriched, strict=True)
         ]
 
@@ -168,18 +168,19 @@ def _uses_network(context: StageContext) -> bool:
     return uses_network(context.settings, load_waterfall(context.settings.waterfall_path))
 
 
-def _passes(context: StageContext, inputs: Sequence[LeadInput]) -> dict[str, int]:
-    """Passes so far over the leads that wait for a provider."""
+def _passes(context: StageContext, inputs: Sequence[LeadInput]) -> dict[str, dict[str, int]]:
+    """Passes so far by provider, of the leads that wait for one."""
     if not _uses_network(context):
         return {}
     queue = enrichment_queue.c
-    query = (
-        sa.select(queue.lead_id, sa.func.max(queue.attempts))
-        .where(queue.batch_id == context.batch_id, queue.lead_id.in_([item.lead_id for item in inputs]))
-        .group_by(queue.lead_id)
+    query = sa.select(queue.lead_id, queue.provider, queue.attempts).where(
+        queue.batch_id == context.batch_id, queue.lead_id.in_([item.lead_id for item in inputs])
     )
+    passes: dict[str, dict[str, int]] = {}
     with context.warehouse.reading() as connection:
-        return dict(connection.execute(query).tuples().all())
+        for row in connection.execute(query):
+            passes.setdefault(row.lead_id, {})[row.provider] = row.attempts
+    return passes
 
 
 def _gate(row: sa.RowMapping, profile: Profile) -> str | None:
@@ -195,7 +196,9 @@ def _gate(row: sa.RowMapping, profile: Profile) -> str | None:
     return None
 
 
-def _result(context: StageContext, item: LeadInput, lead: EnrichedLead | NoAnswer, passes: int) -> LeadResult:
+def _result(
+    context: StageContext, item: LeadInput, lead: EnrichedLead | NoAnswer, passes: Mapping[str, int]
+) -> LeadResult:
     if isinstance(lead, NoAnswer):
         return LeadResult(item.lead_id, Status.FAILED, lead.reason, latency_ms=lead.latency_ms)
     answer, collected = lead.answer, lead.collected
@@ -219,21 +222,29 @@ def _result(context: StageContext, item: LeadInput, lead: EnrichedLead | NoAnswe
     )
 
 
-def _queued(context: StageContext, missing: Sequence[Missing], passes: int) -> list[dict[str, Any]]:
-    """Rows for the providers to be asked again: each time after twice the time, and not for ever."""
+def _queued(
+    context: StageContext, missing: Sequence[Missing], passes: Mapping[str, int]
+) -> list[dict[str, Any]]:
+    """Rows for the providers to be asked again: each time after twice the time, and not for ever.
+
+    A pass in which the lead was held back is none: it waits for its turn as long as it takes.
+    """
     settings = context.settings.enrichment
-    if passes >= settings.pending_attempts:
-        return []
-    wait_s = settings.pending_after_s * 2**passes
-    return [
-        {
-            "provider": item.provider,
-            "reason": item.reason,
-            "attempts": passes + 1,
-            "due_at": context.now() + timedelta(seconds=max(wait_s, item.retry_after_s or 0.0)),
-        }
-        for item in {one.provider: one for one in missing if one.later}.values()
-    ]
+    rows = []
+    for item in {one.provider: one for one in missing if one.later}.values():
+        before = passes.get(item.provider, 0)
+        if item.counts and before >= settings.pending_attempts:
+            continue
+        wait_s = max(settings.pending_after_s * 2**before, item.retry_after_s or 0.0)
+        rows.append(
+            {
+                "provider": item.provider,
+                "reason": item.reason,
+                "attempts": before + item.counts,
+                "due_at": context.now() + timedelta(seconds=wait_s),
+            }
+        )
+    return rows
 
 
 def _describe(missing: Sequence[Missing], queued: Sequence[Mapping[str, Any]]) -> str | None:

@@ -128,6 +128,7 @@ class _Spent:
     def __init__(self, connection: sa.Connection, first: Reservation, now: datetime) -> None:
         columns = enrichment_credits.c
         own = columns.provider == first.asked.provider
+        self._day_left_s = _day_left_s(now)
 
         def total(column: sa.Column[float], *where: sa.ColumnElement[bool]) -> sa.ScalarSelect[float]:
             return sa.select(sa.func.coalesce(sa.func.sum(column), 0.0)).where(*where).scalar_subquery()
@@ -145,14 +146,15 @@ class _Spent:
     def refusal(self, item: Reservation, caps: SpendingCaps) -> Refusal | None:
         """Why the credits would be too many."""
         usd = item.credits * item.usd_per_credit
-        for name, spent, more, cap in (
-            ("the run's credits", self._run_credits, item.credits, caps.run_credits),
-            ("the day's credits", self._day_credits, item.credits, caps.day_credits),
-            ("the run's dollars", self._run_usd, usd, caps.run_usd),
-            ("the day's dollars", self._day_usd, usd, caps.day_usd),
+        day_left_s = self._day_left_s
+        for name, spent, more, cap, wait_s in (
+            ("the run's credits", self._run_credits, item.credits, caps.run_credits, None),
+            ("the day's credits", self._day_credits, item.credits, caps.day_credits, day_left_s),
+            ("the run's dollars", self._run_usd, usd, caps.run_usd, None),
+            ("the day's dollars", self._day_usd, usd, caps.day_usd, day_left_s),
         ):
             if cap is not None and spent + more > cap + 1e-9:
-                return Refusal(RefusalKind.CAP, f"{name} are used up: {spent:g} of {cap:g}")
+                return Refusal(RefusalKind.CAP, f"{name} are used up: {spent:g} of {cap:g}", wait_s)
         return None
 
     def add(self, item: Reservation) -> None:
@@ -166,6 +168,12 @@ class _Spent:
 
 def _day(moment: datetime) -> str:
     return moment.astimezone(UTC).date().isoformat()
+
+
+def _day_left_s(moment: datetime) -> float:
+    """Seconds until the next midnight, UTC."""
+    begun = moment.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return (begun + timedelta(days=1) - moment).total_seconds()
 
 
 def _cached(connection: sa.Connection, asked: Collection[LookupKey]) -> dict[LookupKey, CachedAnswer]:

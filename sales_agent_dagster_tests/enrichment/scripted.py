@@ -10,12 +10,21 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import sqlalchemy as sa
+
 from sales_agent_dagster.domain.calls import CallScope
 from sales_agent_dagster.enrichment.desk import Around, Desk, Reply
 from sales_agent_dagster.enrichment.facts import fact
 from sales_agent_dagster.enrichment.memory import AnswerMemory
 from sales_agent_dagster.enrichment.ports import Front
-from sales_agent_dagster.enrichment.providers import Found, LookupRequest, Outcome, ProviderSpec
+from sales_agent_dagster.enrichment.providers import (
+    Failed,
+    FailureKind,
+    Found,
+    LookupRequest,
+    Outcome,
+    ProviderSpec,
+)
 from sales_agent_dagster.enrichment.waterfall import Budget, Step
 from sales_agent_dagster.inference.flow.breaker import BreakerRules, Breakers
 from sales_agent_dagster.inference.flow.clock import SystemClock
@@ -23,6 +32,7 @@ from sales_agent_dagster.settings import EnrichmentSettings
 from sales_agent_dagster.stages.fact_service import _Breaker
 from sales_agent_dagster.warehouse.database import Warehouse
 from sales_agent_dagster.warehouse.lookups import WarehouseLookups
+from sales_agent_dagster.warehouse.schema import enrichment_credits
 from sales_agent_dagster_tests.enrichment.asking import lead
 
 SCOPE = CallScope("run-1", "batch-1")
@@ -118,3 +128,13 @@ async def ask(
     reply = await at.ask(lead_id, scope, lead(website_host=host), {}, time.monotonic() + wait_s)
     assert reply is not None
     return reply
+
+
+def rows(warehouse: Warehouse, table: sa.Table = enrichment_credits) -> list[dict[str, Any]]:
+    with warehouse.reading() as connection:
+        return [dict(row) for row in connection.execute(sa.select(table)).mappings()]
+
+
+def kind(outcome: object) -> FailureKind:
+    assert isinstance(outcome, Failed)
+    return outcome.kind

@@ -1,11 +1,14 @@
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 from sales_agent_dagster.domain.tiers import Tier
 from sales_agent_dagster.enrichment.collecting import OLD, Broken, Collected, Collector, Missing, Subject
 from sales_agent_dagster.enrichment.desk import Desk
+from sales_agent_dagster.enrichment.facts import fact
 from sales_agent_dagster.enrichment.offline import OfflineProvider
 from sales_agent_dagster.enrichment.providers import Failed, FailureKind, Found, NotFound
+from sales_agent_dagster.enrichment.subjects import person_key
 from sales_agent_dagster.enrichment.waterfall import Condition, Step
 from sales_agent_dagster.warehouse.database import Warehouse
 from sales_agent_dagster_tests.enrichment.asking import lead
@@ -133,6 +136,34 @@ def test_no_provider_after_one_that_says_the_person_opted_out(sqlite_warehouse: 
     )
     assert one(result).suppressed == "website: opted out"
     assert apollo.keys == []
+
+
+class Strangers(Scripted):
+    """Asks about the person that is known, else the row's own; they have opted out."""
+
+    def key_of(self, values: Mapping[str, Any], known: Mapping[str, str]) -> str | None:
+        return person_key(values, known)
+
+
+def test_somebody_elses_opt_out_drops_them_and_keeps_the_lead(sqlite_warehouse: Warehouse) -> None:
+    facts = [
+        fact("contact_person", "Jo Reed, Owner", "web page", 0.8, number=1),
+        fact("contact_linkedin", "https://www.linkedin.com/in/jo", "web page", 0.8, number=1),
+        fact("contact_person", "Sam Hill", "web page", 0.7, number=2),
+        fact("employees", "12", "web page", 0.7),
+    ]
+    website = Scripted(answers={"a.example": Found(tuple(facts))})
+    no = Failed(FailureKind.SUPPRESSED, "opted out")
+    person = Strangers(PAID, answers={"jo|reed|a.example": no})
+    stranger = lead(website_host="a.example")
+    own = stranger | {"contact_first_name": "Jo", "contact_last_name": "Reed"}
+    results = collect(
+        sqlite_warehouse, [stranger, own], (website, WEBSITE), (person, Step(provider="apollo_company"))
+    )
+    kept, skipped = map(one, results)
+    found_facts = [item.value for item in kept.facts if item.source == "web page"]
+    assert (kept.suppressed, found_facts) == (None, ["Sam Hill", "12"])
+    assert skipped.suppressed == "apollo_company: opted out"
 
 
 def test_an_old_answer_is_used_and_said_to_be_old(sqlite_warehouse: Warehouse) -> None:

@@ -3,19 +3,14 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 
-from sales_agent_dagster.domain.calls import CallScope
 from sales_agent_dagster.domain.errors import TransientError
 from sales_agent_dagster.enrichment.desk import Desk
-from sales_agent_dagster.enrichment.providers import Failed, FailureKind, Found, NotFound
-from sales_agent_dagster.enrichment.waterfall import Budget, StepCaps
-from sales_agent_dagster.inference.flow.breaker import BreakerRules
+from sales_agent_dagster.enrichment.providers import Failed, FailureKind, NotFound
 from sales_agent_dagster.warehouse.database import Warehouse
 from sales_agent_dagster.warehouse.lookups import WarehouseLookups
 from sales_agent_dagster.warehouse.schema import (
     enrichment_cache,
-    enrichment_credits,
     enrichment_suppressions,
 )
 from sales_agent_dagster_tests.enrichment.asking import lead
@@ -29,17 +24,9 @@ from sales_agent_dagster_tests.enrichment.scripted import (
     ask,
     desk,
     found,
+    kind,
+    rows,
 )
-
-
-def rows(warehouse: Warehouse, table: sa.Table = enrichment_credits) -> list[dict[str, Any]]:
-    with warehouse.reading() as connection:
-        return [dict(row) for row in connection.execute(sa.select(table)).mappings()]
-
-
-def kind(outcome: object) -> FailureKind:
-    assert isinstance(outcome, Failed)
-    return outcome.kind
 
 
 def test_an_answer_is_asked_for_once_and_kept(warehouse: Warehouse) -> None:
@@ -186,7 +173,7 @@ def test_what_may_have_been_billed_is_not_asked_again(warehouse: Warehouse) -> N
             return kind((await ask(at, "a.example")).outcome)
 
     assert asyncio.run(again()) is FailureKind.TRANSIENT
-    assert asyncio.run(again()) is FailureKind.LATE  # perhaps another process is at it
+    assert asyncio.run(again()) is FailureKind.HELD  # perhaps another process is at it
     utc.pass_days(1)
     assert asyncio.run(again()) is FailureKind.PERMANENT
     assert provider.keys == ["a.example"]
@@ -202,48 +189,6 @@ def test_what_may_have_been_billed_is_not_asked_again(warehouse: Warehouse) -> N
 
     assert asyncio.run(answered()) == found(cost=1.0)
     assert sum(row["credits"] for row in rows(warehouse)) == 2.0
-
-
-@pytest.mark.parametrize(
-    ("step", "budget", "reason"),
-    [
-        ({"caps": StepCaps(run_credits=2)}, Budget(), "the run's credits are used up: 2 of 2"),
-        ({"caps": StepCaps(day_credits=2)}, Budget(), "the day's credits are used up: 2 of 2"),
-        ({}, Budget(run_usd=1.2), "the run's dollars are used up: 1 of 1.2"),
-        ({}, Budget(day_usd=1.2), "the day's dollars are used up: 1 of 1.2"),
-        ({"usd_per_credit": 0.6}, Budget(day_usd=1.2), "the day's dollars are used up: 1.2 of 1.2"),
-    ],
-)
-def test_caps_are_never_passed(
-    warehouse: Warehouse, step: dict[str, Any], budget: Budget, reason: str
-) -> None:
-    provider = Scripted(PAID)
-
-    async def many() -> list[object]:
-        async with desk(provider, around(warehouse, budget=budget), **step) as at:
-            replies = await asyncio.gather(*(ask(at, f"{n}.example", f"lead-{n}") for n in range(5)))
-            return [reply.outcome for reply in replies]
-
-    outcomes = asyncio.run(many())
-    refused = [outcome for outcome in outcomes if isinstance(outcome, Failed)]
-    assert len(provider.keys) == 2
-    assert refused == [Failed(FailureKind.QUOTA, reason)] * 3
-
-
-def test_caps_of_a_run_are_its_own_and_those_of_a_day_end_with_it(sqlite_warehouse: Warehouse) -> None:
-    provider, utc = Scripted(PAID), Time()
-
-    async def one(host: str, run_id: str, **caps: float) -> bool:
-        async with desk(provider, around(sqlite_warehouse, utc), caps=StepCaps(**caps)) as at:
-            scope = CallScope(run_id, "batch-1")
-            return isinstance((await ask(at, host, scope=scope)).outcome, Found)
-
-    assert asyncio.run(one("a.example", "run-1", run_credits=1))
-    assert not asyncio.run(one("b.example", "run-1", run_credits=1))
-    assert asyncio.run(one("b.example", "run-2", run_credits=1))
-    assert not asyncio.run(one("c.example", "run-3", day_credits=2))
-    utc.pass_days(1)
-    assert asyncio.run(one("c.example", "run-3", day_credits=2))
 
 
 def test_an_answer_that_another_process_bought_meanwhile_is_taken(sqlite_warehouse: Warehouse) -> None:
@@ -265,63 +210,6 @@ def test_an_answer_that_another_process_bought_meanwhile_is_taken(sqlite_warehou
 
     asyncio.run(race())
     assert provider.keys == ["a.example"]
-
-
-def test_a_failing_provider_is_left_alone(sqlite_warehouse: Warehouse) -> None:
-    away = Failed(FailureKind.TRANSIENT, "away")
-    provider = Scripted(answers={f"{n}.example": away for n in range(9)})
-    rules = BreakerRules(calls=4, least=4)
-
-    async def many() -> list[str]:
-        async with desk(provider, around(sqlite_warehouse, rules=rules)) as at:
-            outcomes = [(await ask(at, f"{n}.example")).outcome for n in range(6)]
-            return [outcome.reason for outcome in outcomes if isinstance(outcome, Failed)]
-
-    left_alone = "left alone for now: too many of its lookups failed"
-    assert asyncio.run(many()) == ["away"] * 4 + [left_alone] * 2
-    assert len(provider.keys) == 4
-
-
-@pytest.mark.parametrize(("spec", "asked"), [(FREE, 6), (replace(PAID, credits=0.0), 4)])
-def test_a_slow_website_says_nothing_of_others_but_a_slow_service_does(
-    sqlite_warehouse: Warehouse, spec: Any, asked: int
-) -> None:
-    provider = Scripted(spec, {f"{n}.example": Failed(FailureKind.LATE, "slow") for n in range(9)})
-    rules = BreakerRules(calls=4, least=4)
-
-    async def many() -> None:
-        async with desk(provider, around(sqlite_warehouse, rules=rules)) as at:
-            for n in range(6):
-                await ask(at, f"{n}.example")
-
-    asyncio.run(many())
-    assert len(provider.keys) == asked
-
-
-def test_a_provider_rests_as_long_as_it_asks(sqlite_warehouse: Warehouse) -> None:
-    limited = Failed(FailureKind.TRANSIENT, "too many calls", retry_after_s=60)
-    provider = Scripted(PAID, {"a.example": limited})
-
-    async def many() -> None:
-        async with desk(provider, around(sqlite_warehouse)) as at:
-            await ask(at, "a.example")
-            reply = await ask(at, "b.example")
-            assert reply.outcome == Failed(FailureKind.TRANSIENT, "left alone for now, as it asked")
-
-    asyncio.run(many())
-    assert provider.keys == ["a.example"]
-    assert [row["credits"] for row in rows(sqlite_warehouse)] == [0.0]
-
-
-def test_calls_per_minute_are_kept(sqlite_warehouse: Warehouse) -> None:
-    provider = Scripted(replace(PAID, max_batch=1, per_minute=2))
-
-    async def many() -> list[object]:
-        async with desk(provider, around(sqlite_warehouse)) as at:
-            return [(await ask(at, f"{n}.example")).outcome for n in range(3)]
-
-    assert [isinstance(outcome, Found) for outcome in asyncio.run(many())] == [True, True, False]
-    assert [row["credits"] for row in rows(sqlite_warehouse)] == [1.0, 1.0, 0.0]
 
 
 def test_a_provider_that_raises_or_miscounts_fails_that_call_only(sqlite_warehouse: Warehouse) -> None:

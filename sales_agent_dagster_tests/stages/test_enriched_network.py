@@ -164,6 +164,33 @@ def test_a_lead_is_given_up_after_its_passes(
     assert rows(sqlite_warehouse, enrichment_queue) == []
 
 
+@pytest.mark.parametrize("kind", [FailureKind.QUOTA, FailureKind.HELD])
+def test_a_lead_that_is_held_back_is_not_given_up_and_each_provider_has_its_own_passes(
+    sqlite_warehouse: Warehouse, context: MakeContext, networked: Settings, kind: FailureKind
+) -> None:
+    website = Scripted(answers={"a.example": Failed(FailureKind.TRANSIENT, "away")})
+    apollo = Scripted(PAID, {"a.example": Failed(kind, "not now", 7200.0)})
+    seed_batch(sqlite_warehouse, leads=[lead("a.example")])
+    moment, limit = NOW, networked.enrichment.pending_attempts
+    for number in range(limit + 1):
+        with service(networked, sqlite_warehouse, website, apollo) as facts:
+            work = replace(context(sqlite_warehouse, settings=networked), facts=facts)
+            run(replace(work, now=lambda at=moment: at))  # type: ignore[misc]
+        queued = {row["provider"]: row for row in rows(sqlite_warehouse, enrichment_queue)}
+        held = queued.pop("apollo_company")
+        assert (held["attempts"], held["due_at"]) == (0, moment + timedelta(seconds=7200))
+        assert [row["attempts"] for row in queued.values()] == ([number + 1] if number < limit else [])
+        moment += timedelta(days=1)
+    (row,) = rows(sqlite_warehouse)
+    assert row["pending_providers"] == "apollo_company"
+    assert len(apollo.keys) == limit + 1
+    apollo.answers["a.example"] = found("42", "employees", cost=1.0)
+    with service(networked, sqlite_warehouse, website, apollo) as facts:
+        work = replace(context(sqlite_warehouse, settings=networked), facts=facts)
+        run(replace(work, now=lambda: moment))
+    assert rows(sqlite_warehouse)[0]["employees"] == "42"
+
+
 def test_a_partial_answer_is_used_and_the_rest_asked_for_later(
     sqlite_warehouse: Warehouse, context: MakeContext, networked: Settings
 ) -> None:

@@ -90,8 +90,9 @@ def build(settings: Settings) -> HunterFinder:
 
 
 def _opted_out(failed: Failed, request: LookupRequest) -> Failed:
-    """With the lead's own address, when the person opted out and the address is not a function's."""
+    """With the lead's own address, when its own contact opted out and the address is not a function's."""
     email = request.values.get("email")
-    if failed.kind is FailureKind.SUPPRESSED and email and not is_role_mailbox(email):
+    own = request.key == person_key(request.values, {})
+    if failed.kind is FailureKind.SUPPRESSED and own and email and not is_role_mailbox(email):
         return replace(failed, suppress=(email,))
     return failed

@@ -17,7 +17,7 @@ from sales_agent_dagster.crm.contract import Sent, Subject, SuppressionScope
 from sales_agent_dagster.crm.fields import Kind
 from sales_agent_dagster.domain.errors import ConfigurationError
 from sales_agent_dagster.stages.crm.context import SyncContext
-from sales_agent_dagster.stages.crm.suppressing import Entry, normal, suppress
+from sales_agent_dagster.stages.crm.suppressing import Entry, normal, suppress, token_of
 from sales_agent_dagster.warehouse.schema import (
     METADATA,
     campaign_messages,
@@ -27,6 +27,9 @@ from sales_agent_dagster.warehouse.schema import (
     crm_link,
     crm_outbox,
     crm_shadow,
+    enrichment_cache,
+    enrichment_credits,
+    enrichment_suppressions,
     imported_leads,
     lead_norm,
     merged_companies,
@@ -90,8 +93,9 @@ def erase(context: SyncContext, email: str) -> Receipt:
         _erase_remote(context, kind, sorted(ids[kind]), receipt)
     with context.warehouse.transaction() as connection:
         receipt.archives = _archives(connection, address)
-        _erase_sync_rows(context, connection, ids, receipt)
+        _erase_sync_rows(context, connection, address, ids, receipt)
         _erase_people(connection, address, receipt)
+        _erase_answers(context, connection, address, receipt)
         for table in METADATA.sorted_tables:
             receipt.count(table, _scrub(connection, table, address))
     return receipt
@@ -132,7 +136,11 @@ def _erase_remote(context: SyncContext, kind: Kind, ids: Sequence[str], receipt:
 
 
 def _erase_sync_rows(
-    context: SyncContext, connection: sa.Connection, ids: Mapping[Kind, set[str]], receipt: Receipt
+    context: SyncContext,
+    connection: sa.Connection,
+    address: str,
+    ids: Mapping[Kind, set[str]],
+    receipt: Receipt,
 ) -> None:
     """Rows about the person's records alone; the links of drafts stay, so that none is made again."""
     contacts = sorted(ids[Kind.CONTACT])
@@ -150,7 +158,18 @@ def _erase_sync_rows(
     sent = crm_outbox.c
     emptied = (
         sa.update(crm_outbox)
-        .where(sent.crm == context.crm, sent.remote_id.in_([*contacts, *ids[Kind.EMAIL_DRAFT]]))
+        .where(
+            sent.crm == context.crm,
+            sa.or_(
+                sent.remote_id.in_([*contacts, *ids[Kind.EMAIL_DRAFT]]),
+                # Never arrived, or nobody knows where: only the payload says whom it is about.
+                sa.and_(
+                    sent.remote_id.is_(None),
+                    sent.kind.in_([contact, Kind.EMAIL_DRAFT.value]),
+                    _holds(sent.payload, address),
+                ),
+            ),
+        )
         .values(payload={})
     )
     receipt.count(crm_outbox, connection.execute(emptied).rowcount)
@@ -178,6 +197,26 @@ def _erase_people(connection: sa.Connection, address: str, receipt: Receipt) -> 
             .values(subject=None, body=ERASED)
         )
         receipt.count(campaign_messages, connection.execute(statement).rowcount)
+
+
+def _erase_answers(context: SyncContext, connection: sa.Connection, address: str, receipt: Receipt) -> None:
+    """What providers said of the person: forgotten whole, as a fact without its address would be a wrong one.
+
+    What was paid stays, under the person's token. Who opted out has that token in ``suppression``, too.
+    """
+    kept, opted_out = enrichment_cache.c, enrichment_suppressions.c
+    for table, condition in (
+        (enrichment_cache, sa.or_(_holds(kept.lookup_key, address), _holds(kept.payload, address))),
+        (enrichment_suppressions, sa.func.lower(opted_out.value) == address),
+    ):
+        receipt.count(table, connection.execute(sa.delete(table).where(condition)).rowcount)
+    token = token_of(context.pepper, SuppressionScope.EMAIL, address)
+    paid = (
+        sa.update(enrichment_credits)
+        .where(sa.func.lower(enrichment_credits.c.lookup_key) == address)
+        .values(lookup_key=token)
+    )
+    receipt.count(enrichment_credits, connection.execute(paid).rowcount)
 
 
 def _archives(connection: sa.Connection, address: str) -> list[str]:

@@ -135,6 +135,10 @@ def test_who_asked_not_to_be_processed_is_told_of(
     for failed in (one, other):
         assert isinstance(failed, Failed)
         assert (failed.kind, failed.suppress) == (FailureKind.SUPPRESSED, ("jo@acme.example",))
+    # Somebody whom a website names does not speak for the lead's own address.
+    (failed,) = ask(finder.build(given), lead(email="sam@acme.example"), known={"contact_person": "Jo Reed"})
+    assert isinstance(failed, Failed)
+    assert (failed.kind, failed.suppress) == (FailureKind.SUPPRESSED, ())
     # A function's address is not the person's.
     (failed,) = ask(finder.build(given), person("Jo", "Reed", email="info@acme.example"))
     assert isinstance(failed, Failed)

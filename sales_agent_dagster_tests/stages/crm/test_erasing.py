@@ -10,7 +10,16 @@ from sales_agent_dagster.stages.crm.erasing import erase
 from sales_agent_dagster.stages.crm.suppressing import suppressed_leads, token_of
 from sales_agent_dagster.stages.crm.syncing import pending
 from sales_agent_dagster.warehouse.database import Warehouse
-from sales_agent_dagster.warehouse.schema import METADATA, suppression
+from sales_agent_dagster.warehouse.schema import (
+    METADATA,
+    crm_contacts,
+    crm_link,
+    crm_outbox,
+    enrichment_cache,
+    enrichment_credits,
+    enrichment_suppressions,
+    suppression,
+)
 from sales_agent_dagster_tests.crm.fake import FakeCrm
 from sales_agent_dagster_tests.stages.crm.wanting import company, context_of, run_sync, want
 
@@ -60,6 +69,54 @@ def test_nothing_of_the_person_is_left_and_nothing_comes_back(warehouse: Warehou
         tokens = connection.scalars(sa.select(suppression.c.token)).all()
     assert tokens == [token_of("pepper", SuppressionScope.EMAIL, "jo@acme.example")]
     assert erase(context, "jo@acme.example").remote == {}
+
+
+def test_what_providers_said_of_the_person_is_forgotten(sqlite_warehouse: Warehouse) -> None:
+    crm = FakeCrm()
+    context = context_of(sqlite_warehouse, crm, lambda: crm.now)
+    asked = {"lookup_id": "1", "provider": "hunter_verifier", "run_id": "r", "batch_id": "b", "lead_id": "L"}
+    paid = asked | {"day": "2026-03-02", "state": "reserved", "credits": 1.0, "cost_usd": 0.02, "facts": 0}
+    answer = {"version": "1", "outcome": "found", "fetched_at": crm.now, "fresh_until": crm.now}
+    said = '{"facts": [{"value": "Jo@acme.example"}], "texts": {}}'
+    people = ("jo@acme.example", "al@acme.example")
+    with sqlite_warehouse.transaction() as connection:
+        connection.execute(
+            sa.insert(enrichment_cache),
+            [
+                answer | {"provider": "hunter_verifier", "lookup_key": "jo@acme.example", "payload": None},
+                answer | {"provider": "hunter_finder", "lookup_key": "jo|doe|acme.example", "payload": said},
+                answer | {"provider": "hunter_verifier", "lookup_key": "al@acme.example", "payload": None},
+            ],
+        )
+        for place, email in enumerate(people):
+            row = paid | {"lookup_id": str(place), "lookup_key": email, "reserved_at": crm.now}
+            connection.execute(sa.insert(enrichment_credits), row)
+            told = {"value": email, "provider": "hunter_finder", "created_at": crm.now}
+            connection.execute(sa.insert(enrichment_suppressions), told)
+    for email in people[:1] * 2:
+        erase(context, email)
+    with sqlite_warehouse.reading() as connection:
+        assert connection.scalars(sa.select(enrichment_cache.c.lookup_key)).all() == [people[1]]
+        assert connection.scalars(sa.select(enrichment_suppressions.c.value)).all() == [people[1]]
+        keys = connection.scalars(sa.select(enrichment_credits.c.lookup_key)).all()
+    token = token_of("pepper", SuppressionScope.EMAIL, people[0])
+    assert sorted(keys) == sorted([token, people[1]])
+
+
+def test_a_contact_that_never_reached_the_crm_leaves_no_name(sqlite_warehouse: Warehouse) -> None:
+    crm = FakeCrm()
+    want(sqlite_warehouse, "batch-1", [company("E1", contacts=[JO, AL])])
+    run_sync(sqlite_warehouse, crm)
+    with sqlite_warehouse.transaction() as connection:
+        connection.execute(sa.update(crm_outbox).values(remote_id=None))
+        connection.execute(sa.delete(crm_contacts))
+        connection.execute(sa.delete(crm_link))
+    crm.records.clear()
+    erase(context_of(sqlite_warehouse, crm, lambda: crm.now), "jo@acme.example")
+    with sqlite_warehouse.reading() as connection:
+        payloads = repr(connection.scalars(sa.select(crm_outbox.c.payload)).all())
+    assert "Jo Doe" not in payloads
+    assert "Al Roe" in payloads
 
 
 def test_what_cannot_be_erased(sqlite_warehouse: Warehouse) -> None:
