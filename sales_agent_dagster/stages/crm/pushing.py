@@ -11,6 +11,7 @@ from sales_agent_dagster.crm.contract import (
     Failed,
     FailureClass,
     PushResult,
+    Record,
     Sent,
     Unknown,
 )
@@ -121,7 +122,7 @@ class Pusher:
 
     def _push_group(self, group: Sequence[Planned]) -> None:
         context = self._context
-        group = self._within_limits(group)
+        group = self._as_of_now(self._within_limits(group))
         if not group:
             return
         with context.warehouse.transaction() as connection:
@@ -142,6 +143,36 @@ class Pusher:
             self._tried -= {(one.kind, one.external_key) for one in group}
         if going:
             self._send(going)
+
+    def _as_of_now(self, group: Sequence[Planned]) -> list[Planned]:
+        """The group with what people changed since it was planned: updates are compared once more.
+
+        The records of its updates are read and stored, so that an edit is seen as theirs before we write.
+        """
+        updates = {one.external_key: one for one in group if one.step is Step.UPDATE and one.remote_id}
+        if not updates:
+            return list(group)
+        kind = group[0].kind
+        ids = sorted({str(one.remote_id) for one in updates.values()})
+        before = self._snapshots(kind, ids)
+        confirm(self._context, kind, ids)
+        after = self._snapshots(kind, ids)
+        moved = {
+            key
+            for key, one in updates.items()
+            if before.get(str(one.remote_id)) != after.get(str(one.remote_id))
+        }
+        if not moved:
+            return list(group)
+        entities = sorted({updates[key].entity_id for key in moved})
+        anew = [one for one in plan(self._context, entities, [kind]) if one.external_key in moved]
+        self._settle_unchanged(kind, [one for one in anew if one.settles and one.step is Step.UNCHANGED])
+        kept = [one for one in group if one.external_key not in moved]
+        return kept + [one for one in anew if one.step is Step.UPDATE]
+
+    def _snapshots(self, kind: Kind, ids: Sequence[str]) -> dict[str, Record]:
+        with self._context.warehouse.reading() as connection:
+            return snapshots_of(connection, self._context.crm, kind, ids)
 
     def _within_limits(self, group: Sequence[Planned]) -> list[Planned]:
         """What the limits of one sync leave; the rest stays due."""
