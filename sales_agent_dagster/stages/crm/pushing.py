@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from itertools import islice
 
 import sqlalchemy as sa
 
@@ -37,6 +38,9 @@ from sales_agent_dagster.stages.crm.suppressing import Gates, told_by_crm
 
 ROUNDS = 3
 """What turns out to be in the CRM already is linked and planned again, so many times per sync."""
+
+GATED = 500
+"""Operations between two looks at the suppression gates. A bulk job goes as a whole: it is gated once."""
 
 SAME_FAILURES = 25
 """So many first refusals, all alike, are no rows' fault: the sync stops."""
@@ -86,16 +90,11 @@ class Pusher:
             link(self._context)
 
     def _push_kind(self, kind: Kind) -> None:
-        group: list[Planned] = []
-        for planned in self._due(kind):
-            group.append(planned)
-            if len(group) >= self._context.connector.capabilities.push_batch:
-                self._push_group(group)
-                group = []
+        capabilities = self._context.connector.capabilities
+        for group in _groups(self._due(kind), capabilities.push_batch, capabilities.bulk_above):
+            self._push_group(group)
             if self._context.card.stopped:
                 return
-        if group:
-            self._push_group(group)
 
     def _due(self, kind: Kind) -> Iterator[Planned]:
         """What there is to send of a kind and may be sent now, each once per sync."""
@@ -271,3 +270,13 @@ class Pusher:
         self._alike += [result.message for result in results if isinstance(result, Failed)]
         if len(self._alike) >= SAME_FAILURES and len(set(self._alike)) == 1:
             card.stopped = f"The first {len(self._alike)} operations all failed: {self._alike[0]}"
+
+
+def _groups(due: Iterator[Planned], most: int, bulk_above: int | None) -> Iterator[list[Planned]]:
+    """What is due in groups that pass the gates together: a bulk job's worth, or few."""
+    if bulk_above is None:
+        most = min(most, GATED)
+    while some := list(islice(due, most)):
+        size = len(some) if bulk_above is not None and len(some) > bulk_above else GATED
+        for start in range(0, len(some), size):
+            yield some[start : start + size]
