@@ -141,6 +141,8 @@ class Capabilities:
         settle: how long after a lost create its absence proves nothing (index lag).
         fields_need_human: custom fields cannot be created through the API.
         streams: in the order to pull: companies before what hangs on them.
+        bulk_above: more operations than this go as one job, which the engine must not cut; None: there are
+            no jobs.
     """
 
     fields: Mapping[Kind, frozenset[str]]
@@ -150,6 +152,7 @@ class Capabilities:
     settle: timedelta
     fields_need_human: bool
     streams: tuple[Stream, ...]
+    bulk_above: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

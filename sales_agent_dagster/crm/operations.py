@@ -134,8 +134,10 @@ class Reconciled:
 
     Attributes:
         record: of ``FOUND`` the record as it is now: of a create the one with its key, of an update its own.
+        others: where the CRM has no place for a key, all others that the operation may have created.
     """
 
     op_id: str
     verdict: Verdict
     record: Record | None = None
+    others: tuple[Record, ...] = ()

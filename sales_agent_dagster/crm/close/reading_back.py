@@ -73,16 +73,26 @@ def _update(api: CloseApi, mapper: Mapper, operation: Operation) -> Reconciled:
 
 
 def _activity(api: CloseApi, mapper: Mapper, operation: Operation) -> Reconciled:
-    """A note or draft of the lead with the same content, as it is or as the log says that it was created."""
+    """Notes or drafts of the lead with the same content, as they are or as the log says they were created.
+
+    One of another operation may say the same: which is whose, only its links tell.
+    """
+    found: dict[str, Record] = {}
+    for value in _contents(api, operation):
+        if value["id"] not in found and same_activity(operation, value):
+            found[value["id"]] = mapper.record(operation.kind, value)
+    if not found:
+        return Reconciled(operation.op_id, Verdict.ABSENT)
+    first, *others = found.values()
+    return Reconciled(operation.op_id, Verdict.FOUND, first, tuple(others))
+
+
+def _contents(api: CloseApi, operation: Operation) -> Iterator[Mapping[str, Any]]:
+    """What there is of the kind on the lead, and what was created."""
     lead_id = str(operation.company_id)
     kind = _ACTIVITIES[operation.kind]
-    path = kind.replace(".", "/") + "/"
-    for value in api.listed(path, {"lead_id": lead_id}):
-        if same_activity(operation, value):
-            return Reconciled(operation.op_id, Verdict.FOUND, mapper.record(operation.kind, value))
+    yield from api.listed(kind.replace(".", "/") + "/", {"lead_id": lead_id})
     for page in api.events(lead_id=lead_id, object_type=kind, action="created"):
         for entry in page:
-            if entry.get("data") and same_activity(operation, entry["data"]):
-                record = mapper.record(operation.kind, entry["data"])
-                return Reconciled(operation.op_id, Verdict.FOUND, record)
-    return Reconciled(operation.op_id, Verdict.ABSENT)
+            if entry.get("data"):
+                yield entry["data"]

@@ -15,7 +15,7 @@ from sales_agent_dagster.crm.delivery import WINDOW_S, DeliveryRefused
 
 
 def signature_in(headers: Mapping[str, str]) -> str:
-    """The signature of a delivery in lower-case hexadecimal, ``""`` without one: in any letters it is the same.
+    """The signature of a delivery, ``""`` without one. Its letters count as lower-case ones.
 
     Args:
         headers: by lower-case name.

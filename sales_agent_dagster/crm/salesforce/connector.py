@@ -64,6 +64,7 @@ class SalesforceConnector:
             settle=timedelta(0),
             fields_need_human=True,
             streams=streams(),
+            bulk_above=settings.bulk_above,
         )
 
     def describe(self) -> Description:

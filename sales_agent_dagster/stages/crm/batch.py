@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Any
 
 from sales_agent_dagster.stages.base import StageContext
-from sales_agent_dagster.stages.crm.context import SyncContext, open_sync
+from sales_agent_dagster.stages.crm.context import ReportCard, SyncContext, open_sync
 from sales_agent_dagster.stages.crm.desired import entity_ids
 from sales_agent_dagster.stages.crm.lease import LeaseHeld
 from sales_agent_dagster.stages.crm.planning import Step, plan
@@ -72,10 +73,13 @@ def _opened(work: StageContext, *, live: bool | None) -> SyncContext:
 
 def _patiently(context: SyncContext, ids: list[str]) -> dict[str, Any]:
     deadline = time.monotonic() + PATIENCE_S
+    waited = False
     while True:
         try:
-            return sync(context, ids, pulls=False)
+            # The pull just made is an old one after a wait.
+            return sync(context, ids, pulls=waited)
         except LeaseHeld:
             if time.monotonic() > deadline:
                 raise
             time.sleep(POLL_S)
+            waited, context = True, replace(context, card=ReportCard())

@@ -1,4 +1,7 @@
-"""A last look before creating, where the CRM itself would create a second record without a word."""
+"""A last look before creating: the CRM itself would create a second record without a word.
+
+One that creates by key does so too: what a person made meanwhile has no key of ours.
+"""
 
 from __future__ import annotations
 
@@ -18,18 +21,15 @@ from sales_agent_dagster.stages.crm.stored import snapshots_of
 def found_meanwhile(context: SyncContext, waiting: Sequence[Waiting]) -> tuple[list[Waiting], list[str]]:
     """Leave out creates whose record the CRM has by now, unknown to us; store it, so that it can be linked.
 
-    Only companies, and only of CRMs that cannot create by key. Returns what is left, and the ids of the
-    operations that were left out.
+    Only companies. Returns what is left, and the ids of the operations that were left out.
     """
-    capabilities = context.connector.capabilities
-    if Kind.COMPANY in capabilities.upsert_by_key:
-        return list(waiting), []
     creates = [
         one for one in waiting if one.operation.kind is Kind.COMPANY and one.operation.action is Action.CREATE
     ]
     found: dict[str, list[Record]] = {}
-    for start in range(0, len(creates), capabilities.lookup_batch):
-        some = [_subject(one) for one in creates[start : start + capabilities.lookup_batch]]
+    size = context.connector.capabilities.lookup_batch
+    for start in range(0, len(creates), size):
+        some = [_subject(one) for one in creates[start : start + size]]
         for key, candidates in context.connector.lookup(Kind.COMPANY, some).items():
             found[key] = [candidate.record for candidate in candidates]
     new = _new(context, [record for records in found.values() for record in records])

@@ -1,20 +1,25 @@
-"""One writer per CRM at a time: a lease in the warehouse that a killed process gives up."""
+"""One writer per CRM at a time: a lease in the warehouse, kept while its process lives."""
 
 from __future__ import annotations
 
-import os
-import secrets
-import socket
+import logging
+import threading
 from datetime import timedelta
 
 import sqlalchemy as sa
 
 from sales_agent_dagster.domain.errors import TransientError
 from sales_agent_dagster.stages.crm.context import SyncContext
+from sales_agent_dagster.stages.crm.holder import lives, this_process
 from sales_agent_dagster.warehouse.schema import crm_leases
 
 LEASE = timedelta(minutes=10)
-"""Longer than any one group of operations takes; renewed before each."""
+"""After so long without a beat a holder counts as dead, unless it is seen to live."""
+
+BEAT_S = 60.0
+"""The lease is renewed so often, however long a group of operations takes."""
+
+_LOG = logging.getLogger(__name__)
 
 
 class LeaseHeld(TransientError):
@@ -22,22 +27,39 @@ class LeaseHeld(TransientError):
 
 
 class Lease:
-    """The right to write to one CRM.
+    """The right to write to one CRM. A thread with its own connection renews it while it is held.
 
     Args:
         context: of the sync that takes it.
+        beat_s: seconds between renewals.
+
+    Attributes:
+        lost: another process took it over: nothing may be written any more.
+
+    Raises:
+        LeaseHeld: on entering, when another living process has it.
     """
 
-    def __init__(self, context: SyncContext) -> None:
+    def __init__(self, context: SyncContext, beat_s: float = BEAT_S) -> None:
         self._context = context
-        self._holder = f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(4)}"
+        self._beat_s = beat_s
+        self._holder = this_process()
+        self.lost = False
+        self._over = threading.Event()
+        self._heart = threading.Thread(target=self._beat, name=f"{context.crm} lease", daemon=True)
 
     def __enter__(self) -> Lease:
         with self._context.warehouse.transaction() as connection:
-            self.renew(connection)
+            row = self._row(connection)
+            if row is not None and self._is_held(row):
+                raise LeaseHeld(f"Another sync writes to {self._context.crm}.")
+            self._keep(connection)
+        self._heart.start()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._heart.join()
         leases = crm_leases.c
         with self._context.warehouse.transaction() as connection:
             connection.execute(
@@ -45,31 +67,38 @@ class Lease:
             )
 
     def renew(self, connection: sa.Connection) -> None:
-        """Take or keep the lease.
+        """Keep the lease.
 
         Raises:
-            LeaseHeld: another living process has it.
+            LeaseHeld: it was lost: another process has it, or had it meanwhile.
         """
+        row = self._row(connection)
+        if self.lost or row is None or row.holder != self._holder:
+            self.lost = True
+            raise LeaseHeld(f"Another sync took over writing to {self._context.crm}.")
+        self._keep(connection)
+
+    def _row(self, connection: sa.Connection) -> sa.Row[tuple[object, ...]] | None:
+        crm, warehouse = self._context.crm, self._context.warehouse
+        warehouse.exclusive(connection, f"crm-lease-{crm}")
+        return connection.execute(sa.select(crm_leases).where(crm_leases.c.crm == crm)).one_or_none()
+
+    def _is_held(self, row: sa.Row[tuple[object, ...]]) -> bool:
+        living = lives(row.holder)
+        return row.held_until > self._context.now() if living is None else living
+
+    def _keep(self, connection: sa.Connection) -> None:
         context = self._context
-        context.warehouse.exclusive(connection, f"crm-lease-{context.crm}")
-        now = context.now()
-        row = connection.execute(sa.select(crm_leases).where(crm_leases.c.crm == context.crm)).one_or_none()
-        if row is not None and row.holder != self._holder and row.held_until > now and _lives(row.holder):
-            until = f"{row.held_until:%H:%M:%S} UTC"
-            raise LeaseHeld(f"Another sync writes to {context.crm}, until {until} at most.")
-        kept = {"crm": context.crm, "holder": self._holder, "held_until": now + LEASE}
+        kept = {"crm": context.crm, "holder": self._holder, "held_until": context.now() + LEASE}
         context.warehouse.upsert(connection, crm_leases, [kept])
 
-
-def _lives(holder: str) -> bool:
-    """False only for a process of this host that is no more."""
-    host, pid, _ = holder.split("/")
-    if host != socket.gethostname():
-        return True
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+    def _beat(self) -> None:
+        while not self._over.wait(self._beat_s):
+            try:
+                with self._context.warehouse.transaction() as connection:
+                    self.renew(connection)
+            except LeaseHeld as lost:
+                _LOG.warning("%s It stops before the next group.", lost)
+                return
+            except TransientError as error:
+                _LOG.warning("The lease on %s was not renewed: %s", self._context.crm, error)

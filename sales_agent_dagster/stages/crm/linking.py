@@ -20,6 +20,7 @@ from sales_agent_dagster.matching.lead import RawLead
 from sales_agent_dagster.stages.crm.contacts import link_contacts
 from sales_agent_dagster.stages.crm.context import SyncContext
 from sales_agent_dagster.stages.crm.desired import Desired, desired_of, entity_ids, pages
+from sales_agent_dagster.stages.crm.rekeying import follow_entities
 from sales_agent_dagster.stages.crm.stored import (
     Link,
     links_of,
@@ -35,6 +36,7 @@ def link(context: SyncContext) -> None:
     with context.warehouse.transaction() as connection:
         context.warehouse.exclusive(connection, f"crm-link-{context.crm}")
         ids = entity_ids(connection)
+        follow_entities(context, connection, ids)
         _link_companies(context, connection, ids)
         for some in pages(ids):
             link_contacts(context, connection, desired_of(connection, some))

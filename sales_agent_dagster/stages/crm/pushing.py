@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from itertools import islice
 
 import sqlalchemy as sa
 
@@ -11,6 +12,7 @@ from sales_agent_dagster.crm.contract import (
     Failed,
     FailureClass,
     PushResult,
+    Record,
     Sent,
     Unknown,
 )
@@ -36,6 +38,9 @@ from sales_agent_dagster.stages.crm.suppressing import Gates, told_by_crm
 
 ROUNDS = 3
 """What turns out to be in the CRM already is linked and planned again, so many times per sync."""
+
+GATED = 500
+"""Operations between two looks at the suppression gates. A bulk job goes as a whole: it is gated once."""
 
 SAME_FAILURES = 25
 """So many first refusals, all alike, are no rows' fault: the sync stops."""
@@ -85,16 +90,11 @@ class Pusher:
             link(self._context)
 
     def _push_kind(self, kind: Kind) -> None:
-        group: list[Planned] = []
-        for planned in self._due(kind):
-            group.append(planned)
-            if len(group) >= self._context.connector.capabilities.push_batch:
-                self._push_group(group)
-                group = []
+        capabilities = self._context.connector.capabilities
+        for group in _groups(self._due(kind), capabilities.push_batch, capabilities.bulk_above):
+            self._push_group(group)
             if self._context.card.stopped:
                 return
-        if group:
-            self._push_group(group)
 
     def _due(self, kind: Kind) -> Iterator[Planned]:
         """What there is to send of a kind and may be sent now, each once per sync."""
@@ -121,7 +121,7 @@ class Pusher:
 
     def _push_group(self, group: Sequence[Planned]) -> None:
         context = self._context
-        group = self._within_limits(group)
+        group = self._as_of_now(self._within_limits(group))
         if not group:
             return
         with context.warehouse.transaction() as connection:
@@ -142,6 +142,36 @@ class Pusher:
             self._tried -= {(one.kind, one.external_key) for one in group}
         if going:
             self._send(going)
+
+    def _as_of_now(self, group: Sequence[Planned]) -> list[Planned]:
+        """The group with what people changed since it was planned: updates are compared once more.
+
+        The records of its updates are read and stored, so that an edit is seen as theirs before we write.
+        """
+        updates = {one.external_key: one for one in group if one.step is Step.UPDATE and one.remote_id}
+        if not updates:
+            return list(group)
+        kind = group[0].kind
+        ids = sorted({str(one.remote_id) for one in updates.values()})
+        before = self._snapshots(kind, ids)
+        confirm(self._context, kind, ids)
+        after = self._snapshots(kind, ids)
+        moved = {
+            key
+            for key, one in updates.items()
+            if before.get(str(one.remote_id)) != after.get(str(one.remote_id))
+        }
+        if not moved:
+            return list(group)
+        entities = sorted({updates[key].entity_id for key in moved})
+        anew = [one for one in plan(self._context, entities, [kind]) if one.external_key in moved]
+        self._settle_unchanged(kind, [one for one in anew if one.settles and one.step is Step.UNCHANGED])
+        kept = [one for one in group if one.external_key not in moved]
+        return kept + [one for one in anew if one.step is Step.UPDATE]
+
+    def _snapshots(self, kind: Kind, ids: Sequence[str]) -> dict[str, Record]:
+        with self._context.warehouse.reading() as connection:
+            return snapshots_of(connection, self._context.crm, kind, ids)
 
     def _within_limits(self, group: Sequence[Planned]) -> list[Planned]:
         """What the limits of one sync leave; the rest stays due."""
@@ -240,3 +270,13 @@ class Pusher:
         self._alike += [result.message for result in results if isinstance(result, Failed)]
         if len(self._alike) >= SAME_FAILURES and len(set(self._alike)) == 1:
             card.stopped = f"The first {len(self._alike)} operations all failed: {self._alike[0]}"
+
+
+def _groups(due: Iterator[Planned], most: int, bulk_above: int | None) -> Iterator[list[Planned]]:
+    """What is due in groups that pass the gates together: a bulk job's worth, or few."""
+    if bulk_above is None:
+        most = min(most, GATED)
+    while some := list(islice(due, most)):
+        size = len(some) if bulk_above is not None and len(some) > bulk_above else GATED
+        for start in range(0, len(some), size):
+            yield some[start : start + size]

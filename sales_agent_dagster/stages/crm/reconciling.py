@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
 from sales_agent_dagster.crm.canonical import same
-from sales_agent_dagster.crm.contract import Action, Failed, FailureClass, Reconciled, Record, Sent, Verdict
+from sales_agent_dagster.crm.contract import (
+    Action,
+    Failed,
+    FailureClass,
+    Operation,
+    Reconciled,
+    Record,
+    Sent,
+    Verdict,
+)
 from sales_agent_dagster.crm.merging import Agreed
 from sales_agent_dagster.stages.crm.arriving import store_records
 from sales_agent_dagster.stages.crm.context import SyncContext
@@ -19,7 +29,7 @@ from sales_agent_dagster.stages.crm.outbox import (
     settle_sent,
     unknown_operations,
 )
-from sales_agent_dagster.stages.crm.stored import agreements_of
+from sales_agent_dagster.stages.crm.stored import SNAPSHOTS, agreements_of, links_to
 
 
 def reconcile(context: SyncContext) -> None:
@@ -37,11 +47,13 @@ def reconcile(context: SyncContext) -> None:
         context.card.still_unknown = len(unknown_operations(connection, context.crm))
 
 
-def _decide(context: SyncContext, waiting: Waiting, lost_at: datetime, verdict: Reconciled) -> bool:
+def _decide(context: SyncContext, waiting: Waiting, lost_at: datetime, told: Reconciled) -> bool:
     """Write what reading back told; False when it told nothing yet."""
     settled = context.now() - lost_at >= context.connector.capabilities.settle
-    record, operation = verdict.record, waiting.operation
+    operation = waiting.operation
     with context.warehouse.transaction() as connection:
+        verdict = _judged(context, connection, operation, told)
+        record = verdict.record
         if verdict.verdict is Verdict.FOUND and record is not None:
             if operation.action is Action.CREATE or _applied(waiting, record):
                 _done(context, connection, waiting, record)
@@ -54,6 +66,22 @@ def _decide(context: SyncContext, waiting: Waiting, lost_at: datetime, verdict: 
             _absent(context, connection, waiting)
             return True
     return False
+
+
+def _judged(
+    context: SyncContext, connection: sa.Connection, operation: Operation, told: Reconciled
+) -> Reconciled:
+    """What was told, but for a create never a record that is already another's."""
+    if told.record is None or operation.action is not Action.CREATE:
+        return told
+    found = (told.record, *told.others)
+    links = links_to(connection, context.crm, operation.kind, {one.remote_id for one in found})
+    for record in found:
+        known = links.get(record.remote_id, ())
+        if all(link.external_key == operation.external_key or link.state != "linked" for link in known):
+            return replace(told, record=record)
+    # Another's note with the same words: ours is not there. But a record with our key is there.
+    return Reconciled(told.op_id, Verdict.UNSURE if operation.kind in SNAPSHOTS else Verdict.ABSENT)
 
 
 def _applied(waiting: Waiting, record: Record) -> bool:

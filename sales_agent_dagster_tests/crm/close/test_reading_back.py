@@ -112,6 +112,19 @@ def test_a_draft_that_a_rep_sent_meanwhile_is_found_in_the_log(
     assert [each.verdict for each in connector.reconcile([other])] == [Verdict.ABSENT]
 
 
+def test_all_notes_with_the_same_words_are_told(connector: CloseConnector, close: RunningClose) -> None:
+    lead = made(connector)
+    notes = [create(key, Kind.NOTE, company_id=lead, body="Same") for key in ("n1", "n2")]
+    for note in notes:
+        assert isinstance(only(connector.push([note])), Sent)
+    other = create("n3", Kind.NOTE, company_id=lead, body="Other")
+    found, none = connector.reconcile([notes[1], other])
+    assert found.record is not None
+    told = sorted(record.remote_id for record in (found.record, *found.others))
+    assert told == sorted(note["id"] for note in close.objects("activity.note"))
+    assert (none.verdict, none.others) == (Verdict.ABSENT, ())
+
+
 def test_reading_back_what_can_only_be_absent(connector: CloseConnector) -> None:
     lead = made(connector)
     operations = [

@@ -2,10 +2,37 @@
 
 from __future__ import annotations
 
-from sales_agent_dagster.crm.contract import Operation
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from sales_agent_dagster.crm.contract import Operation, Reconciled, Verdict
+from sales_agent_dagster.crm.fields import Kind
+from sales_agent_dagster.crm.merging import FieldChange
+from sales_agent_dagster.crm.ownership import Rule
+from sales_agent_dagster.stages.crm.outbox import enqueue, mark
+from sales_agent_dagster.stages.crm.planning import Planned, Step
+from sales_agent_dagster.stages.crm.reconciling import reconcile
 from sales_agent_dagster.warehouse.database import Warehouse
+from sales_agent_dagster.warehouse.schema import crm_link, crm_outbox
 from sales_agent_dagster_tests.crm.fake import FakeCrm
-from sales_agent_dagster_tests.stages.crm.wanting import company, run_sync, want
+from sales_agent_dagster_tests.stages.crm.wanting import company, context_of, run_sync, want
+
+
+class Wordy(FakeCrm):
+    """Has no place for keys: what says the same may be any operation's."""
+
+    def reconcile(self, operations: Sequence[Operation]) -> Iterator[Reconciled]:
+        for operation in operations:
+            found = [
+                one for one in self.living(operation.kind) if one.fields.items() <= operation.fields.items()
+            ]
+            if found:
+                yield Reconciled(operation.op_id, Verdict.FOUND, found[0], tuple(found[1:]))
+            else:
+                yield Reconciled(operation.op_id, Verdict.ABSENT)
 
 
 def test_the_settle_time_counts_from_the_loss_and_not_from_the_start_of_its_group(
@@ -27,3 +54,54 @@ def test_the_settle_time_counts_from_the_loss_and_not_from_the_start_of_its_grou
     crm.tick(60)
     assert run_sync(sqlite_warehouse, crm)["still_unknown"] == 0
     assert [record.external_key for record in crm.living()] == ["E1", "E2"]
+
+
+def lost(warehouse: Warehouse, crm: FakeCrm, kind: Kind, keys: Sequence[str], fields: dict[str, Any]) -> None:
+    """Creates whose answers were lost just now."""
+    context = context_of(warehouse, crm, lambda: crm.now)
+    changes = {name: FieldChange(None, value, Rule.PIPELINE, "") for name, value in fields.items()}
+    planned = [
+        Planned(kind, f"E-{key}", key, Step.CREATE, "", company_id="comp_1", changes=changes) for key in keys
+    ]
+    with warehouse.transaction() as connection:
+        waiting = enqueue(context, connection, planned)
+        mark(context, connection, [one.operation.op_id for one in waiting], "unknown")
+
+
+def states(warehouse: Warehouse) -> list[str]:
+    with warehouse.reading() as connection:
+        return sorted(connection.scalars(sa.select(crm_outbox.c.state)).all())
+
+
+def links(warehouse: Warehouse) -> dict[str, str]:
+    with warehouse.reading() as connection:
+        query = sa.select(crm_link.c.external_key, crm_link.c.remote_id)
+        return dict(connection.execute(query).tuples().all())
+
+
+@pytest.mark.parametrize("arrived", [1, 2, 3])
+def test_notes_that_say_the_same_are_each_given_out_once(sqlite_warehouse: Warehouse, arrived: int) -> None:
+    crm = Wordy()
+    there = [crm.add(Kind.NOTE, company_id="comp_1", body="Same") for _ in range(arrived)]
+    lost(sqlite_warehouse, crm, Kind.NOTE, ["n1", "n2", "n3"], {"body": "Same"})
+    context = context_of(sqlite_warehouse, crm, lambda: crm.now)
+    crm.tick(61)
+    for _ in range(2):
+        reconcile(context)
+        assert sorted(links(sqlite_warehouse).values()) == sorted(there)
+        assert states(sqlite_warehouse) == ["failed"] * (3 - arrived) + ["sent"] * arrived
+
+
+def test_a_record_that_is_another_s_already_stops_nothing(sqlite_warehouse: Warehouse) -> None:
+    """Its key says that it is ours, but somebody linked it to another company."""
+    crm = Wordy()
+    theirs = crm.add(company="Same")
+    context = context_of(sqlite_warehouse, crm, lambda: crm.now)
+    lost(sqlite_warehouse, crm, Kind.COMPANY, ["E1"], {"company": "Same"})
+    reconcile(context)
+    lost(sqlite_warehouse, crm, Kind.COMPANY, ["E2"], {"company": "Same"})
+    lost(sqlite_warehouse, crm, Kind.COMPANY, ["E3"], {"company": "Other"})
+    crm.tick(61)
+    reconcile(context)
+    assert links(sqlite_warehouse) == {"E1": theirs}
+    assert states(sqlite_warehouse) == ["failed", "sent", "unknown"]

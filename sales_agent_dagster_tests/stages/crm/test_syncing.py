@@ -322,8 +322,11 @@ def test_a_company_that_the_crm_has_is_linked(sqlite_warehouse: Warehouse, crm: 
     assert link["explanation"]["parts"]
 
 
-def test_what_a_person_adds_meanwhile_is_found_before_creating(sqlite_warehouse: Warehouse) -> None:
-    crm = FakeCrm(batch=1)
+@pytest.mark.parametrize("upsert", [False, True])
+def test_what_a_person_adds_meanwhile_is_found_before_creating(
+    sqlite_warehouse: Warehouse, upsert: bool
+) -> None:
+    crm = FakeCrm(batch=1, upsert=upsert)
     want(sqlite_warehouse, "batch-1", [company("E1"), company("E2", phone="+13305550117")])
 
     def add(operation: Operation) -> None:

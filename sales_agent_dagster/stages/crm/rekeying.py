@@ -1,0 +1,103 @@
+"""When a company of ours joins another, what it has in the CRM goes with it: nothing is created twice."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+
+import sqlalchemy as sa
+
+from sales_agent_dagster.crm.fields import Kind
+from sales_agent_dagster.matching.decide import entity_id_of
+from sales_agent_dagster.stages.crm.context import SyncContext
+from sales_agent_dagster.stages.crm.desired import desired_of
+from sales_agent_dagster.stages.crm.stored import Key, Link, links_of, save_links
+from sales_agent_dagster.stages.known_companies import chunked
+from sales_agent_dagster.warehouse.schema import crm_link, resolved_leads
+
+
+def follow_entities(context: SyncContext, connection: sa.Connection, wanted: Sequence[str]) -> None:
+    """Give links of companies that are no longer wanted to the company that has their founder now.
+
+    Where that has a record itself, the other is ``shared``, and its contacts wait for a person.
+    """
+    joined = _joined(connection, _linked_entities(context, connection) - set(wanted))
+    if not joined:
+        return
+    links = links_of(connection, context.crm, {*joined, *joined.values()})
+    people = {
+        contact.key
+        for company in desired_of(connection, set(joined.values())).values()
+        for contact in company.contacts
+    }
+    # What is linked has the right of way over what is not, among several that joined one company.
+    order = sorted(joined, key=lambda key: (_state(links, key) != "linked", key))
+    for entity_id in order:
+        _move(context, connection, links, entity_id, joined[entity_id], people)
+
+
+def _linked_entities(context: SyncContext, connection: sa.Connection) -> set[str]:
+    row = crm_link.c
+    return set(connection.scalars(sa.select(row.entity_id).where(row.crm == context.crm).distinct()))
+
+
+def _joined(connection: sa.Connection, entity_ids: Collection[str]) -> dict[str, str]:
+    """The company that has the lead that founded each of these, where it is another one."""
+    if not entity_ids:
+        return {}
+    row = resolved_leads.c
+    query = sa.select(row.lead_id, row.entity_id).where(row.is_duplicate.is_(True))
+    founded = ((entity_id_of(lead_id), now) for lead_id, now in connection.execute(query).tuples())
+    return {before: now for before, now in founded if before in entity_ids and before != now}
+
+
+def _state(links: Mapping[Key, Link], entity_id: str) -> str | None:
+    found = links.get((Kind.COMPANY, entity_id))
+    return found.state if found else None
+
+
+def _move(
+    context: SyncContext,
+    connection: sa.Connection,
+    links: dict[Key, Link],
+    old: str,
+    new: str,
+    people: Collection[str],
+) -> None:
+    both = (Kind.COMPANY, new) in links
+    reason = f"Its company joined {new}."
+    moved, removed = [], []
+    for key, link in list(links.items()):
+        if link.entity_id != old:
+            continue
+        if link.kind is Kind.COMPANY and both:
+            if link.state == "linked":
+                apart = f"Its company joined {new}, which has a record of its own: merge them in the CRM."
+                moved.append(replace(link, state="shared", how="merged", reason=apart))
+            continue
+        target = (link.kind, new + link.external_key.removeprefix(old))
+        if target in links:
+            continue
+        removed.append(key)
+        if link.kind is Kind.CONTACT and link.state == "linked" and target[1] not in people:
+            continue  # it is a known person of the company under another key, who is found by address or name
+        state = "review" if both and link.kind is Kind.CONTACT and link.state == "linked" else link.state
+        went = replace(link, external_key=target[1], entity_id=new, state=state, how="merged", reason=reason)
+        moved.append(went)
+        links[target] = went
+    _forget(context, connection, removed)
+    save_links(context, connection, moved)
+
+
+def _forget(context: SyncContext, connection: sa.Connection, keys: Iterable[Key]) -> None:
+    row = crm_link.c
+    by_kind: dict[Kind, list[str]] = {}
+    for kind, key in keys:
+        by_kind.setdefault(kind, []).append(key)
+    for kind, names in by_kind.items():
+        for some in chunked(sorted(names)):
+            connection.execute(
+                sa.delete(crm_link).where(
+                    row.crm == context.crm, row.kind == kind.value, row.external_key.in_(some)
+                )
+            )

@@ -1,0 +1,171 @@
+"""One writer at a time, however long it takes, and none for ever."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from subprocess import PIPE, Popen
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from sales_agent_dagster.crm.contract import Operation
+from sales_agent_dagster.domain.errors import TransientError
+from sales_agent_dagster.stages.crm import holder
+from sales_agent_dagster.stages.crm.lease import LEASE, Lease, LeaseHeld
+from sales_agent_dagster.warehouse.database import Warehouse
+from sales_agent_dagster.warehouse.schema import crm_leases
+from sales_agent_dagster_tests.crm.fake import FakeCrm
+from sales_agent_dagster_tests.stages.crm.wanting import company, context_of, run_sync, want
+
+LONG_S = LEASE.total_seconds() + 1
+NAMED = "from sales_agent_dagster.stages.crm.holder import this_process; print(this_process(), flush=True)"
+
+
+@pytest.fixture
+def crm() -> FakeCrm:
+    return FakeCrm(batch=1)
+
+
+def lease_of(warehouse: Warehouse, crm: FakeCrm, **options: Any) -> Lease:
+    return Lease(context_of(warehouse, crm, lambda: crm.now), **options)
+
+
+def rewrite(warehouse: Warehouse, **values: Any) -> None:
+    with warehouse.transaction() as connection:
+        connection.execute(sa.update(crm_leases).values(**values))
+
+
+def row(warehouse: Warehouse) -> Any:
+    with warehouse.reading() as connection:
+        return connection.execute(sa.select(crm_leases)).one()
+
+
+def eventually(condition: Callable[[], bool]) -> None:
+    waiter = threading.Event()
+    for _ in range(2000):
+        if condition():
+            return
+        waiter.wait(0.005)
+    raise AssertionError("it did not come")
+
+
+def test_a_living_process_of_this_host_keeps_it_past_its_time(
+    sqlite_warehouse: Warehouse, crm: FakeCrm
+) -> None:
+    with lease_of(sqlite_warehouse, crm):
+        crm.tick(LONG_S)
+        with pytest.raises(LeaseHeld, match="Another sync writes"), lease_of(sqlite_warehouse, crm):
+            pass
+    with lease_of(sqlite_warehouse, crm):
+        pass
+
+
+def test_a_killed_process_gives_it_up_at_once(sqlite_warehouse: Warehouse, crm: FakeCrm) -> None:
+    with Popen([sys.executable, "-c", f"{NAMED}; input()"], stdin=PIPE, stdout=PIPE, text=True) as other:
+        assert other.stdout is not None
+        name = other.stdout.readline().strip()
+        with lease_of(sqlite_warehouse, crm):
+            rewrite(sqlite_warehouse, holder=name)
+        with pytest.raises(LeaseHeld), lease_of(sqlite_warehouse, crm):
+            pass
+        other.kill()
+        # Not waited for yet: its PID is still there, its process is not.
+        eventually(lambda: holder.lives(name) is False)
+        with lease_of(sqlite_warehouse, crm):
+            pass
+
+
+@pytest.mark.parametrize("part", [0, 1, 2], ids=["host", "boot", "namespace"])
+def test_a_process_that_cannot_be_seen_from_here_keeps_it_for_its_time(
+    sqlite_warehouse: Warehouse, crm: FakeCrm, part: int
+) -> None:
+    parts = holder.this_process().split("/")
+    parts[part] = "elsewhere"
+    with lease_of(sqlite_warehouse, crm):
+        rewrite(sqlite_warehouse, holder="/".join(parts))
+    with pytest.raises(LeaseHeld), lease_of(sqlite_warehouse, crm):
+        pass
+    crm.tick(LONG_S)
+    with lease_of(sqlite_warehouse, crm):
+        pass
+
+
+def test_another_process_with_the_same_pid_is_not_the_holder() -> None:
+    host, boot, namespace, pid, start, number = holder.this_process().split("/")
+    assert holder.lives("/".join([host, boot, namespace, pid, start, number])) is True
+    assert holder.lives("/".join([host, boot, namespace, pid, str(int(start) - 1), number])) is False
+    assert holder.lives(f"{host}/{pid}/{number}") is None, "as older versions wrote it"
+
+
+def test_where_the_system_tells_nothing_of_processes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(holder, "_PROC", tmp_path)
+    name = holder.this_process()
+    assert name.split("/")[1:3] == ["-", "-"]
+    assert holder.lives(name) is None, "its PID may be another's"
+    with Popen([sys.executable, "-c", ""]) as gone:
+        gone.wait()
+    parts = name.split("/")
+    assert holder.lives("/".join([*parts[:3], str(gone.pid), *parts[4:]])) is False
+    monkeypatch.setattr("os.kill", refuse)
+    assert holder.lives(name) is None
+
+
+def refuse(pid: int, signal: int) -> None:
+    raise PermissionError
+
+
+def test_the_heart_renews_it_while_a_group_is_sent(warehouse: Warehouse, crm: FakeCrm) -> None:
+    with lease_of(warehouse, crm, beat_s=0.005):
+        before = row(warehouse).held_until
+        crm.tick(300)
+        eventually(lambda: row(warehouse).held_until >= before + timedelta(seconds=300))
+
+
+def test_the_heart_beats_on_after_the_warehouse_was_away(
+    sqlite_warehouse: Warehouse, crm: FakeCrm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failures = iter([True])
+    renew = Lease.renew
+
+    def once_away(self: Lease, connection: sa.Connection) -> None:
+        if next(failures, False):
+            raise TransientError("The database is locked.")
+        renew(self, connection)
+
+    monkeypatch.setattr(Lease, "renew", once_away)
+    with lease_of(sqlite_warehouse, crm, beat_s=0.005):
+        before = row(sqlite_warehouse).held_until
+        crm.tick(1)
+        eventually(lambda: row(sqlite_warehouse).held_until > before)
+
+
+def test_a_sync_that_lost_it_stops_before_the_next_group(sqlite_warehouse: Warehouse, crm: FakeCrm) -> None:
+    want(sqlite_warehouse, "batch-1", [company(f"E{n}") for n in range(3)])
+
+    def be_taken_over(operation: Operation) -> None:
+        """By one that is done by the time the group is sent."""
+        with sqlite_warehouse.transaction() as connection:
+            connection.execute(sa.delete(crm_leases))
+
+    crm.before_push = be_taken_over
+    with pytest.raises(LeaseHeld, match="took over"):
+        run_sync(sqlite_warehouse, crm)
+    assert len(crm.writes) == 1
+    crm.before_push = lambda operation: None
+    assert run_sync(sqlite_warehouse, crm)["created"] == 2
+    assert len(crm.living()) == 3
+
+
+def test_a_heart_that_finds_it_lost_says_so_for_good(sqlite_warehouse: Warehouse, crm: FakeCrm) -> None:
+    with lease_of(sqlite_warehouse, crm, beat_s=0.005) as held:
+        mine = row(sqlite_warehouse).holder
+        rewrite(sqlite_warehouse, holder="another/-/-/1/-/0")
+        eventually(lambda: held.lost)
+        rewrite(sqlite_warehouse, holder=mine)
+        with pytest.raises(LeaseHeld), sqlite_warehouse.transaction() as connection:
+            held.renew(connection)

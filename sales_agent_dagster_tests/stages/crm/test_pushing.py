@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from sales_agent_dagster.crm.contract import Operation
+from sales_agent_dagster.crm.fields import Kind
+from sales_agent_dagster.stages.crm import batch
+from sales_agent_dagster.stages.crm.lease import Lease
+from sales_agent_dagster.stages.crm.syncing import pending
+from sales_agent_dagster.warehouse.database import Warehouse
+from sales_agent_dagster.warehouse.schema import crm_changes
+from sales_agent_dagster_tests.crm.fake import FakeCrm
+from sales_agent_dagster_tests.stages.crm.wanting import company, context_of, rewant, run_sync, want
+
+
+@pytest.fixture(params=[False, True], ids=["creates", "upserts"])
+def crm(request: pytest.FixtureRequest) -> FakeCrm:
+    return FakeCrm(batch=1, upsert=request.param, tells_modified=not request.param)
+
+
+def theirs(warehouse: Warehouse) -> set[tuple[str, Any]]:
+    with warehouse.reading() as connection:
+        return set(connection.execute(sa.select(crm_changes.c.field, crm_changes.c.after)).tuples())
+
+
+def synced(warehouse: Warehouse, crm: FakeCrm, **fields: Any) -> dict[str, str]:
+    """Two companies in the CRM that want something else by now; the ids of their records."""
+    keys = ("E1", "E2")
+    phone = "+13305550101"
+    leads = want(warehouse, "batch-1", [company(key, score=1.0, phone=phone, city="Akron") for key in keys])
+    for _ in range(2):
+        run_sync(warehouse, crm)
+    newer = {"score": 2.0, "phone": "+13305550222", "city": "Kent"} | fields
+    rewant(warehouse, "batch-1", leads, [company(key, **newer) for key in keys], at=crm.tick(60))
+    return {str(record.external_key): record.remote_id for record in crm.living()}
+
+
+def edited_on_the_way(crm: FakeCrm, remote_id: str, **fields: Any) -> None:
+    """A person edits the record while the first operation of the sync is under way."""
+
+    def edit(operation: Operation) -> None:
+        crm.before_push = lambda operation: None
+        crm.edit(Kind.COMPANY, remote_id, **fields)
+
+    crm.before_push = edit
+
+
+def test_what_a_person_edits_between_pull_and_push_is_kept_and_told(
+    sqlite_warehouse: Warehouse, crm: FakeCrm
+) -> None:
+    ids = synced(sqlite_warehouse, crm)
+    edited_on_the_way(crm, ids["E2"], phone="+13305550999", score=7.0)
+    card = run_sync(sqlite_warehouse, crm)
+    record = crm.records[Kind.COMPANY, ids["E2"]]
+    found = {name: record.fields[name] for name in ("phone", "score", "city")}
+    assert found == {"phone": "+13305550999", "score": 2.0, "city": "Kent"}
+    assert theirs(sqlite_warehouse) == {("phone", "+13305550999"), ("score", 7.0)}
+    assert (card["updated"], card["human_changes"], card["conflicts"]) == (2, 2, 2)
+    assert pending(context_of(sqlite_warehouse, crm, lambda: crm.now)) == []
+
+
+def test_what_a_person_did_in_our_place_is_not_done_again(sqlite_warehouse: Warehouse, crm: FakeCrm) -> None:
+    ids = synced(sqlite_warehouse, crm)
+    edited_on_the_way(crm, ids["E2"], phone="+13305550222", score=2.0, city="Kent")
+    run_sync(sqlite_warehouse, crm)
+    assert {operation.external_key for operation in crm.writes[2:]} == {"E1"}
+    assert pending(context_of(sqlite_warehouse, crm, lambda: crm.now)) == []
+
+
+def test_what_a_person_deletes_on_the_way_is_not_written_to(
+    sqlite_warehouse: Warehouse, crm: FakeCrm
+) -> None:
+    ids = synced(sqlite_warehouse, crm)
+    first = crm.before_push
+
+    def delete(operation: Operation) -> None:
+        crm.before_push = first
+        crm.delete(Kind.COMPANY, ids["E2"])
+
+    crm.before_push = delete
+    card = run_sync(sqlite_warehouse, crm)
+    assert (card["updated"], card["rejected"], len(crm.living())) == (1, 0, 1)
+
+
+def test_updates_of_a_group_are_read_in_one_call(sqlite_warehouse: Warehouse) -> None:
+    crm = FakeCrm(batch=10)
+    ids = synced(sqlite_warehouse, crm)
+    calls: list[list[str]] = []
+    read = crm.read
+    crm.read = lambda kind, some: (calls.append(list(some)), read(kind, some))[1]  # type: ignore[method-assign]
+    run_sync(sqlite_warehouse, crm)
+    assert calls == [sorted(ids.values())]
+
+
+def test_after_waiting_for_another_sync_it_pulls_again(
+    sqlite_warehouse: Warehouse, crm: FakeCrm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = synced(sqlite_warehouse, crm)
+    context = context_of(sqlite_warehouse, crm, lambda: crm.now + timedelta(seconds=1))
+    holds = held(context)
+    next(holds)
+
+    def sleep(seconds: float) -> None:
+        crm.edit(Kind.COMPANY, ids["E1"], status="Qualified", phone="+13305550999")
+        next(holds, None)
+
+    monkeypatch.setattr(batch.time, "sleep", sleep)
+    card = batch._patiently(context, ["E1", "E2"])
+    assert (card["stopped"], card["updated"], card["human_changes"]) == (None, 2, 2)
+    assert crm.records[Kind.COMPANY, ids["E1"]].fields["phone"] == "+13305550999"
+
+
+def held(context: Any) -> Iterator[None]:
+    with Lease(context):
+        yield

@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from sales_agent_dagster.crm.fields import Kind
+from sales_agent_dagster.matching.decide import entity_id_of
+from sales_agent_dagster.stages.crm.linking import reviews
+from sales_agent_dagster.stages.crm.syncing import pending
+from sales_agent_dagster.warehouse.database import Warehouse
+from sales_agent_dagster.warehouse.schema import crm_link, crm_wanted, resolved_leads
+from sales_agent_dagster_tests.crm.fake import FakeCrm
+from sales_agent_dagster_tests.stages.crm.wanting import company, context_of, rewant, run_sync, want
+
+JO = {"contact_name": "Jo", "email": "jo@acme.example"}
+AL = {"contact_name": "Al"}
+
+
+class Joining:
+    """Two companies, of which the second will join the first."""
+
+    def __init__(self, warehouse: Warehouse) -> None:
+        self.warehouse = warehouse
+        self.crm = FakeCrm()
+        self.leads = want(warehouse, "batch-1", [company("E1"), company("E2")])
+        self.first, self.second = (entity_id_of(lead) for lead in self.leads)
+        for lead in self.leads:
+            self._resolve(lead, entity_id_of(lead), duplicate=False)
+        self._forget(*self.leads)
+
+    def want(self, lead: int, **fields: Any) -> None:
+        at = self.crm.tick(60)
+        entity_id = (self.first, self.second)[lead]
+        rewant(self.warehouse, "batch-1", [self.leads[lead]], [company(entity_id, **fields)], at=at)
+
+    def join(self, **fields: Any) -> None:
+        self._resolve(self.leads[1], self.first, duplicate=True)
+        self._forget(self.leads[1])
+        self.want(0, **fields)
+
+    def sync(self) -> dict[str, Any]:
+        return run_sync(self.warehouse, self.crm)
+
+    def links(self) -> dict[str, tuple[str, str]]:
+        with self.warehouse.reading() as connection:
+            rows = connection.execute(sa.select(crm_link)).mappings()
+            return {row["external_key"]: (row["state"], row["remote_id"]) for row in rows}
+
+    def left(self) -> list[Any]:
+        return pending(context_of(self.warehouse, self.crm, lambda: self.crm.now))
+
+    def _resolve(self, lead: str, entity_id: str, *, duplicate: bool) -> None:
+        with self.warehouse.transaction() as connection:
+            connection.execute(
+                sa.update(resolved_leads)
+                .where(resolved_leads.c.lead_id == lead)
+                .values(entity_id=entity_id, is_duplicate=duplicate)
+            )
+
+    def _forget(self, *leads: str) -> None:
+        with self.warehouse.transaction() as connection:
+            connection.execute(sa.delete(crm_wanted).where(crm_wanted.c.lead_id.in_(leads)))
+
+
+def test_the_record_of_a_company_that_joined_another_goes_with_it(warehouse: Warehouse) -> None:
+    joining = Joining(warehouse)
+    joining.want(1, score=1.0, contacts=[JO, AL])
+    joining.sync()
+    [record] = joining.crm.living()
+    people = {one.remote_id for one in joining.crm.living(Kind.CONTACT)}
+    joining.join(score=2.0, contacts=[JO, AL])
+    card = joining.sync()
+    assert (card["created"], card["updated"]) == (0, 1)
+    assert [one.fields["score"] for one in joining.crm.living()] == [2.0]
+    links = joining.links()
+    assert links[joining.first] == ("linked", record.remote_id)
+    assert {remote for _, remote in links.values()} == {record.remote_id} | people
+    assert all(key.startswith(joining.first) for key in links)
+    assert joining.left() == []
+
+
+def test_a_person_known_by_another_key_is_found_again(sqlite_warehouse: Warehouse) -> None:
+    joining = Joining(sqlite_warehouse)
+    joining.want(1, contacts=[{"contact_name": "Jo"}])
+    joining.sync()
+    joining.join(contacts=[JO])
+    assert joining.sync()["created"] == 0
+    assert len(joining.crm.living(Kind.CONTACT)) == 1
+
+
+def test_a_deleted_record_stays_deleted_when_its_company_joins_another(sqlite_warehouse: Warehouse) -> None:
+    joining = Joining(sqlite_warehouse)
+    joining.want(1)
+    joining.sync()
+    joining.crm.delete(Kind.COMPANY, joining.crm.living()[0].remote_id)
+    joining.sync()
+    joining.join()
+    assert (joining.sync()["created"], joining.crm.living()) == (0, [])
+
+
+def test_where_both_have_a_record_nothing_is_created_and_a_person_is_asked(
+    sqlite_warehouse: Warehouse,
+) -> None:
+    joining = Joining(sqlite_warehouse)
+    joining.want(0, contacts=[{"contact_name": "Al"}])
+    joining.want(1, contacts=[JO])
+    joining.sync()
+    before = joining.links()
+    joining.join(contacts=[AL, JO])
+    card = joining.sync()
+    assert (card["created"], len(joining.crm.living(Kind.CONTACT))) == (0, 2)
+    links = joining.links()
+    assert links[joining.first] == before[joining.first]
+    assert links[joining.second] == ("shared", before[joining.second][1])
+    context = context_of(sqlite_warehouse, joining.crm, lambda: joining.crm.now)
+    assert [one.entity_id for one in reviews(context)] == [joining.first]
+    joining.sync()
+    assert joining.links() == links
