@@ -92,6 +92,25 @@ def test_ragged_rows_and_other_separators_lose_no_row(tmp_path: Path) -> None:
     assert found["decision"] == ["new", "new", "merge", "new"]
 
 
+@pytest.mark.parametrize("stray", [[20], [20, 40]], ids=["one", "a pair"])
+def test_a_quote_too_many_is_refused_rather_than_rows_lost(tmp_path: Path, stray: list[int]) -> None:
+    lines = ["name,phone", *(f"Quill {number} Roofing,312555{number:04}" for number in range(50))]
+    for line in stray:
+        lines[line] = '"' + lines[line]
+    message = refused(write(tmp_path / "in.csv", *lines), "--out", tmp_path / "out.csv")
+    assert f"in.csv: The quote opened on line {stray[0] + 1} is not closed" in message
+
+
+def test_cells_of_several_lines_and_blank_rows_are_rows_as_any(tmp_path: Path) -> None:
+    lines = ["name,phone", '"Quill\nRoofing",3125550142', ",", "Elm Co"]
+    assert len(decisions(write(tmp_path / "in.csv", *lines), tmp_path / "out.parquet")["decision"]) == 3
+
+
+def test_a_cell_beyond_all_bounds_is_named(tmp_path: Path) -> None:
+    file = write(tmp_path / "in.csv", "name,phone", "Elm Co", f"{'x' * 200_000},1")
+    assert "The row on line 3 has a cell longer than" in refused(file, "--out", tmp_path / "out.csv")
+
+
 def test_several_columns_of_one_field_are_all_used(tmp_path: Path) -> None:
     lines = [
         "company,phone,mobile,company phone,first name,last name,street,address 2,city,zip",
