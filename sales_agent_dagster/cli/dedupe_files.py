@@ -35,13 +35,15 @@ class LeadFile:
     Attributes:
         record_ids: as given in ``record_id``, else row numbers from 1.
         raw: field of ``RawLead`` to its cells.
-        entity_ids: known entities, where the file has an ``entity_id`` column.
+        entity_ids: known entities, where the file has an ``entity_id`` column; blank where unknown.
+        account_ids: the same of ``account_id``.
     """
 
     path: Path
     record_ids: pa.StringArray
     raw: dict[str, pa.StringArray]
     entity_ids: pa.StringArray | None
+    account_ids: pa.StringArray | None = None
 
     def __len__(self) -> int:
         return len(self.record_ids)
@@ -66,8 +68,11 @@ def read_leads(path: Path) -> LeadFile:
         raise ConfigurationError(f"{path} cannot be read: {error.strerror or error}.") from None
     names = [compact(name) for name in header.names]
     ids = _record_ids(path, names, columns)
-    entities = columns(names.index("entityid")) if "entityid" in names else None
-    return LeadFile(path, ids, _raw(header, columns, len(ids)), entities)
+    entities, accounts = (
+        pc.utf8_trim_whitespace(columns(names.index(name))) if name in names else None
+        for name in ("entityid", "accountid")
+    )
+    return LeadFile(path, ids, _raw(header, columns, len(ids)), entities, accounts)
 
 
 Columns = Callable[[int], pa.StringArray]

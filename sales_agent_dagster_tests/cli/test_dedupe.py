@@ -34,7 +34,8 @@ def decisions(file: Path, out: Path, *options: str) -> dict[str, list[object]]:
     result = CliRunner().invoke(app, ["dedupe", str(file), "--out", str(out), *options])
     assert result.exit_code == 0, (result.output, result.exception)
     table = pq.read_table(out) if out.suffix == ".parquet" else pa_csv.read_csv(out)
-    assert table.column_names == COLUMNS
+    assert [name for name in table.column_names if name != "matched_in"] == COLUMNS
+    assert ("matched_in" in table.column_names) == ("--against" in options)
     return table.to_pydict()
 
 
@@ -146,6 +147,45 @@ def test_against_a_file_that_names_entities(tmp_path: Path) -> None:
     assert found["entity_id"] == ["ACME", "E-d1"]
 
 
+def test_tables_that_number_their_rows_alike_are_told_apart(tmp_path: Path) -> None:
+    header, acme, zed, again = (line.partition(",")[2] for line in (HEADER, *ROWS))
+    known = write(tmp_path / "known.csv", header, acme, zed)
+    file = write(tmp_path / "in.csv", header, "Elm Roofing,2135550100,elm.example,,", again, zed, zed)
+    found = decisions(file, tmp_path / "out.parquet", "--against", str(known))
+    assert found["record_id"] == ["1", "2", "3", "4"]
+    assert found["entity_id"] == ["E-new-1", "E-1", "E-2", "E-2"]
+    assert found["account_id"] == ["A-new-1", "A-1", "A-2", "A-2"]
+    assert found["matched_record_id"][:3] == [None, "1", "2"]
+    assert found["matched_in"][:3] == [None, "against", "against"]
+
+
+def test_a_row_of_the_same_file_is_told_from_the_known_one_of_its_number(tmp_path: Path) -> None:
+    header, acme, zed, again = (line.partition(",")[2] for line in (HEADER, *ROWS))
+    found = decisions(
+        write(tmp_path / "in.csv", header, acme, again),
+        tmp_path / "out.parquet",
+        "--against",
+        str(write(tmp_path / "known.csv", header, zed)),
+    )
+    assert found["entity_id"] == ["E-new-1", "E-new-1"]
+    assert (found["matched_record_id"], found["matched_in"]) == ([None, "1"], [None, "file"])
+
+
+def test_an_entity_id_is_given_once_whatever_the_ids_are() -> None:
+    ids, taken = pa.array(["1", "2", "new-1", "3"]), pa.array(["E-1", None, "E-new-new-1"])
+    found = command._apart("E-", ids, taken, pa.array(["2"])).to_pylist()
+    assert found == ["E-new-new-new-1", "E-new-2", "E-new-1", "E-3"]
+
+
+def test_a_blank_entity_is_unknown_rather_than_one_company(tmp_path: Path) -> None:
+    lines = [HEADER + ",entity_id,account_id", ROWS[0] + ",,", ROWS[1] + ", ,GROUP", "z1,Elm,,,,,E-b2,"]
+    options = "--against", str(write(tmp_path / "known.csv", *lines))
+    rows = ROWS[2], "d1,Zedwick Plumbing,415-777-0199,zedwick.example,Oakland,CA"
+    found = decisions(write(tmp_path / "in.csv", HEADER, *rows), tmp_path / "out.parquet", *options)
+    assert found["entity_id"] == ["E-a7", "E-new-b2"]
+    assert found["account_id"] == ["A-a7", "GROUP"]
+
+
 def test_against_the_warehouse(tmp_path: Path, demo_home: Path) -> None:
     known = read_warehouse()
     assert len(known) == len(known.entity_ids) > 150
@@ -156,6 +196,7 @@ def test_against_the_warehouse(tmp_path: Path, demo_home: Path) -> None:
     pq.write_table(pa.table({"record_id": ["x1"], **cells}), tmp_path / "in.parquet")
     found = decisions(tmp_path / "in.parquet", tmp_path / "out.parquet", "--against", "warehouse")
     assert found["entity_id"] == [known.entity_ids[row].as_py()]
+    assert found["account_id"] == [known.account_ids[row].as_py()]
 
 
 def test_learning_weights_and_using_them(tmp_path: Path) -> None:
