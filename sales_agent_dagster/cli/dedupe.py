@@ -179,7 +179,9 @@ def train_model(file: Path, out: Path, model_file: Path | None) -> ExitCode:
                 "Use the shipped weights: leave out --model."
             )
         step("normalising")
-        model, report = learn_from(_normalised(leads), load_model(model_file), progress=step)
+        table = _normalised(leads)
+        given = load_model(model_file, by_name=table.is_unplaced)
+        model, report = learn_from(table, given, progress=step)
     _write_model(model, out)
     state = "converged" if report["converged"] else "NOT converged"
     say(f"{out}: {state} after {count(report['iterations'], 'iteration')}; "

@@ -15,6 +15,7 @@ from sales_agent_dagster.cli import dedupe as command
 from sales_agent_dagster.cli.dedupe_warehouse import read_warehouse
 from sales_agent_dagster.cli.main import app
 from sales_agent_dagster.domain.errors import ConfigurationError
+from sales_agent_dagster.matching.model import load_model
 
 COLUMNS = ["record_id", "entity_id", "account_id", "decision", "bits", "matched_record_id", "explanation"]
 HEADER = "record_id,Company Name,Phone Number,Website,City,State"
@@ -212,6 +213,16 @@ def test_learning_weights_and_using_them(tmp_path: Path) -> None:
     assert set(found["decision"]) == {"merge", "review", "new"}
 
 
+def test_a_list_of_names_teaches_the_model_for_names(tmp_path: Path) -> None:
+    names = generate(2100, seed=5, style="trades:55").table.select(["record_id", "name"])
+    pq.write_table(names, tmp_path / "in.parquet")
+    model = tmp_path / "model.json"
+    result = CliRunner().invoke(app, ["dedupe", "train", str(tmp_path / "in.parquet"), "--out", str(model)])
+    assert result.exit_code == 0, result.output
+    learnt = json.loads(model.read_text())
+    assert learnt["usual_repeats"] == load_model(by_name=True).usual_repeats is not None
+
+
 @pytest.mark.parametrize(
     ("lines", "words"),
     [
@@ -242,8 +253,6 @@ def test_files_that_cannot_be_used(tmp_path: Path) -> None:
 
 
 def test_weights_that_cannot_be_written(tmp_path: Path) -> None:
-    from sales_agent_dagster.matching.model import load_model
-
     with pytest.raises(ConfigurationError, match="cannot be written"):
         command._write_model(load_model(), tmp_path)
 
