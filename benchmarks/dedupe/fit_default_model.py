@@ -128,7 +128,9 @@ def main() -> None:
             print(
                 f"{style} {profile} {rows:,} rows, {len(columns)} columns: {len(world.same):,} kinds of pairs"
             )
-    model = calibrated(starting_model(worlds), worlds, steps=options.steps)
+    start = starting_model(worlds)
+    shipped = {"version": start.version, "trained_on": start.trained_on}
+    model = calibrated(start, worlds, steps=options.steps).model_copy(update=shipped)
     if options.names:
         changed = {"thresholds": NAMES_THRESHOLDS, "usual_repeats": round(float(np.mean(repeats)), 2)}
         model = LinkageModel.model_validate(dict(model) | changed)

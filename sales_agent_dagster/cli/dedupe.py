@@ -22,6 +22,8 @@ from sales_agent_dagster.matching.table import LeadTable, appended
 from sales_agent_dagster.matching.weigh import RELATIONS
 
 WAREHOUSE = "warehouse"
+NEW_MARK = "new-"
+"""Tells the ids that rows of a file found from equal ids of the table they are matched against."""
 NO_MATCH = "No other lead shares enough with it."
 
 Progress = Callable[[str], Any]
@@ -80,30 +82,72 @@ def _entities(known: LeadFile) -> Any:
     if known.entity_ids is None:
         return None
     numbers = known.entity_ids.dictionary_encode().indices.to_numpy()
-    return np.unique(numbers, return_index=True)[1][numbers]
+    first = np.unique(numbers, return_index=True)[1][numbers]
+    blank = pc.equal(known.entity_ids, "").to_numpy(zero_copy_only=False)
+    return np.where(blank, np.arange(len(known)), first)
 
 
 def _decisions(leads: LeadFile, known: LeadFile | None, done: Deduped) -> pa.Table:
     start = len(known) if known else 0
     ids = leads.record_ids if known is None else pa.concat_arrays([known.record_ids, leads.record_ids])
     rows = slice(start, None)
-    entities = pc.binary_join_element_wise("E-", ids, "")
-    if known is not None and known.entity_ids is not None:
-        entities = pa.concat_arrays([known.entity_ids, entities[start:]])
+    entities = _names("E-", leads, known, None if known is None else known.entity_ids)
+    accounts = _names("A-", leads, known, None if known is None else known.account_ids)
     matched = done.matched[rows]
     partner = ids.take(pa.array(matched, mask=matched < 0))
     outcome, relation = done.outcome[rows], done.relation[rows]
+    told = (matched >= 0) & (outcome != 0)
+    # Both tables may number their rows alike.
+    places = {} if known is None else {
+        "matched_in": pa.array(["against", "file"]).take(pa.array((matched >= start).astype(int), mask=~told))
+    }  # fmt: skip
     return pa.table(
         {
             "record_id": leads.record_ids,
             "entity_id": entities.take(pa.array(done.entity[rows])),
-            "account_id": pc.binary_join_element_wise("A-", ids.take(pa.array(done.account[rows])), ""),
+            "account_id": accounts.take(pa.array(done.account[rows])),
             "decision": pa.array(OUTCOMES).take(pa.array(outcome)),
             "bits": pa.array(np.round(done.bits[rows].astype(float), 2), from_pandas=True),
             "matched_record_id": pc.if_else(pa.array(outcome != 0), partner, None),
+            **places,
             "explanation": _explained(done, partner, start, outcome, relation),
         }
     )
+
+
+def _names(
+    kind: str, leads: LeadFile, known: LeadFile | None, given: pa.StringArray | None
+) -> pa.StringArray:
+    """Per row, the known ones first, the id of the entity or account that it founds.
+
+    It is as given, else from its record id. None is given twice, also where both files number rows alike.
+    """
+    if known is None:
+        return pc.binary_join_element_wise(kind, leads.record_ids, "")
+    if given is None:
+        given = pa.array([""] * len(known), pa.string())
+    blank = pc.equal(given, "")
+    # Nulls below: not given, so not taken.
+    own = _apart(kind, known.record_ids, pc.if_else(blank, None, given))
+    named = pc.if_else(blank, own, given)
+    return pa.concat_arrays([named, _apart(kind, leads.record_ids, named, known.record_ids)])
+
+
+def _apart(
+    kind: str, ids: pa.StringArray, taken: pa.StringArray, taken_ids: pa.StringArray | None = None
+) -> pa.StringArray:
+    """``kind`` and each id; with ``NEW_MARK`` between them, as often as it takes, where that is taken."""
+    names = pc.binary_join_element_wise(kind, ids, "")
+    clash = pc.is_in(names, taken)
+    if taken_ids is not None:
+        clash = pc.or_(clash, pc.is_in(ids, taken_ids))
+    prefix = kind
+    while pc.any(clash).as_py():
+        prefix += NEW_MARK
+        names = pc.if_else(clash, pc.binary_join_element_wise(prefix, ids, ""), names)
+        sound = pc.if_else(clash, None, names)
+        clash = pc.and_(clash, pc.or_(pc.is_in(names, taken), pc.is_in(names, sound)))
+    return names
 
 
 def _explained(
@@ -135,7 +179,9 @@ def train_model(file: Path, out: Path, model_file: Path | None) -> ExitCode:
                 "Use the shipped weights: leave out --model."
             )
         step("normalising")
-        model, report = learn_from(_normalised(leads), load_model(model_file), progress=step)
+        table = _normalised(leads)
+        given = load_model(model_file, by_name=table.is_unplaced)
+        model, report = learn_from(table, given, progress=step)
     _write_model(model, out)
     state = "converged" if report["converged"] else "NOT converged"
     say(f"{out}: {state} after {count(report['iterations'], 'iteration')}; "

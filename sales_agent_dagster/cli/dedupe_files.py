@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -37,13 +35,15 @@ class LeadFile:
     Attributes:
         record_ids: as given in ``record_id``, else row numbers from 1.
         raw: field of ``RawLead`` to its cells.
-        entity_ids: known entities, where the file has an ``entity_id`` column.
+        entity_ids: known entities, where the file has an ``entity_id`` column; blank where unknown.
+        account_ids: the same of ``account_id``.
     """
 
     path: Path
     record_ids: pa.StringArray
     raw: dict[str, pa.StringArray]
     entity_ids: pa.StringArray | None
+    account_ids: pa.StringArray | None = None
 
     def __len__(self) -> int:
         return len(self.record_ids)
@@ -68,8 +68,11 @@ def read_leads(path: Path) -> LeadFile:
         raise ConfigurationError(f"{path} cannot be read: {error.strerror or error}.") from None
     names = [compact(name) for name in header.names]
     ids = _record_ids(path, names, columns)
-    entities = columns(names.index("entityid")) if "entityid" in names else None
-    return LeadFile(path, ids, _raw(header, columns, len(ids)), entities)
+    entities, accounts = (
+        pc.utf8_trim_whitespace(columns(names.index(name))) if name in names else None
+        for name in ("entityid", "accountid")
+    )
+    return LeadFile(path, ids, _raw(header, columns, len(ids)), entities, accounts)
 
 
 Columns = Callable[[int], pa.StringArray]
@@ -100,9 +103,17 @@ def _csv(path: Path) -> tuple[HeaderMap, Columns]:
     names = [f"c{number}" for number in range(len(header.names))]
     try:
         table = _fast_csv(found, names)
+        # Rows between two stray quotes are one cell to Arrow: whether cells end well is looked at by row.
+        sound = not any(_has_line_ends(column) for column in table.columns)
     except (pa.ArrowInvalid, UnicodeDecodeError):
+        sound = False
+    if not sound:
         table = _tolerant_csv(found, names)
     return header, lambda number: _texts(table.column(number))
+
+
+def _has_line_ends(column: pa.ChunkedArray) -> bool:
+    return any(pc.any(pc.match_substring(column, end)).as_py() for end in "\n\r")
 
 
 def _fast_csv(found: CsvTable, names: list[str]) -> pa.Table:
@@ -121,22 +132,17 @@ def _fast_csv(found: CsvTable, names: list[str]) -> pa.Table:
 
 
 def _tolerant_csv(found: CsvTable, names: list[str]) -> pa.Table:
-    """Row by row: short rows are filled up, rows with too many cells refused."""
+    """Row by row, as the import reads: short rows are filled up, rows with too many cells refused."""
     rows: list[list[str]] = []
-    with found.path.open("rb") as stream:
-        stream.seek(max(found.body.offset, found.encoding.bom_length))
-        text = io.TextIOWrapper(stream, found.encoding.name, newline="")
-        reader = csv.reader(text, delimiter=found.delimiter)
-        for cells in reader:
-            if len(cells) > len(names) and any(map(str.strip, cells[len(names) :])):
-                line = found.body.line_no + reader.line_num - 1
-                raise QuarantinedFile(
-                    "too_many_cells",
-                    f"The row that ends on line {line} has {len(cells)} cells and the header {len(names)}.",
-                    "Put cells that contain the separator in quotes, or add the missing column names.",
-                )
-            if cells:
-                rows.append([*cells, *[""] * (len(names) - len(cells))][: len(names)])
+    for record in replace(found.rows(), keep_blank=True):
+        cells = record.cells
+        if len(cells) > len(names) and any(map(str.strip, cells[len(names) :])):
+            raise QuarantinedFile(
+                "too_many_cells",
+                f"The row on line {record.line_no} has {len(cells)} cells and the header {len(names)}.",
+                "Put cells that contain the separator in quotes, or add the missing column names.",
+            )
+        rows.append([*cells, *[""] * (len(names) - len(cells))][: len(names)])
     columns = list(zip(*rows, strict=True)) or [()] * len(names)
     return pa.table([pa.array(column, pa.string()) for column in columns], names=names)
 

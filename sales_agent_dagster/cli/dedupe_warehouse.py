@@ -27,7 +27,7 @@ _COLUMNS = {
 
 
 def read_warehouse() -> LeadFile:
-    """All resolved leads with their entities, in order of their ids.
+    """All resolved leads with their entities and accounts, in order of their ids.
 
     Raises:
         ConfigurationError: the warehouse cannot be opened.
@@ -38,6 +38,7 @@ def read_warehouse() -> LeadFile:
         sa.select(
             resolved_leads.c.lead_id,
             resolved_leads.c.entity_id,
+            resolved_leads.c.account_id,
             *(imported_leads.c[name] for name in _COLUMNS.values()),
         )
         .join_from(
@@ -52,7 +53,7 @@ def read_warehouse() -> LeadFile:
     )
     with open_warehouse(settings) as warehouse, warehouse.reading() as connection:
         rows = [tuple(value or "" for value in row) for row in connection.execute(query)]
-    columns = list(zip(*rows, strict=True)) or [()] * (2 + len(_COLUMNS))
+    columns = list(zip(*rows, strict=True)) or [()] * (3 + len(_COLUMNS))
     arrays = [pa.array(column, pa.string()) for column in columns]
-    raw = dict(zip(_COLUMNS, arrays[2:], strict=True))
-    return LeadFile(settings.home, arrays[0], raw, arrays[1])
+    raw = dict(zip(_COLUMNS, arrays[3:], strict=True))
+    return LeadFile(settings.home, arrays[0], raw, arrays[1], arrays[2])

@@ -151,7 +151,8 @@ def _with_figures(
         "fields": learnt,
         "alternatives": alternatives,
     }
-    return LinkageModel.model_validate(dict(model) | changed)
+    pairs = sum(len(part.same) for part in labelled)
+    return model.refitted(changed, f"{pairs:,} labelled pairs, from version {model.version}")
 
 
 def _normalised(figures: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -9,6 +9,8 @@ non-matches).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from copy import copy
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
@@ -19,7 +21,9 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
 from sales_agent_dagster.domain.errors import ConfigurationError
+from sales_agent_dagster.domain.hashing import content_hash
 from sales_agent_dagster.matching.levels import ALTERNATIVES, FIELDS, LEVELS, LONE, SLOTS, SPREADING
+from sales_agent_dagster.matching.normalise import NORM_VERSION
 
 Positive = Annotated[float, Field(gt=0, lt=1e9)]
 
@@ -87,6 +91,7 @@ class LinkageModel(BaseModel):
 
     Attributes:
         version: changes with every change of a figure.
+        version: of the figures; of trained ones a hash of them.
         norm_version: version of the normalisation it was trained on.
         trained_on: what the figures come from, for people.
         matches_per_lead: expected matching pairs per lead.
@@ -125,6 +130,12 @@ class LinkageModel(BaseModel):
             if (weights.u_lone is not None) != (name in SPREADING):
                 raise ValueError(f"u_lone belongs to {', '.join(SPREADING)} and to no other field")
         return self
+
+    def refitted(self, changes: Mapping[str, Any], trained_on: str) -> LinkageModel:
+        """The model with other figures, and a ``version`` of their own that follows from them."""
+        found = LinkageModel.model_validate(dict(self) | dict(changes) | {"trained_on": trained_on})
+        figures = found.model_dump(mode="json", exclude={"version", "trained_on", "report"})
+        return found.model_copy(update={"version": content_hash(figures)[:12]})
 
     def expecting(self, factor: float) -> LinkageModel:
         """The model with ``factor`` times as many matches per lead."""
@@ -198,7 +209,7 @@ def _shipped(name: str) -> LinkageModel:
 def read_model(path: Path) -> LinkageModel:
     """See ``load_model``."""
     try:
-        return LinkageModel.model_validate_json(path.read_bytes())
+        model = LinkageModel.model_validate_json(path.read_bytes())
     except OSError as error:
         raise ConfigurationError(
             f"{path}: {error.strerror or error}. Give the path of a model file."
@@ -211,3 +222,9 @@ def read_model(path: Path) -> LinkageModel:
         raise ConfigurationError(
             f"{path} is not a linkage model: {faults}. Make one with `sales-agent dedupe train`."
         ) from None
+    if model.norm_version != NORM_VERSION:
+        raise ConfigurationError(
+            f"{path} was made for version {model.norm_version[:20]} of the normalisation, and this is "
+            f"version {NORM_VERSION}: its weights do not fit. Make one anew with `sales-agent dedupe train`."
+        )
+    return model

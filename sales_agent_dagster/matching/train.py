@@ -128,7 +128,8 @@ def _with_shares(
         )
         for number, name in enumerate(FIELDS)
     }
-    return LinkageModel.model_validate(dict(model) | {"fields": fields, "report": report.as_dict()})
+    trained_on = f"{report.pairs:,} candidate pairs of a table, from version {model.version}"
+    return model.refitted({"fields": fields, "report": report.as_dict()}, trained_on)
 
 
 def _levels(table: NDArray[np.float64], number: int) -> dict[str, float]:

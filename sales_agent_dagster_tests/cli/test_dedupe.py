@@ -15,6 +15,7 @@ from sales_agent_dagster.cli import dedupe as command
 from sales_agent_dagster.cli.dedupe_warehouse import read_warehouse
 from sales_agent_dagster.cli.main import app
 from sales_agent_dagster.domain.errors import ConfigurationError
+from sales_agent_dagster.matching.model import load_model
 
 COLUMNS = ["record_id", "entity_id", "account_id", "decision", "bits", "matched_record_id", "explanation"]
 HEADER = "record_id,Company Name,Phone Number,Website,City,State"
@@ -34,7 +35,8 @@ def decisions(file: Path, out: Path, *options: str) -> dict[str, list[object]]:
     result = CliRunner().invoke(app, ["dedupe", str(file), "--out", str(out), *options])
     assert result.exit_code == 0, (result.output, result.exception)
     table = pq.read_table(out) if out.suffix == ".parquet" else pa_csv.read_csv(out)
-    assert table.column_names == COLUMNS
+    assert [name for name in table.column_names if name != "matched_in"] == COLUMNS
+    assert ("matched_in" in table.column_names) == ("--against" in options)
     return table.to_pydict()
 
 
@@ -92,6 +94,25 @@ def test_ragged_rows_and_other_separators_lose_no_row(tmp_path: Path) -> None:
     assert found["decision"] == ["new", "new", "merge", "new"]
 
 
+@pytest.mark.parametrize("stray", [[20], [20, 40]], ids=["one", "a pair"])
+def test_a_quote_too_many_is_refused_rather_than_rows_lost(tmp_path: Path, stray: list[int]) -> None:
+    lines = ["name,phone", *(f"Quill {number} Roofing,312555{number:04}" for number in range(50))]
+    for line in stray:
+        lines[line] = '"' + lines[line]
+    message = refused(write(tmp_path / "in.csv", *lines), "--out", tmp_path / "out.csv")
+    assert f"in.csv: The quote opened on line {stray[0] + 1} is not closed" in message
+
+
+def test_cells_of_several_lines_and_blank_rows_are_rows_as_any(tmp_path: Path) -> None:
+    lines = ["name,phone", '"Quill\nRoofing",3125550142', ",", "Elm Co"]
+    assert len(decisions(write(tmp_path / "in.csv", *lines), tmp_path / "out.parquet")["decision"]) == 3
+
+
+def test_a_cell_beyond_all_bounds_is_named(tmp_path: Path) -> None:
+    file = write(tmp_path / "in.csv", "name,phone", "Elm Co", f"{'x' * 200_000},1")
+    assert "The row on line 3 has a cell longer than" in refused(file, "--out", tmp_path / "out.csv")
+
+
 def test_several_columns_of_one_field_are_all_used(tmp_path: Path) -> None:
     lines = [
         "company,phone,mobile,company phone,first name,last name,street,address 2,city,zip",
@@ -127,6 +148,45 @@ def test_against_a_file_that_names_entities(tmp_path: Path) -> None:
     assert found["entity_id"] == ["ACME", "E-d1"]
 
 
+def test_tables_that_number_their_rows_alike_are_told_apart(tmp_path: Path) -> None:
+    header, acme, zed, again = (line.partition(",")[2] for line in (HEADER, *ROWS))
+    known = write(tmp_path / "known.csv", header, acme, zed)
+    file = write(tmp_path / "in.csv", header, "Elm Roofing,2135550100,elm.example,,", again, zed, zed)
+    found = decisions(file, tmp_path / "out.parquet", "--against", str(known))
+    assert found["record_id"] == ["1", "2", "3", "4"]
+    assert found["entity_id"] == ["E-new-1", "E-1", "E-2", "E-2"]
+    assert found["account_id"] == ["A-new-1", "A-1", "A-2", "A-2"]
+    assert found["matched_record_id"][:3] == [None, "1", "2"]
+    assert found["matched_in"][:3] == [None, "against", "against"]
+
+
+def test_a_row_of_the_same_file_is_told_from_the_known_one_of_its_number(tmp_path: Path) -> None:
+    header, acme, zed, again = (line.partition(",")[2] for line in (HEADER, *ROWS))
+    found = decisions(
+        write(tmp_path / "in.csv", header, acme, again),
+        tmp_path / "out.parquet",
+        "--against",
+        str(write(tmp_path / "known.csv", header, zed)),
+    )
+    assert found["entity_id"] == ["E-new-1", "E-new-1"]
+    assert (found["matched_record_id"], found["matched_in"]) == ([None, "1"], [None, "file"])
+
+
+def test_an_entity_id_is_given_once_whatever_the_ids_are() -> None:
+    ids, taken = pa.array(["1", "2", "new-1", "3"]), pa.array(["E-1", None, "E-new-new-1"])
+    found = command._apart("E-", ids, taken, pa.array(["2"])).to_pylist()
+    assert found == ["E-new-new-new-1", "E-new-2", "E-new-1", "E-3"]
+
+
+def test_a_blank_entity_is_unknown_rather_than_one_company(tmp_path: Path) -> None:
+    lines = [HEADER + ",entity_id,account_id", ROWS[0] + ",,", ROWS[1] + ", ,GROUP", "z1,Elm,,,,,E-b2,"]
+    options = "--against", str(write(tmp_path / "known.csv", *lines))
+    rows = ROWS[2], "d1,Zedwick Plumbing,415-777-0199,zedwick.example,Oakland,CA"
+    found = decisions(write(tmp_path / "in.csv", HEADER, *rows), tmp_path / "out.parquet", *options)
+    assert found["entity_id"] == ["E-a7", "E-new-b2"]
+    assert found["account_id"] == ["A-a7", "GROUP"]
+
+
 def test_against_the_warehouse(tmp_path: Path, demo_home: Path) -> None:
     known = read_warehouse()
     assert len(known) == len(known.entity_ids) > 150
@@ -137,6 +197,7 @@ def test_against_the_warehouse(tmp_path: Path, demo_home: Path) -> None:
     pq.write_table(pa.table({"record_id": ["x1"], **cells}), tmp_path / "in.parquet")
     found = decisions(tmp_path / "in.parquet", tmp_path / "out.parquet", "--against", "warehouse")
     assert found["entity_id"] == [known.entity_ids[row].as_py()]
+    assert found["account_id"] == [known.account_ids[row].as_py()]
 
 
 def test_learning_weights_and_using_them(tmp_path: Path) -> None:
@@ -150,6 +211,16 @@ def test_learning_weights_and_using_them(tmp_path: Path) -> None:
     found = decisions(tmp_path / "in.parquet", tmp_path / "out.csv", "--model", str(model))
     assert len(found["record_id"]) == 2100
     assert set(found["decision"]) == {"merge", "review", "new"}
+
+
+def test_a_list_of_names_teaches_the_model_for_names(tmp_path: Path) -> None:
+    names = generate(2100, seed=5, style="trades:55").table.select(["record_id", "name"])
+    pq.write_table(names, tmp_path / "in.parquet")
+    model = tmp_path / "model.json"
+    result = CliRunner().invoke(app, ["dedupe", "train", str(tmp_path / "in.parquet"), "--out", str(model)])
+    assert result.exit_code == 0, result.output
+    learnt = json.loads(model.read_text())
+    assert learnt["usual_repeats"] == load_model(by_name=True).usual_repeats is not None
 
 
 @pytest.mark.parametrize(
@@ -182,8 +253,6 @@ def test_files_that_cannot_be_used(tmp_path: Path) -> None:
 
 
 def test_weights_that_cannot_be_written(tmp_path: Path) -> None:
-    from sales_agent_dagster.matching.model import load_model
-
     with pytest.raises(ConfigurationError, match="cannot be written"):
         command._write_model(load_model(), tmp_path)
 

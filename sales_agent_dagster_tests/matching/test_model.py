@@ -60,3 +60,9 @@ def test_a_file_that_is_no_model(tmp_path: Path) -> None:
     (tmp_path / "m.json").write_text("[]", encoding="utf-8")
     with pytest.raises(ConfigurationError, match=r"not a linkage model: document: .*dedupe train"):
         load_model(tmp_path / "m.json")
+
+
+def test_a_model_for_other_normalisation_is_refused(tmp_path: Path) -> None:
+    words = rf"m\.json was made for version 1 of the normalisation, and this is version {NORM_VERSION}"
+    with pytest.raises(ConfigurationError, match=words):
+        load_model(written(tmp_path / "m.json", norm_version="1"))

@@ -51,6 +51,17 @@ def test_a_table_of_tracking_numbers_teaches_that_phones_say_little() -> None:
     assert model.report == report.as_dict()
 
 
+def test_other_figures_are_another_version() -> None:
+    once, _ = learn(MODEL, evidence(300), 5000)
+    same, _ = learn(MODEL, evidence(300), 5000)
+    other, _ = learn(MODEL, evidence(310), 5000)
+    fitted = calibrated(MODEL, [Labelled(evidence(400), np.arange(400) % 4 > 0, 5000)], steps=2)
+    assert once.version == same.version
+    assert len({MODEL.version, once.version, other.version, fitted.version}) == 4
+    assert once.trained_on == "300 candidate pairs of a table, from version 1"
+    assert fitted.trained_on == "400 labelled pairs, from version 1"
+
+
 def test_few_pairs_change_little() -> None:
     few, _ = learn(MODEL, evidence(5), 5000)
     many, _ = learn(MODEL, evidence(600), 5000)

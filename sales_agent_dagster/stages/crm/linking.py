@@ -112,11 +112,14 @@ def _by_identity(
         _raw_desired(desired) for some in pages(unlinked) for desired in desired_of(connection, some).values()
     ]
     found = []
-    for match in match_crm_records(ours, theirs, context.model):
-        before = known.get((Kind.COMPANY, match.lead_id))
-        if match.record_id is None or (before is not None and before.remote_id == match.record_id):
-            continue  # new, or the one that a person said no to
-        found.append(_matched(match, records[match.record_id]))
+    rejected = {
+        (entity_id, before.remote_id)
+        for (kind, entity_id), before in known.items()
+        if kind is Kind.COMPANY and before.state == "rejected"
+    }
+    for match in match_crm_records(ours, theirs, context.model, rejected):
+        if match.record_id is not None:
+            found.append(_matched(match, records[match.record_id]))
     return found
 
 

@@ -17,7 +17,14 @@ import sqlalchemy as sa
 
 from sales_agent_dagster.domain.errors import PermanentError, UnknownRecord
 from sales_agent_dagster.stages.base import StageContext
-from sales_agent_dagster.stages.identity.labels import labels_of, withdraw_label, write_label
+from sales_agent_dagster.stages.identity.labels import (
+    derived_from,
+    labels_of,
+    reviews_derived_from,
+    withdraw_derived,
+    withdraw_label,
+    write_label,
+)
 from sales_agent_dagster.stages.resolved import ResolvedLeads
 from sales_agent_dagster.warehouse.schema import (
     identity_reviews,
@@ -66,7 +73,9 @@ def answer_review(context: StageContext, review_id: str, *, same: bool) -> Effec
             # It belongs to a company already: the answer says that the two companies are one.
             founders = _founder(own), _founder(other)
             if founders[0] != founders[1]:
-                label(founders, explanation=None)
+                label(founders, explanation=derived_from(review_id, _reasons(connection, own)))
+        if not same:
+            withdraw_derived(connection, [review_id])
         state = "accepted" if same else "rejected"
         _set_state(connection, [review_id], state=state, answered_at=context.now())
         batches = _batches_of(connection, [own["entity_id"], other["entity_id"]])
@@ -107,6 +116,12 @@ def _accepted(connection: sa.Connection, row: dict[str, Any]) -> list[tuple[str,
         resolved_leads.c.entity_id == row["entity_id"], resolved_leads.c.lead_id.in_(sorted(same))
     )
     return [(row["lead_id"], other) for other in connection.scalars(inside)]
+
+
+def _reasons(connection: sa.Connection, row: dict[str, Any]) -> set[str]:
+    """Answers by which the lead is in its company; not those that only brought another company in."""
+    reviews = [id_ for pair in _accepted(connection, row) for id_ in _reviews_about(connection, pair)]
+    return set(reviews) - set(reviews_derived_from(connection))
 
 
 def _refuse(context: StageContext, connection: sa.Connection, row: dict[str, Any]) -> None:
@@ -177,9 +192,15 @@ def _not_merged(connection: sa.Connection, row: dict[str, Any]) -> str:
 
 
 def _reopen(connection: sa.Connection, pair: tuple[str, str]) -> None:
+    review_ids = _reviews_about(connection, pair)
+    _set_state(connection, review_ids, state="open", answered_at=None)
+    withdraw_derived(connection, review_ids)
+
+
+def _reviews_about(connection: sa.Connection, pair: tuple[str, str]) -> list[str]:
     columns = identity_reviews.c
     query = sa.select(columns.review_id).where(columns.lead_id.in_(pair), columns.other_lead_id.in_(pair))
-    _set_state(connection, list(connection.scalars(query)), state="open", answered_at=None)
+    return list(connection.scalars(query))
 
 
 def _set_state(connection: sa.Connection, review_ids: Sequence[str], **values: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from sales_agent_dagster.matching.blocking import keys_of_leads, limit_of
@@ -34,7 +34,10 @@ class CrmMatch:
 
 
 def match_crm_records(
-    companies: Sequence[RawLead], records: Sequence[RawLead], model: LinkageModel
+    companies: Sequence[RawLead],
+    records: Sequence[RawLead],
+    model: LinkageModel,
+    rejected: Collection[tuple[str, str]] = (),
 ) -> list[CrmMatch]:
     """The CRM record of each company, in order.
 
@@ -42,6 +45,7 @@ def match_crm_records(
         companies: one lead per company.
         records: the CRM's records; ``lead_id`` is the record's id.
         model: weights and thresholds.
+        rejected: companies and records that a person said are not the same.
 
     Returns:
         Per company ``merge`` from the model's ``write`` bits on, when the best record leads the second by its
@@ -55,6 +59,8 @@ def match_crm_records(
     scores = score([(ours[a], theirs[b]) for a, b in pairs], model, counts, len(together))
     claims: dict[int, list[tuple[PairScore, str]]] = defaultdict(list)
     for (a, b), found in zip(pairs, scores, strict=True):
+        if (ours[a].lead_id, theirs[b].lead_id) in rejected:
+            continue
         if found.veto is None and found.bits >= model.thresholds.review:
             claims[a].append((found, theirs[b].lead_id))
     for found_claims in claims.values():

@@ -65,6 +65,31 @@ def write_label(
     warehouse.upsert(connection, identity_labels, [row])
 
 
+def derived_from(review_id: str, because: Iterable[str]) -> dict[str, Any]:
+    """Explanation of a label that nobody gave directly: it follows from an answer, ``because`` of others."""
+    return {"derived_from": review_id, "because": sorted(because)}
+
+
+def reviews_derived_from(connection: sa.Connection) -> dict[str, tuple[tuple[str, str], set[str]]]:
+    """Derived labels by the answer they follow from: the pair, and the answers it needs besides."""
+    columns = identity_labels.c
+    query = sa.select(columns.left_lead_id, columns.right_lead_id, columns.explanation).where(
+        columns.explanation["derived_from"].as_string().is_not(None)
+    )
+    return {
+        why["derived_from"]: ((left, right), set(why["because"]))
+        for left, right, why in connection.execute(query)
+    }
+
+
+def withdraw_derived(connection: sa.Connection, review_ids: Iterable[str]) -> None:
+    """Forget the labels that follow from one of these answers, which are no longer given."""
+    gone = set(review_ids)
+    for review_id, (pair, because) in reviews_derived_from(connection).items():
+        if gone & {review_id, *because}:
+            withdraw_label(connection, pair)
+
+
 def withdraw_label(connection: sa.Connection, pair: tuple[str, str]) -> None:
     """Forget an answer.
 

@@ -95,6 +95,7 @@ class Rows:
     """Iterates over the records of a file that are not blank.
 
     Attributes:
+        keep_blank: give out records whose cells are all empty too; empty lines are none.
         position: after a record, where the next one starts.
         blank: records skipped so far because all their cells are empty.
 
@@ -107,6 +108,7 @@ class Rows:
     delimiter: str
     position: Position
     first_record: int = 1
+    keep_blank: bool = False
     blank: int = field(default=0, init=False)
 
     def __iter__(self) -> Iterator[Record]:
@@ -116,7 +118,7 @@ class Rows:
             record_no = self.first_record
             while (cells := self._next_record(reader, lines)) is not None:
                 start, self.position = self.position, lines.position
-                if any(map(str.strip, cells)):
+                if any(map(str.strip, cells)) or (self.keep_blank and cells):
                     yield Record(record_no, start.line_no, start.offset, cells)
                     record_no += 1
                 else:

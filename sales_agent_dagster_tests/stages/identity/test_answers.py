@@ -187,6 +187,43 @@ def test_both_answers_about_a_bridge_make_one_company_of_two(
     assert state(warehouse)["merged_companies"] == before["merged_companies"]
 
 
+def test_undoing_a_bridge_parts_the_companies_that_it_joined(
+    warehouse: Warehouse, context: MakeContext
+) -> None:
+    [_, _, [bridge]] = resolve(warehouse, context, [ACME, ZENITH], [ZENITH], [BRIDGE])
+    before = state(warehouse)
+    for review in table_rows(warehouse, identity_reviews):
+        answer_review(context(warehouse, "", run_id="run-2"), review["review_id"], same=True)
+    assert len({item["entity_id"] for item in table_rows(warehouse, resolved_leads)}) == 1
+    unmerge(context(warehouse, "", run_id="run-3"), bridge)
+    assert state(warehouse) == before
+
+
+@pytest.mark.parametrize("corrected", [0, 1])
+def test_correcting_one_answer_about_a_bridge_leaves_the_other_alone(
+    warehouse: Warehouse, context: MakeContext, corrected: int
+) -> None:
+    resolve(warehouse, context, [ACME, ZENITH], [ZENITH], [BRIDGE])
+    reviews = [item["review_id"] for item in table_rows(warehouse, identity_reviews)]
+
+    def answer(number: int, same: bool) -> None:
+        answer_review(context(warehouse, "", run_id="run-2"), reviews[number], same=same)
+
+    answer(1 - corrected, True)
+    answer(corrected, False)
+    before = state(warehouse)
+    answer(corrected, True)
+    if corrected:  # also when the answer that came first is the one taken back
+        answer(0, False)
+        answer(0, True)
+    answer(corrected, False)
+    assert state(warehouse) == before
+    answer(corrected, True)
+    assert len({item["entity_id"] for item in table_rows(warehouse, resolved_leads)}) == 1
+    answer(1 - corrected, False)
+    assert len({item["entity_id"] for item in table_rows(warehouse, resolved_leads)}) == 2
+
+
 def test_only_what_an_answer_changed_is_computed_again(
     sqlite_warehouse: Warehouse, context: MakeContext
 ) -> None:

@@ -65,3 +65,11 @@ def test_the_threshold_is_that_for_writing() -> None:
     assert limits.auto < found.score.bits
     model = load_model().model_copy(update={"thresholds": strict})
     assert match([ACME], [ACME_AGAIN], model)[0].outcome is Outcome.REVIEW
+
+
+def test_a_record_that_a_person_rejected_stands_in_no_other_ones_way() -> None:
+    ours, theirs = [raw("L0", ACME)], [raw("C0", ACME), raw("C1", ACME_AGAIN)]
+    [found] = match_crm_records(ours, theirs, load_model(), {("L0", "C0")})
+    assert (found.outcome, found.record_id) == (Outcome.MERGE, "C1")
+    [found] = match_crm_records(ours, theirs, load_model(), {("L0", "C0"), ("L0", "C1")})
+    assert (found.outcome, found.record_id) == (Outcome.NEW, None)
