@@ -16,7 +16,7 @@ import httpcore2
 
 from sales_agent_dagster.domain.errors import ConfigurationError
 from sales_agent_dagster.enrichment.fetching import robots
-from sales_agent_dagster.enrichment.fetching.addresses import AllowList
+from sales_agent_dagster.enrichment.fetching.addresses import AllowList, is_public
 from sales_agent_dagster.enrichment.fetching.bodies import TEXT_TYPES, decode, is_text
 from sales_agent_dagster.enrichment.fetching.connecting import CheckedBackend
 from sales_agent_dagster.enrichment.fetching.exchange import Answer, exchange
@@ -235,17 +235,25 @@ class Visit:
 
     async def _ask(self, target: Target, most: int, wanted: Callable[[str], bool]) -> Answer:
         fetcher = self._fetcher
+        began = fetcher.clock()
         try:
             async with fetcher.slots.of(target.host):
+                began = fetcher.clock()
                 answer = await exchange(
                     self._connections(), target, fetcher.agent, most, fetcher.limits.timeout_s, wanted
                 )
         except SiteFailed as failure:
-            if failure.reason in _DOUBTFUL and not await fetcher.uplink.works():
+            if failure.reason in _DOUBTFUL and not await fetcher.uplink.works(began):
                 raise OwnNetworkFailed("nothing outside answers") from None
             raise
-        fetcher.uplink.answered()
+        if await self._is_outside(target):
+            fetcher.uplink.answered()
         return answer
+
+    async def _is_outside(self, target: Target) -> bool:
+        """False for a host that only the allow-list lets us reach: it may stand beside us."""
+        endpoints = await self._backend.endpoints(target.host, target.port)
+        return all(is_public(endpoint.address) for endpoint in endpoints)
 
     def _connections(self) -> httpcore2.AsyncConnectionPool:
         if self._pool is None:

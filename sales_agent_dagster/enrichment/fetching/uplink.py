@@ -5,15 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-WITNESS_S = 5.0
-"""How long an answer from anywhere proves that our network works."""
-
 PROBE_S = 2.0
 """How long a control host may take to accept a connection."""
 
 
 class Uplink:
-    """Remembers when somebody outside last answered, and asks a control host when that is long ago.
+    """Remembers when somebody outside last answered, and asks a control host when nobody did since.
 
     Args:
         probes: connections to control hosts, tried in order; each raises when it fails.
@@ -24,20 +21,24 @@ class Uplink:
         self._probes = probes
         self._clock = clock
         self._answered_at = float("-inf")
-        self._asking: asyncio.Task[None] | None = None
+        self._asking: asyncio.Task[bool] | None = None
 
     def answered(self) -> None:
-        """Somebody outside answered."""
+        """Somebody outside answered: a public address, not a host that the allow-list lets us reach."""
         self._answered_at = self._clock()
 
-    async def works(self) -> bool:
-        """True when somebody answered lately or a control host accepts a connection now."""
-        if not self._is_recent():
+    async def works(self, since: float) -> bool:
+        """True when somebody answered later than ``since`` or a control host accepts a connection now.
+
+        Args:
+            since: when the request that failed began, by the clock: what was before proves nothing for it.
+        """
+        if self._answered_at <= since:
             if self._asking is None:
                 self._asking = asyncio.get_running_loop().create_task(self._ask())
             # Shielded: whoever asked first may be cancelled, the others still wait for the answer.
-            await asyncio.shield(self._asking)
-        return self._is_recent()
+            return await asyncio.shield(self._asking) or self._answered_at > since
+        return True
 
     async def close(self) -> None:
         """Stop asking."""
@@ -45,10 +46,7 @@ class Uplink:
             self._asking.cancel()
             await asyncio.gather(self._asking, return_exceptions=True)
 
-    def _is_recent(self) -> bool:
-        return self._clock() - self._answered_at < WITNESS_S
-
-    async def _ask(self) -> None:
+    async def _ask(self) -> bool:
         try:
             for probe in self._probes:
                 try:
@@ -56,7 +54,7 @@ class Uplink:
                         await probe()
                 except Exception:  # noqa: BLE001, S112 - whatever it is, this control host did not answer
                     continue
-                self.answered()
-                return
+                return True
+            return False
         finally:
             self._asking = None
