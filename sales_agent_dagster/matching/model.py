@@ -10,7 +10,6 @@ non-matches).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from copy import copy
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
