@@ -11,7 +11,7 @@ from sales_agent_dagster.crm.fields import Kind
 from sales_agent_dagster.matching.decide import entity_id_of
 from sales_agent_dagster.stages.crm.context import SyncContext
 from sales_agent_dagster.stages.crm.desired import desired_of
-from sales_agent_dagster.stages.crm.stored import Key, Link, links_of, save_links
+from sales_agent_dagster.stages.crm.stored import Key, Link, links_of, links_to, save_links
 from sales_agent_dagster.stages.known_companies import chunked
 from sales_agent_dagster.warehouse.schema import crm_link, resolved_leads
 
@@ -19,8 +19,10 @@ from sales_agent_dagster.warehouse.schema import crm_link, resolved_leads
 def follow_entities(context: SyncContext, connection: sa.Connection, wanted: Sequence[str]) -> None:
     """Give links of companies that are no longer wanted to the company that has their founder now.
 
-    Where that has a record itself, the other is ``shared``, and its contacts wait for a person.
+    Where that has a record itself, the other is ``shared``, and its contacts wait for a person. A company
+    that leaves again, and whose record nobody else has, has it again.
     """
+    _take_back(context, connection, wanted)
     joined = _joined(connection, _linked_entities(context, connection) - set(wanted))
     if not joined:
         return
@@ -34,6 +36,23 @@ def follow_entities(context: SyncContext, connection: sa.Connection, wanted: Seq
     order = sorted(joined, key=lambda key: (_state(links, key) != "linked", key))
     for entity_id in order:
         _move(context, connection, links, entity_id, joined[entity_id], people)
+
+
+def _take_back(context: SyncContext, connection: sa.Connection, wanted: Sequence[str]) -> None:
+    row = crm_link.c
+    query = sa.select(row.entity_id).where(
+        row.crm == context.crm, row.kind == Kind.COMPANY.value, row.state == "shared"
+    )
+    asked = set(connection.scalars(query)) & set(wanted)
+    links = links_of(connection, context.crm, asked).values()
+    shared = [link for link in links if link.kind is Kind.COMPANY and link.state == "shared"]
+    held = links_to(connection, context.crm, Kind.COMPANY, {link.remote_id for link in shared})
+    free = {
+        link.remote_id: replace(link, state="linked", reason="It is a company of its own again.")
+        for link in shared
+        if all(other.state != "linked" for other in held[link.remote_id])
+    }
+    save_links(context, connection, list(free.values()))
 
 
 def _linked_entities(context: SyncContext, connection: sa.Connection) -> set[str]:

@@ -39,6 +39,10 @@ class Joining:
         self._forget(self.leads[1])
         self.want(0, **fields)
 
+    def leave(self, **fields: Any) -> None:
+        self._resolve(self.leads[1], self.second, duplicate=False)
+        self.want(1, **fields)
+
     def sync(self) -> dict[str, Any]:
         return run_sync(self.warehouse, self.crm)
 
@@ -117,3 +121,7 @@ def test_where_both_have_a_record_nothing_is_created_and_a_person_is_asked(
     assert [one.entity_id for one in reviews(context)] == [joining.first]
     joining.sync()
     assert joining.links() == links
+    joining.leave(score=3.0)
+    card = joining.sync()
+    assert (card["created"], card["updated"], len(joining.crm.living())) == (0, 1, 2)
+    assert joining.links()[joining.second] == before[joining.second]
