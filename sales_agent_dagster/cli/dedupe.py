@@ -97,22 +97,27 @@ def _decisions(leads: LeadFile, known: LeadFile | None, done: Deduped) -> pa.Tab
     partner = ids.take(pa.array(matched, mask=matched < 0))
     outcome, relation = done.outcome[rows], done.relation[rows]
     told = (matched >= 0) & (outcome != 0)
+    partner_type = leads.id_type if known is None or known.id_type == leads.id_type else pa.string()
     # Both tables may number their rows alike.
     places = {} if known is None else {
         "matched_in": pa.array(["against", "file"]).take(pa.array((matched >= start).astype(int), mask=~told))
     }  # fmt: skip
     return pa.table(
         {
-            "record_id": leads.record_ids,
+            "record_id": _typed(leads.record_ids, leads.id_type),
             "entity_id": entities.take(pa.array(done.entity[rows])),
             "account_id": accounts.take(pa.array(done.account[rows])),
             "decision": pa.array(OUTCOMES).take(pa.array(outcome)),
             "bits": pa.array(np.round(done.bits[rows].astype(float), 2), from_pandas=True),
-            "matched_record_id": pc.if_else(pa.array(outcome != 0), partner, None),
+            "matched_record_id": _typed(pc.if_else(pa.array(outcome != 0), partner, None), partner_type),
             **places,
             "explanation": _explained(done, partner, start, outcome, relation),
         }
     )
+
+
+def _typed(ids: pa.StringArray, kind: pa.DataType) -> pa.Array:
+    return ids if pa.types.is_string(kind) else pc.if_else(pc.equal(ids, ""), None, ids).cast(kind)
 
 
 def _names(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -37,6 +37,7 @@ class LeadFile:
         raw: field of ``RawLead`` to its cells.
         entity_ids: known entities, where the file has an ``entity_id`` column; blank where unknown.
         account_ids: the same of ``account_id``.
+        id_type: what ``record_id`` is where the file says so: integers of a Parquet file, else text.
     """
 
     path: Path
@@ -44,6 +45,7 @@ class LeadFile:
     raw: dict[str, pa.StringArray]
     entity_ids: pa.StringArray | None
     account_ids: pa.StringArray | None = None
+    id_type: pa.DataType = field(default_factory=pa.string)
 
     def __len__(self) -> int:
         return len(self.record_ids)
@@ -72,7 +74,7 @@ def read_leads(path: Path) -> LeadFile:
         pc.utf8_trim_whitespace(columns(names.index(name))) if name in names else None
         for name in ("entityid", "accountid")
     )
-    return LeadFile(path, ids, _raw(header, columns, len(ids)), entities, accounts)
+    return LeadFile(path, ids, _raw(header, columns, len(ids)), entities, accounts, _id_type(path, names))
 
 
 Columns = Callable[[int], pa.StringArray]
@@ -159,6 +161,14 @@ def _record_ids(path: Path, names: Sequence[str], columns: Columns) -> pa.String
             "Give every row its own record_id, or remove the column: rows are then numbered."
         )
     return ids
+
+
+def _id_type(path: Path, names: Sequence[str]) -> pa.DataType:
+    if path.suffix.lower() in PARQUET and "recordid" in names:
+        kind = pq.read_schema(path).field(names.index("recordid")).type
+        if pa.types.is_integer(kind):
+            return kind
+    return pa.string()
 
 
 def _raw(header: HeaderMap, columns: Columns, size: int) -> dict[str, pa.StringArray]:

@@ -73,8 +73,12 @@ def test_parquet_with_numbers_and_nulls_gives_the_same(tmp_path: Path) -> None:
     )
     pq.write_table(table, tmp_path / "in.parquet")
     found = decisions(tmp_path / "in.parquet", tmp_path / "out.parquet")
-    assert found["record_id"] == ["7", "8", "9"]
+    assert (found["record_id"], found["matched_record_id"]) == ([7, 8, 9], [None, None, 7])
+    assert found["explanation"][2].startswith("Same as 7: ")
     assert found["decision"] == ["new", "new", "merge"]
+    known = str(write(tmp_path / "known.csv", HEADER, *ROWS))
+    found = decisions(tmp_path / "in.parquet", tmp_path / "out.parquet", "--against", known)
+    assert (found["record_id"], found["matched_record_id"][0]) == ([7, 8, 9], "a7")
 
 
 def test_rows_are_numbered_where_no_column_does(tmp_path: Path) -> None:
