@@ -96,12 +96,11 @@ def _decisions(leads: LeadFile, known: LeadFile | None, done: Deduped) -> pa.Tab
     matched = done.matched[rows]
     partner = ids.take(pa.array(matched, mask=matched < 0))
     outcome, relation = done.outcome[rows], done.relation[rows]
-    told = (matched >= 0) & (outcome != 0)
     partner_type = leads.id_type if known is None or known.id_type == leads.id_type else pa.string()
-    # Both tables may number their rows alike.
-    places = {} if known is None else {
-        "matched_in": pa.array(["against", "file"]).take(pa.array((matched >= start).astype(int), mask=~told))
-    }  # fmt: skip
+    # Both tables may number their rows alike: the sentence says which one it means.
+    named = pc.if_else(
+        pa.array(matched < start), pc.binary_join_element_wise(partner, "(known)", " "), partner
+    )
     return pa.table(
         {
             "record_id": _typed(leads.record_ids, leads.id_type),
@@ -110,8 +109,7 @@ def _decisions(leads: LeadFile, known: LeadFile | None, done: Deduped) -> pa.Tab
             "decision": pa.array(OUTCOMES).take(pa.array(outcome)),
             "bits": pa.array(np.round(done.bits[rows].astype(float), 2), from_pandas=True),
             "matched_record_id": _typed(pc.if_else(pa.array(outcome != 0), partner, None), partner_type),
-            **places,
-            "explanation": _explained(done, partner, start, outcome, relation),
+            "explanation": _explained(done, named, start, outcome, relation),
         }
     )
 

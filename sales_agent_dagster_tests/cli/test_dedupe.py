@@ -35,8 +35,7 @@ def decisions(file: Path, out: Path, *options: str) -> dict[str, list[object]]:
     result = CliRunner().invoke(app, ["dedupe", str(file), "--out", str(out), *options])
     assert result.exit_code == 0, (result.output, result.exception)
     table = pq.read_table(out) if out.suffix == ".parquet" else pa_csv.read_csv(out)
-    assert [name for name in table.column_names if name != "matched_in"] == COLUMNS
-    assert ("matched_in" in table.column_names) == ("--against" in options)
+    assert table.column_names == COLUMNS
     return table.to_pydict()
 
 
@@ -161,7 +160,7 @@ def test_tables_that_number_their_rows_alike_are_told_apart(tmp_path: Path) -> N
     assert found["entity_id"] == ["E-new-1", "E-1", "E-2", "E-2"]
     assert found["account_id"] == ["A-new-1", "A-1", "A-2", "A-2"]
     assert found["matched_record_id"][:3] == [None, "1", "2"]
-    assert found["matched_in"][:3] == [None, "against", "against"]
+    assert ["(known)" in str(told) for told in found["explanation"][:3]] == [False, True, True]
 
 
 def test_a_row_of_the_same_file_is_told_from_the_known_one_of_its_number(tmp_path: Path) -> None:
@@ -173,7 +172,8 @@ def test_a_row_of_the_same_file_is_told_from_the_known_one_of_its_number(tmp_pat
         str(write(tmp_path / "known.csv", header, zed)),
     )
     assert found["entity_id"] == ["E-new-1", "E-new-1"]
-    assert (found["matched_record_id"], found["matched_in"]) == ([None, "1"], [None, "file"])
+    assert found["matched_record_id"] == [None, "1"]
+    assert "(known)" not in str(found["explanation"][1])
 
 
 def test_an_entity_id_is_given_once_whatever_the_ids_are() -> None:
