@@ -83,8 +83,15 @@ def _configure_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute("PRAGMA foreign_keys = ON")
-    # Look-ups of many keys read the file's pages where they lie instead of copying each one.
-    connection.execute(f"PRAGMA mmap_size = {MAPPED_BYTES}")
+
+
+def map_file(connection: sa.Connection) -> None:
+    """Let this connection read the file's pages where they lie: for look-ups of many keys, on SQLite.
+
+    Not for every connection: mapped pages count as the process's memory, and imports must stay small.
+    """
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql(f"PRAGMA mmap_size = {MAPPED_BYTES}")
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:

@@ -21,6 +21,7 @@ from sales_agent_dagster.matching.hashing import hash_texts
 from sales_agent_dagster.matching.lead import NORM_FIELDS, NormLead
 from sales_agent_dagster.matching.table import LeadTable
 from sales_agent_dagster.stages.identity.many import rows_of
+from sales_agent_dagster.warehouse.connecting import map_file
 from sales_agent_dagster.warehouse.schema import resolution_order
 
 BATCH_SPAN = 1 << 20
@@ -101,6 +102,7 @@ def look_up(
 
     ``partners`` maps a new lead's id to the other leads that an answer names with it: candidates as well.
     """
+    map_file(connection)
     keys = list(block_keys(LeadTable.of(new)))
     sizes, holders = _holders(connection, keys, place)
     sharing: list[set[int]] = [set() for _ in new]
