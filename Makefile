@@ -74,7 +74,8 @@ bench: setup $(VENV)-bench/.ready ## Measure the figures of benchmarks/README.md
 	$(BIN)/python -m benchmarks.scorecard
 	$(BIN)/python -m benchmarks.run_200
 	$(BIN)/python -m benchmarks.inference
-	$(BIN)/python -m benchmarks.enrichment
+	$(BIN)/python -m benchmarks.enrichment.offline
+	$(BIN)/python -m benchmarks.enrichment.farm
 	$(BIN)/python -m benchmarks.crm --leads 1000
 	$(VENV)-bench/bin/python -m benchmarks.dedupe
 	$(BIN)/python -m benchmarks.dedupe.incremental
