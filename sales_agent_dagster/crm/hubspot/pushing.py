@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from itertools import zip_longest
 from typing import Any
 
 from sales_agent_dagster.crm.contract import (
@@ -51,16 +52,17 @@ Part = tuple[Kind, Action, list[Operation]]
 def parts_of(operations: Sequence[Operation]) -> Iterator[list[Part]]:
     """Batches that may go at the same time, group after group: companies before what hangs on them.
 
-    No batch addresses a record twice: HubSpot refuses that.
+    No batch addresses a record twice: HubSpot refuses that. Nor does a group: the later one must win.
     """
     for kind in ORDER:
-        parts: list[Part] = []
-        for action in Action:
-            chosen = [one for one in operations if one.kind is kind and one.action is action]
-            for round_ in _without_repetition(chosen):
-                parts += [(kind, action, some) for some in chunks(round_, BATCH)]
-        if parts:
-            yield parts
+        mine = [one for one in operations if one.kind is kind]
+        rounds = [list(_without_repetition([one for one in mine if one.action is each])) for each in Action]
+        for now in zip_longest(*rounds, fillvalue=[]):
+            yield [
+                (kind, action, some)
+                for action, chosen in zip(Action, now, strict=True)
+                for some in chunks(chosen, BATCH)
+            ]
 
 
 def _without_repetition(operations: list[Operation]) -> Iterator[list[Operation]]:

@@ -10,6 +10,7 @@ from sales_agent_dagster.crm.contract import Deferred, Failed, FailureClass, Sen
 from sales_agent_dagster.crm.errors import WriteRefused
 from sales_agent_dagster.crm.fields import Kind
 from sales_agent_dagster.crm.hubspot.connector import HubSpot
+from sales_agent_dagster.crm.hubspot.pushing import parts_of
 from sales_agent_dagster_tests.crm.hubspot.conftest import Connect
 from sales_agent_dagster_tests.crm.hubspot.operations import create, pushed, update
 from sales_agent_dagster_tests.hubspot_server import Fault, RunningServer
@@ -121,6 +122,12 @@ def test_an_update_sends_only_what_changes_and_clears(hubspot: RunningServer, cr
     assert values["phone"] == "+15125550100"
     sent = hubspot.writes()[-1].body["inputs"][0]["properties"]
     assert sent == {"city": "", "sales_agent_score": "85"}
+
+
+def test_no_two_operations_on_one_record_go_at_the_same_time() -> None:
+    groups = list(parts_of([create("a"), create("A"), create("b")]))
+    keys = [[one.external_key for _, _, some in group for one in some] for group in groups]
+    assert keys == [["a", "b"], ["A"]]
 
 
 def test_two_operations_on_one_record_go_one_after_the_other(hubspot: RunningServer, crm: HubSpot) -> None:
