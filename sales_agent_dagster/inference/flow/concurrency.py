@@ -7,8 +7,8 @@ from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-START = 64
-"""Most calls in flight before the provider has said anything; a setting of more is grown into."""
+START = 32
+"""Calls in flight before the provider has said anything."""
 
 
 class AdaptiveConcurrency:
