@@ -16,6 +16,7 @@ from sales_agent_dagster.inference.engine import Engine
 from sales_agent_dagster.settings import Settings
 from sales_agent_dagster.stages.base import StageContext
 from sales_agent_dagster.stages.fact_service import FactService, build_fact_service
+from sales_agent_dagster.stages.pipeline import load_ahead
 from sales_agent_dagster.warehouse.calls import WarehouseCalls
 from sales_agent_dagster.warehouse.database import Warehouse
 
@@ -124,4 +125,5 @@ def stage_context(context: dg.OpExecutionContext | dg.AssetExecutionContext) -> 
         batch_id=context.partition_key,
         run_id=context.run.run_id,
         facts=resources.facts,
+        meanwhile=load_ahead,
     )

@@ -7,6 +7,7 @@ distinct value. Confidences are judgements, kept in one table.
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -47,6 +48,7 @@ CONFIDENCE: dict[str, float] = {
 CONFLICT = 0.5
 """What a fact's confidence is multiplied by when other sources disagree."""
 
+_loading = threading.Lock()
 _CUSTOMERS = (("homes", "residential"), ("businesses", "commercial"))
 SPEC = ProviderSpec(
     name="offline",
@@ -108,9 +110,13 @@ def offline_facts(lead: Mapping[str, Any]) -> list[Fact]:
 
 
 def load_places() -> None:
-    """Read the tables of ZIPs and exchanges now: seconds on a slow machine, which no lead should wait for."""
-    zip_facts("10001")
-    phone_facts("+12125550100")
+    """Read the tables of ZIPs and exchanges now: seconds on a slow machine, which no lead should wait for.
+
+    Several threads may ask for them: one reads, the others wait.
+    """
+    with _loading:
+        zip_facts("10001")
+        phone_facts("+12125550100")
 
 
 @lru_cache(maxsize=65536)

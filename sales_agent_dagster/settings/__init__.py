@@ -220,7 +220,7 @@ class Settings(BaseSettings):
     service: ServiceSettings = ServiceSettings()
     salesforce: SalesforceSettings = SalesforceSettings()
     batch_size: int = Field(1000, ge=1, le=100_000, description="Leads per batch (= partition).")
-    chunk_size: int = Field(500, ge=1, le=10_000, description="Leads per op of an agent stage.")
+    chunk_size: int = Field(1000, ge=1, le=10_000, description="Leads per op of an agent stage.")
     max_file_mb: float = Field(512, gt=0, description="Larger files are quarantined.")
     stable_seconds: float = Field(
         2, ge=0, description="A dropped file must be untouched for this long before the sensor takes it."

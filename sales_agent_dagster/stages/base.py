@@ -1,16 +1,20 @@
 """What all stages share: inputs with hashes, chunks, one row per lead, nothing computed twice.
 
 A stage's rows are their own progress record. Each row keeps the hash of what it was computed from; a
-chunk is written in one transaction; a re-run computes only the leads whose row is missing or whose hash
-differs. So a kill at any moment loses at most the chunk in flight, and a second run changes nothing.
+group of leads is written in one transaction; a re-run computes only the leads whose row is missing or whose
+hash differs. So a kill at any moment loses at most the groups in flight, and a second run changes nothing.
+
+By rules a chunk is one group. A model's calls take their time: there a chunk is several groups side by side,
+so that the next leads are asked about while answers are judged and stored.
 """
 
 from __future__ import annotations
 
+import asyncio
 import time
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -23,10 +27,20 @@ from sales_agent_dagster.domain.calls import CallScope
 from sales_agent_dagster.domain.hashing import content_hash
 from sales_agent_dagster.domain.profile import Profile
 from sales_agent_dagster.domain.status import Status
-from sales_agent_dagster.inference.engine import MAX_REASON, Engine
+from sales_agent_dagster.inference.engine import MAX_REASON, SCORECARD, Engine
 from sales_agent_dagster.settings import Settings
 from sales_agent_dagster.stages.fact_service import FactService
+from sales_agent_dagster.stages.side_by_side import grouped, side_by_side
 from sales_agent_dagster.warehouse.database import Warehouse
+
+GROUP = 64
+"""Leads of a group. The smaller, the fewer wait for the last answers; but each costs some milliseconds."""
+
+SPARE_GROUPS = 3
+"""Groups at once beyond those that fill the calls in flight: some are always being judged and stored."""
+
+SENDING_S = 0.1
+"""A chunk's first calls are on their way after this: then there is time for something else."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +50,7 @@ class StageContext:
     Attributes:
         retry_degraded: agents compute the rows again that a lesser engine had to answer.
         facts: the providers of facts in use; None asks only those that need no network.
+        meanwhile: called while the first answers of a model are waited for; must return at once.
     """
 
     warehouse: Warehouse
@@ -47,6 +62,7 @@ class StageContext:
     now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
     retry_degraded: bool = False
     facts: FactService | None = None
+    meanwhile: Callable[[], object] = lambda: None
 
     @property
     def scope(self) -> CallScope:
@@ -82,7 +98,7 @@ class LeadResult:
         values: the stage's own columns.
         children: rows of other tables that belong to this row, by table; written with it.
         own_latency: ``latency_ms`` is the lead's whole time. Otherwise it is at least the lead's share of
-            the chunk's time, which says nothing where leads wait for a network side by side.
+            the group's time, which says nothing where leads wait for a network side by side.
     """
 
     lead_id: str
@@ -175,17 +191,41 @@ class Stage(ABC):
         todo = tuple(lead_id for lead_id, value in hashes.items() if stored.get(lead_id) != value)
         return Plan(len(inputs), todo)
 
+    def bond(self, item: LeadInput) -> Hashable:
+        """Leads with the same are computed together; by default each is by itself."""
+        return item.lead_id
+
     async def run_chunk(self, context: StageContext, lead_ids: Sequence[str]) -> int:
-        """Compute and store the rows of some leads in one transaction; returns the number written."""
+        """Compute and store the rows of some leads, a group in one transaction; returns the number written.
+
+        Raises:
+            TransientError: the warehouse or what was paid for could not be stored; groups that had begun
+                are through.
+        """
         with context.warehouse.reading() as connection:
             inputs = self.load(context, connection, lead_ids)
-        results = await self.compute(context, inputs)
-        with context.warehouse.transaction() as connection:
-            self.store(context, connection, results, self.hashes(context, inputs))
-        return len(results)
+        groups = [inputs]
+        if context.engine.name != SCORECARD and any(item.skip is None for item in inputs):
+            groups = grouped(inputs, self.bond, GROUP)
+            self.warm_up()
+            asyncio.get_running_loop().call_later(SENDING_S, context.meanwhile)
+        most = min(len(groups), SPARE_GROUPS + context.settings.cerebras.concurrency // GROUP)
 
-    async def compute(self, context: StageContext, inputs: Sequence[LeadInput]) -> list[LeadResult]:
-        """Results of all inputs: skipped rows for those a gate stopped, then the processed ones."""
+        async def run_group(group: Sequence[LeadInput]) -> int:
+            results = await self.compute(context, group, groups=most)
+            with context.warehouse.transaction() as connection:
+                self.store(context, connection, results, self.hashes(context, group))
+            return len(results)
+
+        return sum(await side_by_side(run_group, groups, most))
+
+    async def compute(
+        self, context: StageContext, inputs: Sequence[LeadInput], *, groups: int = 1
+    ) -> list[LeadResult]:
+        """Results of all inputs: skipped rows for those a gate stopped, then the processed ones.
+
+        So many ``groups`` share the time that it takes.
+        """
         results = [
             LeadResult(item.lead_id, Status.SKIPPED, item.skip, self.skipped_values(item))
             for item in inputs
@@ -196,7 +236,7 @@ class Stage(ABC):
             self.warm_up()
             started = time.perf_counter()
             done = await self.process(context, open_inputs)
-            share = (time.perf_counter() - started) * 1000 / len(open_inputs)
+            share = (time.perf_counter() - started) * 1000 / len(open_inputs) / groups
             for result in (item for item in done if not item.own_latency):
                 result.latency_ms = max(result.latency_ms, share)
             results.extend(done)

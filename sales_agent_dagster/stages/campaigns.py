@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
 
 from sales_agent_dagster.agents.marketing import PROMPT
+from sales_agent_dagster.agents.marketing.facts import segment_of
 from sales_agent_dagster.agents.marketing.schedule import next_step
 from sales_agent_dagster.agents.marketing.state import Campaign, CampaignLead, Draft
 from sales_agent_dagster.agents.marketing.templating import templates_version
+from sales_agent_dagster.agents.runtime import attempt
 from sales_agent_dagster.domain.hashing import content_hash
 from sales_agent_dagster.domain.status import DONE, Status
 from sales_agent_dagster.domain.tiers import Tier
@@ -65,6 +68,12 @@ class Campaigns(Stage):
         from sales_agent_dagster.agents.marketing.graph import compiled_graph
 
         compiled_graph()
+
+    def bond(self, item: LeadInput) -> Hashable:
+        """Its segment, whose leads share the cost of a public post."""
+        if item.skip is not None:
+            return item.lead_id
+        return attempt(partial(segment_of, CampaignLead(lead_id=item.lead_id, **item.values)))
 
     async def process(self, context: StageContext, inputs: Sequence[LeadInput]) -> Sequence[LeadResult]:
         """Runs the marketing agent over the chunk."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from dataclasses import dataclass
+from functools import lru_cache
 
 from sales_agent_dagster.stages.analyzed import AnalyzedLeads
 from sales_agent_dagster.stages.base import Plan, Stage, StageContext
@@ -23,6 +25,19 @@ STAGES: tuple[type[Stage], ...] = (
     CrmSyncedLeads,
 )
 """Every stage after the import; each reads only tables of those before it."""
+
+
+@lru_cache(maxsize=1)
+def load_ahead() -> threading.Thread:
+    """Begin to load, in the background, what each stage's first leads would wait for; once per process."""
+
+    def load() -> None:
+        for stage in STAGES:
+            stage().warm_up()
+
+    thread = threading.Thread(target=load, name="load-ahead")
+    thread.start()
+    return thread
 
 
 @dataclass(frozen=True, slots=True)

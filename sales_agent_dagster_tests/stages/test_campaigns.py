@@ -249,3 +249,17 @@ def test_an_edited_profile_rewrites_the_drafts(
         "social",
         "blog",
     ]
+
+
+def test_leads_of_one_segment_are_computed_together(warehouse: Warehouse, context: MakeContext) -> None:
+    elsewhere = [{**fact, "value": "OH"} if fact["field"] == "region_state" else fact for fact in FACTS]
+    broken = lead(enriched_leads={"email_kind": "none", "facts": [{"field": "brands"}], "fact_count": 1})
+    leads = [lead(), lead(company_name="Other", oems="x"), lead(), broken, broken, lead(do_not_contact=True)]
+    leads[2] = lead(enriched_leads={**leads[2]["enriched_leads"], "facts": elsewhere})
+    seed_batch(warehouse, leads=leads)
+    work, stage = context(warehouse), Campaigns()
+    with warehouse.reading() as connection:
+        bonds = [stage.bond(item) for item in stage.load(work, connection, None)]
+    assert bonds[0] == bonds[1] != bonds[2]
+    assert bonds[3] == bonds[4] not in bonds[:3], "what breaks a rule is its own failure, not the chunk's"
+    assert bonds[5] not in bonds[:5]

@@ -8,6 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from sales_agent_dagster.inference.cerebras.engine import CerebrasEngine
+from sales_agent_dagster.stages import base
 from sales_agent_dagster.stages.analyzed import AnalyzedLeads
 from sales_agent_dagster.stages.base import Stage, StageContext
 from sales_agent_dagster.stages.campaigns import Campaigns
@@ -117,3 +118,38 @@ def test_another_policy_is_another_row(work: StageContext, stage: type[Stage]) -
     other = work.settings.model_copy(update={"model_policy": "none"})
     changed = StageContext(work.warehouse, other, work.profile, work.engine, work.batch_id, work.run_id)
     assert stage().fingerprint(changed) != stage().fingerprint(work)
+
+
+def test_rows_are_the_same_in_groups_of_any_size(
+    cerebras: RunningServer,
+    sqlite_warehouse: Warehouse,
+    context: MakeContext,
+    settings: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = settings.model_copy(update={"cerebras_base_url": cerebras.url})
+    leads = [{**LEADS[number % 2], "company_name": f"Example {number} Heating"} for number in range(5)]
+    seed_batch(sqlite_warehouse, leads=leads, through="resolved_leads")
+    engine = CerebrasEngine(asked, WarehouseCalls(sqlite_warehouse))
+    work = context(sqlite_warehouse, engine=engine, settings=asked)
+
+    def outcome() -> dict[str, list[dict[str, Any]]]:
+        found = {**run(work), "campaign_messages": rows(work, campaign_messages)}
+        for table in found.values():
+            for row in table:
+                row.pop("latency_ms", None)
+        return {name: sorted(table, key=repr) for name, table in found.items()}
+
+    together = outcome()
+    bought = cerebras.stats.billed
+    assert {row["status"] for row in together["campaigns"]} == {"ok"}
+    posts = {row["body"] for row in together["campaign_messages"] if row["channel"] == "social"}
+    assert 1 <= len(posts) < len(leads), "leads share posts"
+    with sqlite_warehouse.transaction() as connection:
+        for stage in reversed(STAGES):
+            for table in (*stage.child_tables, stage.table):
+                connection.execute(sa.delete(table))
+    monkeypatch.setattr(base, "GROUP", 1)
+    assert outcome() == together
+    assert cerebras.stats.billed == bought
+    engine.close()

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sales_agent_dagster.domain.errors import UnknownRecord
 from sales_agent_dagster.settings import PROJECT_ROOT, Settings
 from sales_agent_dagster.stages.intake.register import register_file
-from sales_agent_dagster.stages.pipeline import STAGES, BatchRun, run_batch
+from sales_agent_dagster.stages.pipeline import STAGES, BatchRun, load_ahead, run_batch
 from sales_agent_dagster.warehouse.database import Warehouse
 from sales_agent_dagster.warehouse.schema import (
     METADATA,
@@ -183,3 +183,13 @@ def test_rows_rejected_at_import_reach_no_stage(
         entities = connection.scalars(sa.select(resolved_leads.c.entity_id)).all()
     assert counts == {"lead_batches": 1, "imported_leads": 2, "rejected_rows": 1, "resolved_leads": 2}
     assert len(set(entities)) == 1
+
+
+def test_what_later_stages_wait_for_is_loaded_once_in_the_background(monkeypatch: pytest.MonkeyPatch) -> None:
+    warmed: list[str] = []
+    for stage in STAGES:
+        monkeypatch.setattr(stage, "warm_up", lambda self: warmed.append(self.name))
+    load_ahead.cache_clear()
+    load_ahead().join()
+    load_ahead().join()
+    assert warmed == [stage.name for stage in STAGES]

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from sales_agent_dagster.agents.marketing.state import MAX_BRANDS, CampaignLead, FactSheet, Gap
+from sales_agent_dagster.agents.marketing.state import MAX_BRANDS, CampaignLead, FactSheet, Gap, Segment
 from sales_agent_dagster.agents.untrusted import clean, is_order, links_in
 from sales_agent_dagster.domain.trades import in_trade_order
 from sales_agent_dagster.domain.us_places import STATE_NAMES
@@ -53,6 +53,14 @@ def fact_sheet(lead: CampaignLead) -> FactSheet:
     _add_place(sheet, lead)
     _add_growth(sheet, lead)
     return sheet
+
+
+def segment_of(lead: CampaignLead) -> Segment:
+    """The segment of the lead's fact sheet, without the rest of it."""
+    sheet = FactSheet()
+    _add_brands_and_trades(sheet, lead)
+    _add_place(sheet, lead)
+    return sheet.segment
 
 
 def unusable(name: str, own_domain: str | None = None) -> str | None:
