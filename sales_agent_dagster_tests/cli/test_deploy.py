@@ -43,7 +43,10 @@ def test_passwords_come_from_the_environment_or_nothing_starts(compose: dict[str
 
 
 def test_variables_are_settings_or_known_ones(compose: dict[str, Any]) -> None:
-    known = {f"SALES_AGENT_{name.upper()}" for name in Settings.model_fields} | {"DAGSTER_PG_URL", "DAGSTER_HOME"}
+    known = {f"SALES_AGENT_{name.upper()}" for name in Settings.model_fields} | {
+        "DAGSTER_PG_URL",
+        "DAGSTER_HOME",
+    }
     for name in ("code", "webserver", "daemon", "webhooks"):
         assert compose["services"][name]["env_file"] == [{"path": ".env", "required": False}]
         assert set(compose["services"][name]["environment"]) <= known
