@@ -17,7 +17,7 @@ from sales_agent_dagster.crm.merging import Agreed
 from sales_agent_dagster.domain.hashing import content_hash
 from sales_agent_dagster.stages.crm.context import SyncContext
 from sales_agent_dagster.stages.crm.following import archive, follow_merge, revive
-from sales_agent_dagster.stages.crm.outcomes import outcome_row, save_outcomes
+from sales_agent_dagster.stages.crm.outcomes import opt_out_row, outcome_row, save_opt_outs, save_outcomes
 from sales_agent_dagster.stages.crm.stored import (
     SNAPSHOTS,
     Link,
@@ -79,7 +79,7 @@ def _store_kind(
             continue
         fresh.append(record)
         found = list(_changes(record, about.before))
-        human = [change for change in found if not _ours(kind, change, record, about)]
+        human = [change for change in found if not _ours(context, kind, change, record, about)]
         if found and not human:
             context.card.echoes += 1
         changes += [_change_row(context, record, about, change) for change in human]
@@ -139,11 +139,11 @@ def _changes(record: Record, before: Record | None) -> Iterator[_Change]:
         yield _Change("merged_into", before.merged_into, record.merged_into)
 
 
-def _ours(kind: Kind, change: _Change, record: Record, about: _Known) -> bool:
+def _ours(context: SyncContext, kind: Kind, change: _Change, record: Record, about: _Known) -> bool:
     """True for what nobody but us and the CRM itself has done.
 
     That is a value that an open operation writes, one that we wrote in the CRM's spelling, and what the CRM
-    filled in by itself in a record that we made and had not seen since.
+    filled in by itself in a record that we made, had not seen since, and changed last.
     """
     operation = about.open
     if operation is not None and change.name in operation.payload:
@@ -151,11 +151,11 @@ def _ours(kind: Kind, change: _Change, record: Record, about: _Known) -> bool:
     agreed, before = about.agreed.get(change.name), about.before
     untouched = before is not None and before.modified_at == record.modified_at
     if agreed is None or not agreed.written:
-        unseen = before is not None and before.writer is None and record.writer is not None
         field = FIELDS[kind].get(change.name)
         if field is None or change.before is not None:
             return False
-        return untouched or (unseen and field.readable_only)
+        unseen = before is not None and before.writer is None and record.writer is not None
+        return untouched or (unseen and field.readable_only and record.writer == context.writer)
     return untouched or same(kind, change.name, agreed.base, change.after)
 
 
@@ -209,7 +209,7 @@ def _tell_outcomes(
     context: SyncContext, connection: sa.Connection, records: Sequence[Record], known: Mapping[str, _Known]
 ) -> None:
     """Won and lost opportunities, and people who opted out."""
-    rows, entries = [], []
+    rows, opt_outs, entries = [], [], []
     for record in records:
         if record.kind is Kind.OPPORTUNITY and record.fields.get("outcome") in ("won", "lost"):
             rows.append(outcome_row(context, record, str(record.fields["outcome"])))
@@ -223,6 +223,8 @@ def _tell_outcomes(
             entries.append(Entry(SuppressionScope.EMAIL, address, "opted out of e-mail", context.crm))
             before = known[record.remote_id].before
             if before is None or not before.fields.get("email_opt_out"):
-                rows.append(outcome_row(context, record, "unsubscribed"))
+                told_at = record.modified_at
+                opt_outs.append(opt_out_row(context, address, record.remote_id, record.company_id, told_at))
     save_outcomes(context, connection, rows)
+    save_opt_outs(context, connection, opt_outs)
     suppress(context, connection, entries)

@@ -24,6 +24,9 @@ from sales_agent_dagster.warehouse.schema import crm_link, crm_watermarks
 
 READ_AT_A_TIME = 100
 
+QUIET = timedelta(days=1)
+"""A log read to its end is complete up to this long ago: no clock is off and no index lags so far."""
+
 
 def pull(context: SyncContext, streams: Iterable[str] | None = None) -> None:
     """Pull all streams, or some; what is stored is stored for good even when a later one fails.
@@ -47,10 +50,15 @@ def _pull_stream(context: SyncContext, stream: Stream, seen: set[tuple[Kind, str
     """Pull what is new, or everything where what comes is to be added to ``seen``."""
     mark = None if seen is not None else watermark(context, stream.name)
     since = None if mark is None else mark - timedelta(seconds=context.settings.overlap_s)
+    started = context.now()
     for page in context.connector.pull(stream.name, since):
         store_page(context, page, stream.name)
         if seen is not None:
             seen.update((record.kind, record.remote_id) for record in page.records)
+    if stream.retention is not None:
+        # Where nothing happens no page says how far it is complete, and the log would seem to have forgotten.
+        with context.warehouse.transaction() as connection:
+            _move(context, connection, stream.name, started - QUIET)
 
 
 def store_page(context: SyncContext, page: Page, stream: str | None = None) -> None:
