@@ -29,7 +29,7 @@ from sales_agent_dagster.stages.crm.stored import (
     save_snapshots,
     snapshots_of,
 )
-from sales_agent_dagster.stages.crm.suppressing import Entry, suppress
+from sales_agent_dagster.stages.crm.suppressing import Entry, erased_among, suppress
 from sales_agent_dagster.warehouse.schema import crm_changes
 
 
@@ -57,7 +57,7 @@ def store_records(context: SyncContext, connection: sa.Connection, records: Sequ
     answer was lost would have written is ours.
     """
     by_kind: dict[Kind, dict[str, Record]] = defaultdict(dict)
-    for record in records:
+    for record in _without_erased(context, connection, records):
         latest = by_kind[record.kind].get(record.remote_id)
         if latest is None or latest.modified_at <= record.modified_at:
             by_kind[record.kind][record.remote_id] = record
@@ -65,6 +65,24 @@ def store_records(context: SyncContext, connection: sa.Connection, records: Sequ
     for kind in SNAPSHOTS:
         if by_kind[kind]:
             _store_kind(context, connection, kind, by_kind[kind])
+
+
+def _without_erased(
+    context: SyncContext, connection: sa.Connection, records: Sequence[Record]
+) -> Sequence[Record]:
+    """The records, those of people who were erased without all that is about them.
+
+    A CRM shows what it deleted for days: it must not bring them back.
+    """
+    people = [record for record in records if record.kind is Kind.CONTACT and record.fields.get("email")]
+    erased = erased_among(context, connection, (str(record.fields["email"]) for record in people))
+    if not erased:
+        return records
+    gone = {record.remote_id for record in people if str(record.fields["email"]).strip().lower() in erased}
+    return [
+        replace(record, fields={}) if record.kind is Kind.CONTACT and record.remote_id in gone else record
+        for record in records
+    ]
 
 
 def _store_kind(

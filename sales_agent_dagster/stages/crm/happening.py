@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC
 from typing import Any
 
@@ -14,7 +15,7 @@ from sales_agent_dagster.stages.crm.context import SyncContext
 from sales_agent_dagster.stages.crm.following import archive, follow_merge
 from sales_agent_dagster.stages.crm.outcomes import opt_out_row, reply_row, save_opt_outs, save_outcomes
 from sales_agent_dagster.stages.crm.stored import SNAPSHOTS, snapshots_of
-from sales_agent_dagster.stages.crm.suppressing import Entry, suppress
+from sales_agent_dagster.stages.crm.suppressing import Entry, erased_among, suppress
 from sales_agent_dagster.stages.known_companies import chunked
 from sales_agent_dagster.warehouse.schema import crm_contacts, crm_events
 
@@ -29,7 +30,8 @@ def store_events(context: SyncContext, connection: sa.Connection, events: Sequen
     new = _new(context, connection, events)
     context.card.pulled += len(events)
     context.card.echoes += len(events) - len(new)
-    context.warehouse.upsert(connection, crm_events, [_row(context, event) for event in new])
+    rows = [_row(context, event) for event in _without_erased(context, connection, new)]
+    context.warehouse.upsert(connection, crm_events, rows)
     unknown = set()
     for event in sorted(new, key=lambda event: event.updated_at):
         if event.kind not in SNAPSHOTS:
@@ -42,6 +44,18 @@ def store_events(context: SyncContext, connection: sa.Connection, events: Sequen
                 unknown.add(event.merged_into)
     _tell_outcomes(context, connection, [event for event in new if event.action in _OUTCOMES])
     return unknown
+
+
+def _without_erased(
+    context: SyncContext, connection: sa.Connection, events: Sequence[Event]
+) -> Sequence[Event]:
+    """The events, those of people who were erased without all that is about them."""
+    told = [(event, str(event.address or event.changed.get("email") or "")) for event in events]
+    erased = erased_among(context, connection, [address for _, address in told if address])
+    return [
+        replace(event, changed={}, address=None) if address.strip().lower() in erased else event
+        for event, address in told
+    ]
 
 
 def _new(context: SyncContext, connection: sa.Connection, events: Sequence[Event]) -> list[Event]:
