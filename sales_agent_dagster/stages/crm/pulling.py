@@ -142,6 +142,13 @@ def _look_for_the_missing(context: SyncContext, seen: Collection[tuple[Kind, str
             confirm(context, kind, ids[start : start + READ_AT_A_TIME])
 
 
+def see(context: SyncContext, kind: Kind, remote_ids: list[str]) -> None:
+    """Read records that are there by id and store them; those that do not come count for nothing."""
+    found = context.connector.read(kind, remote_ids)
+    with context.warehouse.transaction() as connection:
+        store_records(context, connection, list(found.values()))
+
+
 def confirm(context: SyncContext, kind: Kind, remote_ids: list[str]) -> None:
     """Read records by id and store them as they are; those that are gone are stored as archived."""
     found = context.connector.read(kind, remote_ids)

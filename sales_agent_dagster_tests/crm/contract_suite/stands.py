@@ -40,10 +40,12 @@ class Stand(ABC):
 
     Attributes:
         vendor: its key in ``STANDS``.
+        status: one that is not the first of a new company.
         poison: a company that it refuses.
     """
 
     vendor: str
+    status = "Qualified"
     poison: Mapping[str, Any]
 
     def __init__(self, server: Any) -> None:
@@ -165,7 +167,8 @@ class CloseStand(Stand):
         )
 
     def named(self, fields: Mapping[str, Any], kind: Kind = Kind.COMPANY) -> dict[str, Any]:
-        found = super().named({name: value for name, value in fields.items() if name != "city"}, kind)
+        others = {name: value for name, value in fields.items() if name not in ("city", "status")}
+        found = super().named(others, kind) | {name: fields[name] for name in ("status",) if name in fields}
         address = [{"label": "business", "city": fields.get("city")}]
         return found | ({"addresses": address} if "city" in fields else {})
 
@@ -226,6 +229,7 @@ class CloseStand(Stand):
 
 class HubSpotStand(Stand):
     vendor = "hubspot"
+    status = "OPEN"
     poison: Mapping[str, Any] = {"score": "many"}
     server: RunningHubSpot
 
