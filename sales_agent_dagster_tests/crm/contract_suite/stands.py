@@ -151,6 +151,10 @@ class Stand(ABC):
     def texts(self) -> str:
         """All that living records say."""
 
+    @abstractmethod
+    def limit(self) -> None:
+        """From now on no more calls are let in than a small plan allows."""
+
     def delivered(self) -> list[Event]:
         """What webhooks have told so far, in our words."""
         return []
@@ -201,6 +205,9 @@ class CloseStand(Stand):
 
     def storm(self, refusals: int) -> None:
         self.server.script(*["429"] * refusals)
+
+    def limit(self) -> None:
+        self.server.options.requests = 60
 
     def fill(self, companies: int, seconds: float = 0.0) -> None:
         for _ in range(companies if seconds else 1):
@@ -267,6 +274,9 @@ class HubSpotStand(Stand):
 
     def storm(self, refusals: int) -> None:
         self.server.fail(*["429"] * refusals)
+
+    def limit(self) -> None:
+        self.server.limits.ten_seconds, self.server.limits.search_second = 100, 5
 
     def fill(self, companies: int, seconds: float = 0.0) -> None:
         self.server.add_many("companies", [{"name": f"Firm {n}"} for n in range(companies)], seconds)
@@ -338,6 +348,9 @@ class SalesforceStand(Stand):
 
     def storm(self, refusals: int) -> None:
         self.server.fault("busy", times=refusals)
+
+    def limit(self) -> None:
+        """There is none per second."""
 
     def fill(self, companies: int, seconds: float = 0.0) -> None:
         for number in range(companies):

@@ -109,19 +109,25 @@ def test_deleted_companies_are_not_created_again(syncs: Syncs, stand: Stand) -> 
 
 
 def test_a_storm_of_refusals_passes(syncs: Syncs, stand: Stand) -> None:
-    want(syncs.warehouse, "batch-1", [company(f"E{n}") for n in range(12)])
+    stand.limit()
+    people = [[JO | {"email": f"jo{n}@acme.example"}] for n in range(60)]
+    want(syncs.warehouse, "batch-1", [company(f"E{n}", contacts=people[n]) for n in range(60)])
     stand.storm(6)
+    before = stand.connector.counters.refusals
     card = syncs()
-    assert (card["created"], card["unknown"], card["stopped"]) == (12, 0, None)
-    assert len(stand.companies()) == 12
+    assert (card["created"], card["unknown"], card["stopped"]) == (120, 0, None)
+    assert keys_of(stand.companies()) == sorted(f"E{n}" for n in range(60))
+    assert 6 <= stand.connector.counters.refusals - before <= 8, (
+        "what was refused first is not run into again"
+    )
 
 
 def test_a_poison_row_is_alone_and_told(syncs: Syncs, stand: Stand) -> None:
-    companies = [company(f"E{n}") for n in range(40)]
+    companies = [company(f"E{n}") for n in range(100)]
     companies[17]["company"] |= stand.poison
     want(syncs.warehouse, "batch-1", companies)
     card = syncs()
-    assert (card["created"], card["rejected"], card["rejected_by_class"]) == (39, 1, {"validation": 1})
+    assert (card["created"], card["rejected"], card["rejected_by_class"]) == (99, 1, {"validation": 1})
     with syncs.warehouse.reading() as connection:
         [letter] = connection.execute(sa.select(crm_dead_letters)).mappings()
     assert letter["external_key"] == "E17"
