@@ -218,6 +218,7 @@ class OpenOperation:
     op_id: str
     kind: Kind
     external_key: str
+    entity_id: str
     state: str
     payload: Mapping[str, Value | None]
     remote_id: str | None
@@ -230,7 +231,14 @@ def open_operations(
     """Operations on these companies that are not decided yet, by kind and external key."""
     row, found = crm_outbox.c, {}
     query = sa.select(
-        row.op_id, row.kind, row.external_key, row.state, row.payload, row.remote_id, row.sending_at
+        row.op_id,
+        row.kind,
+        row.external_key,
+        row.entity_id,
+        row.state,
+        row.payload,
+        row.remote_id,
+        row.sending_at,
     ).where(row.crm == crm, row.batch_id.is_(None), row.state.in_(OPEN_STATES))
     for some in chunked(sorted(entity_ids)):
         for op_id, kind, *rest in connection.execute(query.where(row.entity_id.in_(some))):
