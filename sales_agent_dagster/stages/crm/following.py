@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
 import sqlalchemy as sa
 
-from sales_agent_dagster.crm.contract import Record
 from sales_agent_dagster.crm.fields import Kind
-from sales_agent_dagster.crm.merging import Agreed
 from sales_agent_dagster.stages.crm.context import SyncContext
 from sales_agent_dagster.stages.crm.stored import (
     Link,
@@ -78,14 +76,9 @@ def follow_merge(
     save_links(context, connection, [link for link in moved if link.state == "linked"])
     agreed = agreements_of(connection, context.crm, kind, [source, target])
     if source in agreed and target not in agreed and any(link.state == "linked" for link in moved):
-        save_agreements(context, connection, kind, {target: _still_agreed(agreed[source], survivor)})
+        carried = {name: replace(one, carried=True) for name, one in agreed[source].items()}
+        save_agreements(context, connection, kind, {target: carried})
     return survivor is not None
-
-
-def _still_agreed(agreed: Mapping[str, Agreed], survivor: Record | None) -> dict[str, Agreed]:
-    """What a merge leaves of an agreement: a value that did not come along was taken away by nobody."""
-    held = survivor.fields if survivor is not None else agreed
-    return {name: one for name, one in agreed.items() if one.locked or name in held}
 
 
 def _moved(links: Sequence[Link], target: str, *, taken: bool) -> list[Link]:

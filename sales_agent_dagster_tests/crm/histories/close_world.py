@@ -58,8 +58,7 @@ class CloseWorld(World):
         return method == "GET" and len(parts) == 2 and parts[0] in PATHS.values()
 
     def stale(self) -> bool:
-        fault = self.app.log[-1].fault
-        return fault is not None
+        return self.app.log[-1].fault == "stale"
 
     def rows(self) -> dict[Name, Row]:
         objects = self.app.crm.store.objects

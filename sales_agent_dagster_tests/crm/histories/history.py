@@ -197,6 +197,7 @@ class History:
         self.world.connector = mine
 
     def _sync(self, process: Process) -> None:
+        self.world.ledger.anew()
         try:
             with self.machine.runs(process):
                 self._try()
@@ -305,8 +306,9 @@ class History:
 
     def _convert(self) -> Mapping[Name, str]:
         for _, remote_id in self._some(Kind.COMPANY):
-            self.tell(f"converted {remote_id}")
-            return self.world.convert(remote_id)
+            if became := self.world.convert(remote_id):
+                self.tell(f"converted {remote_id}")
+                return became
         return {}
 
     # What goes wrong, and what comes again

@@ -58,7 +58,7 @@ class HubSpotWorld(World):
         return path.endswith("/batch/read") and "associations" not in path
 
     def stale(self) -> bool:
-        return self.app.log[-1].fault is not None
+        return self.app.log[-1].fault == "stale"
 
     def rows(self) -> dict[Name, Row]:
         found = {}

@@ -34,6 +34,7 @@ class Mutation:
         ours: the sync did it, not a person.
         before, after: None while it is not there.
         into: of a record that went the one that has it now.
+        merging: records became one: what it changed was not typed by anybody.
         read: number of the last mutation before the sync had last read the record by its id.
     """
 
@@ -44,6 +45,7 @@ class Mutation:
     before: Row | None
     after: Row | None
     into: str | None
+    merging: bool
     read: int
 
     def changes(self, field_name: str) -> bool:
@@ -72,6 +74,7 @@ class Ledger:
     def __post_init__(self) -> None:
         self.rows = self.look()
         self._read: dict[Name, int] = {}
+        self._misled: set[Name] = set()
         self._merged: dict[Name, str] = {}
 
     def note(self, *, ours: bool, merged: Mapping[Name, str] | None = None) -> list[Mutation]:
@@ -86,16 +89,25 @@ class Ledger:
             into = self._merged.get(name) if after is None else None
             number = len(self.mutations) + len(new) + 1
             new.append(
-                Mutation(number, self.now(), ours, name, before, after, into, self._read.get(name, 0))
+                Mutation(
+                    number, self.now(), ours, name, before, after, into, bool(merged), self._read.get(name, 0)
+                )
             )
         self.mutations += new
         self.rows = found
         return new
 
-    def was_read(self, names: Iterable[Name]) -> None:
-        """The sync has just read these as they are."""
+    def was_read(self, names: Iterable[Name], *, stale: bool) -> None:
+        """The sync has just read these as they are, or has been told an older state: then it knows no better."""
         for name in names:
-            self._read[name] = len(self.mutations)
+            if stale:
+                self._misled.add(name)
+            elif name not in self._misled:
+                self._read[name] = len(self.mutations)
+
+    def anew(self) -> None:
+        """Another sync begins, which reads for itself."""
+        self._misled.clear()
 
     def of(self, name: Name) -> list[Mutation]:
         return [one for one in self.mutations if one.name == name]

@@ -160,6 +160,9 @@ class Model:
         last = self._last_edit(mutation, name)
         if last is None:
             return None
+        if self._merged_unread(mutation):
+            self._verdict.races += 1
+            return None
         if rule is Rule.NEWEST and last.at < self._wished_at(mutation, name, after):
             return None
         if rule is Rule.FILL_IF_EMPTY and last.value_after(name) is None and not self._was_ours(last):
@@ -182,7 +185,7 @@ class Model:
             )
         }
         unread = [one for one in self._earlier(mutation) if not one.ours and one.number > mutation.read]
-        if lost and any(one.changes(name) for one in unread):
+        if lost and any(one.changes(name) or one.merging for one in unread):
             self._verdict.races += 1
             return None
         if lost:
@@ -192,10 +195,29 @@ class Model:
     def _earlier(self, mutation: Mutation) -> Sequence[Mutation]:
         return [one for one in self._ledger.of(mutation.name) if one.number < mutation.number]
 
+    def _merged_unread(self, mutation: Mutation) -> bool:
+        """Another record, to which we meant to write, became part of this one a moment ago."""
+        return any(one.merging and one.number > mutation.read for one in self._earlier(mutation))
+
     def _last_edit(self, mutation: Mutation, name: str) -> Mutation | None:
         """The change of the field before, when it was a person's."""
         changed = [one for one in self._earlier(mutation) if one.changes(name)]
-        return changed[-1] if changed and not changed[-1].ours else None
+        return changed[-1] if changed and self._is_edit(changed[-1], name) else None
+
+    def _is_edit(self, mutation: Mutation, name: str) -> bool:
+        """Whether a person changed the field: a merge may bring along what was ours."""
+        if mutation.ours or not mutation.changes(name):
+            return False
+        value = mutation.value_after(name)
+        return not mutation.merging or not (value is None or self._is_ours(mutation.name[0], name, value))
+
+    def _is_ours(self, kind: Kind, name: str, value: Any) -> bool:
+        """Whether we ever wanted the value; of a list, all of its items."""
+        keys = self._wishes.of if kind is Kind.COMPANY else self._wishes.people()
+        values = [told.get(name) for key in keys for _, told in self._wishes.versions(kind, key)]
+        if isinstance(value, frozenset):
+            return value <= frozenset().union(*(held or () for held in values))
+        return value in values
 
     def _was_ours(self, mutation: Mutation) -> bool:
         return any(one.ours for one in self._earlier(mutation))
@@ -222,7 +244,7 @@ class Model:
             return
         name = self._ledger.heir(made[0]) if made else (kind, str(linked))
         if name not in self._ledger.rows:
-            if linked is not None and (kind, linked) not in self._ledger.rows:
+            if linked is not None and linked != name[1] and (kind, linked) not in self._ledger.rows:
                 yield f"{kind.value} {key} is gone, and its link does not say so"
             return
         if linked == name[1] and self._kept(kind, key):
@@ -264,7 +286,7 @@ class Model:
         if rule is Rule.PIPELINE:
             return True
         people = [one for one in self._lineage(name, key) if not one.ours and one.after is not None]
-        edits = [one for one in people if one.changes(field_name)]
+        edits = [one for one in people if self._is_edit(one, field_name)]
         if rule is Rule.FILL_IF_EMPTY:
             return not edits
         if rule is Rule.NEWEST:

@@ -140,10 +140,10 @@ class Wire(DirectAdapter):
         finally:
             if writes and machine.running is not None:
                 world.ledger.note(ours=True)
-        if machine.running is not None and world.reads_exactly(method, path) and not world.stale():
-            content = response.content
-            ledger = world.ledger
-            ledger.was_read(name for name in ledger.rows if name[1].encode() in content)
+        if machine.running is not None and world.reads_exactly(method, path):
+            content, ledger = response.content, world.ledger
+            told = [name for name in ledger.rows if name[1].encode() in content]
+            ledger.was_read(told, stale=world.stale())
         machine.step(CAME)
         return response
 
