@@ -1,11 +1,13 @@
 """How fast a CRM may be asked: what its headers say, else found out (AIMD).
 
-Additive increase, multiplicative decrease (Chiu and Jain 1989): a refusal halves the rate at most once per
-second of waiting, each answer adds a little. Calls are spaced evenly; a short burst makes up for idle time.
+Slow start, then additive increase and multiplicative decrease (RFC 5681, section 3.1; Chiu and Jain 1989):
+until the first refusal the rate doubles each second, afterwards it grows a little; a refusal halves it, at
+most once per second of waiting. Calls are spaced evenly; a short burst makes up for idle time.
 """
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -34,7 +36,7 @@ class Pace:
     Attributes:
         start: before anything is known.
         burst: calls that may go at once after a pause.
-        step: added to the rate per second of undisturbed calls.
+        step: added to the rate per second of undisturbed calls, once there was a refusal.
     """
 
     start: float = 10.0
@@ -42,6 +44,10 @@ class Pace:
     most: float = 100.0
     burst: int = 5
     step: float = 2.0
+
+
+_DOUBLING = math.log(2)
+"""Added per answer: as many answers as the rate come in a second, and so it doubles in one."""
 
 
 class RateGate:
@@ -61,6 +67,7 @@ class RateGate:
         self._next = 0.0
         self._paused_until = 0.0
         self._slowed_at = float("-inf")
+        self._unrefused = True
 
     @property
     def rate(self) -> float:
@@ -93,12 +100,14 @@ class RateGate:
                 else:
                     self._rate = min(max(hint.remaining / hint.reset_s, pace.least), pace.most)
                 return
-            self._rate = min(self._rate + pace.step / self._rate, pace.most)
+            grows = _DOUBLING if self._unrefused else pace.step / self._rate
+            self._rate = min(self._rate + grows, pace.most)
 
     def refused(self, retry_after: float | None) -> float:
         """A call was refused for its rate: halve it and pause everybody; returns the pause in seconds."""
         with self._lock:
             now = self._now()
+            self._unrefused = False
             if now - self._slowed_at >= 1.0:
                 self._rate = max(self._rate / 2, self._pace.least)
                 self._slowed_at = now
