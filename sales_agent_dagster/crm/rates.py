@@ -38,8 +38,8 @@ class Pace:
         start: before anything is known.
         burst: calls that may go at once after a pause.
         step: added to the rate per second of undisturbed calls, once there was a refusal.
-        window_s: of a limit that rolls: in no window so long go more calls than the rate allows in it, so that
-            a burst may be longer than the limit leaves above the rate; 0 is none.
+        window_s: of a limit that rolls: in no window so long go more calls than the rate allows in it, so
+            that a burst may be longer than the limit leaves above the rate; 0 is none.
         also: group of calls towards whose rate these count, too.
     """
 

@@ -56,7 +56,7 @@ def test_calls_may_count_towards_another_rate() -> None:
 
 
 def test_the_rate_doubles_until_the_first_refusal() -> None:
-    rate, time = gate(start=10.0, most=1000.0)
+    rate, _ = gate(start=10.0, most=1000.0)
     for _ in range(3):
         before = rate.rate
         for _ in range(round(before)):

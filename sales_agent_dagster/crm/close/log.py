@@ -21,6 +21,9 @@ PAGES_AT_A_TIME = 4
 _WIDEN = 8.0
 """A next window is at most so much wider or narrower."""
 
+_CUT = timedelta(milliseconds=1)
+"""By so much a time that is shown may be less exact than the one that is compared."""
+
 _NARROWEST = timedelta(milliseconds=100)
 
 
@@ -67,7 +70,7 @@ def log_time(moment: datetime) -> str:
 
 def _read(api: CloseApi, part: _Part) -> tuple[list[list[Object]], _Part | None]:
     """Some pages of a window, and what is left of it."""
-    filters = {"date_updated__gte": log_time(part.start), "date_updated__lte": log_time(part.end)}
+    filters = {"date_updated__gte": log_time(part.start), "date_updated__lte": log_time(part.end + _CUT)}
     pages, cursor = [], part.cursor
     for _ in range(PAGES_AT_A_TIME):
         page, cursor = api.event_page(filters, cursor)
