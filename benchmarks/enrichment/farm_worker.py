@@ -60,7 +60,10 @@ def service(port: int, settings: Settings, warehouse: Warehouse) -> FactService:
         controls=("http://counter.example/",),
     )
     steps = (Step(provider="offline"), Step(provider="website"))
-    providers = (OfflineProvider(), WebsiteProvider(fetcher, website.pages))
+    providers = (
+        OfflineProvider(),
+        WebsiteProvider(fetcher, website.pages, settings.enrichment.pending_deadline_ms / 1000),
+    )
     return FactService(settings, Waterfall(steps=steps), list(zip(steps, providers, strict=True)), warehouse)
 
 

@@ -46,6 +46,7 @@ class EnrichmentSettings(BaseModel):
         organization_days, email_days, negative_days: how long answers about companies and addresses, and
             the answer that nothing is known, are taken from the cache.
         stale_days: an answer older than that is used this much longer, and asked again for the next time.
+        kept_days: an answer past its days stands in this much longer where a lookup fails, then it goes.
         min_hit_rate, max_error_share, max_stale_share: where the checks of enriched_leads draw the line.
     """
 
@@ -59,6 +60,7 @@ class EnrichmentSettings(BaseModel):
     email_days: float = Field(default=30, ge=0)
     negative_days: float = Field(default=14, ge=0)
     stale_days: float = Field(default=30, ge=0)
+    kept_days: float = Field(default=180, ge=0)
     min_hit_rate: float = Field(default=0.1, ge=0, le=1)
     max_error_share: float = Field(default=0.2, ge=0, le=1)
     max_stale_share: float = Field(default=0.2, ge=0, le=1)
