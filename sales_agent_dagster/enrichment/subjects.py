@@ -71,6 +71,16 @@ def _plain(name: str) -> str:
     return " ".join(name.replace("|", " ").split())
 
 
+def is_made_of(email: str, name: str) -> bool:
+    """True for addresses made of a person's name: first, last, both, or an initial and the last name."""
+    local = "".join(filter(str.isalpha, email.partition("@")[0])).casefold()
+    parts = ["".join(filter(str.isalpha, part)).casefold() for part in name.split()]
+    if len(parts) < 2 or not local:
+        return False
+    first, last = parts[0], parts[-1]
+    return local in (first, last, first + last, last + first, first[:1] + last, first + last[:1])
+
+
 def is_business_address(email: str) -> bool:
     """False for addresses at which anybody can have one: those are personal."""
     return "@" in email and not is_free_mail(email.rpartition("@")[2])
