@@ -15,6 +15,7 @@ from sales_agent_dagster.enrichment.desk import Desk, Reply
 from sales_agent_dagster.enrichment.facts import Fact
 from sales_agent_dagster.enrichment.merge import merged, surest
 from sales_agent_dagster.enrichment.outcomes import forbids
+from sales_agent_dagster.enrichment.places import Places
 from sales_agent_dagster.enrichment.providers import (
     Failed,
     FailureKind,
@@ -191,7 +192,7 @@ class Collector:
         local: providers that need no network, in order; they come before all others.
         desks: the others, in order.
         filled_at: confidence from which on a field counts as filled.
-        concurrency: most leads that use the network at once.
+        concurrency: most leads that use the network at once, as ``places`` says.
     """
 
     def __init__(
@@ -200,12 +201,12 @@ class Collector:
         desks: Sequence[Desk] = (),
         *,
         filled_at: float = 0.6,
-        concurrency: int = 64,
+        concurrency: int = 256,
     ) -> None:
         self._local = tuple(local)
         self._desks = tuple(desks)
         self._filled_at = filled_at
-        self._places = asyncio.Semaphore(concurrency)
+        self._places = Places(concurrency)
 
     async def collect(
         self, subjects: Sequence[Subject], scope: CallScope, limits_ms: Sequence[float]
@@ -238,7 +239,7 @@ class Collector:
         return any(desk.step.run_only_if.holds(subject.tier, subject.score) for desk in self._desks)
 
     async def _descend(self, lead: _Lead, scope: CallScope, begun: float) -> None:
-        async with self._places:
+        async with self._places.one():
             started = time.monotonic()
             lead.waited_ms = (started - begun) * 1000
             for desk in self._desks:

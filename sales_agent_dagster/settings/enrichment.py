@@ -36,7 +36,7 @@ class EnrichmentSettings(BaseModel):
     """How the providers of waterfall.yaml that use the network are asked.
 
     Attributes:
-        concurrency: most leads asked about at once per process.
+        concurrency: most leads asked about at once per process; beyond 64 only while it keeps up.
         deadline_ms: longest that a lead waits for all of them; None is 80 % of SLA__ENRICHMENT__P95_MS,
             which leaves room for a model to read what was found.
         pending_deadline_ms: the same in a later pass over what was not answered in time.
@@ -51,7 +51,7 @@ class EnrichmentSettings(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    concurrency: int = Field(default=64, ge=1, le=512)
+    concurrency: int = Field(default=256, ge=1, le=512)
     deadline_ms: float | None = Field(default=None, gt=0)
     pending_deadline_ms: float = Field(default=30_000, gt=0)
     pending_attempts: int = Field(default=4, ge=1, le=20)
