@@ -26,6 +26,7 @@ from sales_agent_dagster.warehouse.schema.crm_pulled import (
 from sales_agent_dagster.warehouse.schema.enrichment import (
     enrichment_cache,
     enrichment_credits,
+    enrichment_leases,
     enrichment_queue,
     enrichment_suppressions,
 )
@@ -105,6 +106,7 @@ __all__ = [
     "enriched_leads",
     "enrichment_cache",
     "enrichment_credits",
+    "enrichment_leases",
     "enrichment_queue",
     "enrichment_suppressions",
     "evaluation_cases",
