@@ -11,7 +11,15 @@ from sales_agent_dagster.crm.fields import Kind
 from sales_agent_dagster.matching.decide import entity_id_of
 from sales_agent_dagster.stages.crm.context import SyncContext
 from sales_agent_dagster.stages.crm.desired import desired_of
-from sales_agent_dagster.stages.crm.stored import Key, Link, links_of, links_to, save_links
+from sales_agent_dagster.stages.crm.stored import (
+    Key,
+    Link,
+    links_of,
+    links_to,
+    rejections_of,
+    save_links,
+    save_rejections,
+)
 from sales_agent_dagster.stages.known_companies import chunked
 from sales_agent_dagster.warehouse.schema import crm_link, resolved_leads
 
@@ -36,6 +44,9 @@ def follow_entities(context: SyncContext, connection: sa.Connection, wanted: Seq
     order = sorted(joined, key=lambda key: (_state(links, key) != "linked", key))
     for entity_id in order:
         _move(context, connection, links, entity_id, joined[entity_id], people)
+    # What a company is not, the one that it joined is not either.
+    refused = rejections_of(connection, context.crm, Kind.COMPANY, joined)
+    save_rejections(context, connection, [(Kind.COMPANY, joined[key], record) for key, record in refused])
 
 
 def _take_back(context: SyncContext, connection: sa.Connection, wanted: Sequence[str]) -> None:
