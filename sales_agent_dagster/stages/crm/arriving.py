@@ -127,7 +127,8 @@ def _known(
     untouched = {
         remote_id
         for remote_id, held in before.items()
-        if held.modified_at == records[remote_id].modified_at and any(True for _ in _changes(records[remote_id], held))
+        if held.modified_at == records[remote_id].modified_at
+        and any(True for _ in _changes(records[remote_id], held))
     }
     wrote = last_writes(connection, context.crm, kind, untouched)
     return {
