@@ -13,6 +13,7 @@ import yaml
 from sales_agent_dagster.crm.fields import FIELDS, FieldType, Kind
 from sales_agent_dagster.domain.errors import ConfigurationError
 from sales_agent_dagster.domain.hashing import content_hash
+from sales_agent_dagster.domain.yaml_text import read_yaml
 
 
 class Rule(StrEnum):
@@ -59,7 +60,7 @@ def load_ownership(path: Path) -> Ownership:
         ConfigurationError: the file is missing or wrong; the message lists every fault at once.
     """
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        document = read_yaml(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigurationError(f"{path}: cannot be read ({error.strerror}).") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from sales_agent_dagster.domain.errors import ConfigurationError
 from sales_agent_dagster.domain.hashing import content_hash
+from sales_agent_dagster.domain.yaml_text import read_yaml
 
 Category = Literal["hvac", "solar", "inverter", "battery", "generator", "smart_panel", "iot"]
 CATEGORIES: tuple[str, ...] = get_args(Category)
@@ -67,9 +68,7 @@ def load_dictionary(path: Path = DICTIONARY) -> BrandDictionary:
             fault is listed.
     """
     try:
-        entries = TypeAdapter(dict[str, _Entry]).validate_python(
-            yaml.safe_load(path.read_text(encoding="utf-8"))
-        )
+        entries = TypeAdapter(dict[str, _Entry]).validate_python(read_yaml(path.read_text(encoding="utf-8")))
     except (OSError, UnicodeDecodeError, yaml.YAMLError, ValidationError) as error:
         raise ConfigurationError(f"Brand dictionary {path.name} is wrong: {error}") from None
     names: dict[str, str] = {}

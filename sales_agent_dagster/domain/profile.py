@@ -13,6 +13,7 @@ from sales_agent_dagster.domain.errors import ConfigurationError
 from sales_agent_dagster.domain.hashing import content_hash
 from sales_agent_dagster.domain.tiers import Tier
 from sales_agent_dagster.domain.trades import TRADES
+from sales_agent_dagster.domain.yaml_text import read_yaml
 
 Channel = Literal["email", "linkedin", "call", "social", "blog"]
 
@@ -177,7 +178,7 @@ def load_profile(path: Path) -> Profile:
         ConfigurationError: the file is missing, is not YAML, or has faults; all of them are listed.
     """
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        data = read_yaml(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ConfigurationError(f"Profile {path} does not exist. Set SALES_AGENT_PROFILE_PATH.") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:

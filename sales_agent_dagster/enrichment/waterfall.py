@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from sales_agent_dagster.domain.errors import ConfigurationError
 from sales_agent_dagster.domain.hashing import content_hash
 from sales_agent_dagster.domain.tiers import Tier
+from sales_agent_dagster.domain.yaml_text import read_yaml
 from sales_agent_dagster.enrichment.providers import FIELDS, PROVIDER_NAMES
 
 
@@ -130,7 +131,7 @@ def load_waterfall(path: Path) -> Waterfall:
 @lru_cache(maxsize=4)
 def _validated(path: Path, content: str) -> Waterfall:
     try:
-        return Waterfall.model_validate(yaml.safe_load(content))
+        return Waterfall.model_validate(read_yaml(content))
     except yaml.YAMLError as error:
         raise ConfigurationError(f"Waterfall {path} is not valid YAML: {error}") from None
     except ValidationError as error:

@@ -14,6 +14,7 @@ from sales_agent_dagster.domain.hashing import content_hash
 from sales_agent_dagster.domain.oems import canonical
 from sales_agent_dagster.domain.tiers import Tier
 from sales_agent_dagster.domain.trades import TRADES
+from sales_agent_dagster.domain.yaml_text import read_yaml
 from sales_agent_dagster.settings import PROJECT_ROOT
 
 GOLDEN_DIR = PROJECT_ROOT / "data" / "golden"
@@ -110,7 +111,7 @@ def load_golden(folder: Path = GOLDEN_DIR) -> list[GoldenCase]:
     for path in sorted(folder.glob("*.yaml")):
         try:
             cases += TypeAdapter(list[GoldenCase]).validate_python(
-                yaml.safe_load(path.read_text(encoding="utf-8"))
+                read_yaml(path.read_text(encoding="utf-8"))
             )
         except (ValidationError, yaml.YAMLError) as error:
             raise ConfigurationError(f"{path.name}: {error}") from None

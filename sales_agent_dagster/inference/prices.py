@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sales_agent_dagster.domain.calls import Usage
 from sales_agent_dagster.domain.errors import ConfigurationError
+from sales_agent_dagster.domain.yaml_text import read_yaml
 
 BUILT_IN = Path(__file__).with_name("prices.yaml")
 PER = 1_000_000
@@ -136,7 +137,7 @@ def load_prices(path: Path | None = None) -> PriceList:
 
 def _read(path: Path, kind: type[FileT]) -> FileT:
     try:
-        return kind.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        return kind.model_validate(read_yaml(path.read_text(encoding="utf-8")))
     except OSError as error:
         fault = error.strerror or str(error)
     except (yaml.YAMLError, UnicodeDecodeError) as error:

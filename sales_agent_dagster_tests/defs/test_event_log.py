@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
 import pytest
 import sqlalchemy as sa
+from alembic.script import Script, ScriptDirectory
+from dagster._core.storage.sql import get_alembic_config
 from sqlalchemy.pool import NullPool, Pool
 
 from sales_agent_dagster.defs.event_log import STORAGES, kept_open
+from sales_agent_dagster.warehouse.migrating import alembic_config
 
 FULL, NORMAL = 2, 1
 
@@ -94,3 +98,24 @@ def test_other_databases_are_left_alone(tmp_path: Path) -> None:
         memory: sa.Engine = STORAGES[0].create_engine("sqlite://", poolclass=NullPool)
         with memory.connect() as connection:
             assert connection.exec_driver_sql("PRAGMA synchronous").scalar_one() == FULL
+
+
+def test_dagsters_migrations_are_read_once_and_only_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+
+    def load(self: ScriptDirectory) -> Iterator[Script]:
+        read.append(self.dir)
+        return original(self)
+
+    original = ScriptDirectory._load_revisions
+    monkeypatch.setattr(ScriptDirectory, "_load_revisions", load)
+    with kept_open(tmp_path), dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+        assert instance.get_runs() == []
+        assert len(read) == 1
+        with sa.create_engine("sqlite://").connect() as connection:
+            ours = [ScriptDirectory.from_config(alembic_config(connection)) for _ in range(2)]
+        assert ours[0] is not ours[1]
+    own = [ScriptDirectory.from_config(get_alembic_config(STORAGES[1].__file__)) for _ in range(2)]
+    assert own[0] is not own[1]
