@@ -2,8 +2,8 @@
 
 Dagster makes an engine for every statement there: a run of seven assets writes more than 200 events through
 about 750 engines, and each opens the database and compiles its statement anew. Closing the last connection to
-a database in WAL mode checkpoints and deletes its log, and every commit waits for the disk. Making a home, it
-reads the 89 scripts of its migrations nine times. Together that is more than half of what Dagster adds to a run.
+a database in WAL mode checkpoints and deletes its log, and every commit waits for the disk. To make a home
+it reads the 89 scripts of its migrations nine times. Together that is over half of what it adds to a run.
 """
 
 from __future__ import annotations
