@@ -19,7 +19,7 @@ def main(arguments: list[str] | None = None) -> None:
         flag = f"--{option.name.replace('_', '-')}"
         if option.type == "bool":
             parser.add_argument(flag, action="store_true")
-        elif option.name == "models":
+        elif option.type.startswith("tuple"):
             parser.add_argument(flag, type=lambda text: tuple(text.split(",")), default=option.default)
         else:
             kind = {"float": float, "int": int}.get(str(option.type), str)

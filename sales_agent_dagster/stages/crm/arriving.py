@@ -20,9 +20,11 @@ from sales_agent_dagster.stages.crm.following import archive, follow_merge, revi
 from sales_agent_dagster.stages.crm.outcomes import opt_out_row, outcome_row, save_opt_outs, save_outcomes
 from sales_agent_dagster.stages.crm.stored import (
     SNAPSHOTS,
+    LastWrite,
     Link,
     OpenOperation,
     agreements_of,
+    last_writes,
     links_to,
     open_operations,
     save_agreements,
@@ -35,12 +37,13 @@ from sales_agent_dagster.warehouse.schema import crm_changes
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What we know of a record that arrives."""
+    """What we know of a record that arrives; ``wrote``: what we did, if nothing has happened since."""
 
     before: Record | None
     link: Link | None
     agreed: Mapping[str, Agreed]
     open: OpenOperation | None
+    wrote: LastWrite | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,12 +124,20 @@ def _known(
         for remote_id, found in links_to(connection, context.crm, kind, records).items()
     }
     open_ = open_operations(connection, context.crm, {link.entity_id for link in links.values()})
+    untouched = {
+        remote_id
+        for remote_id, held in before.items()
+        if held.modified_at == records[remote_id].modified_at
+        and any(True for _ in _changes(records[remote_id], held))
+    }
+    wrote = last_writes(connection, context.crm, kind, untouched)
     return {
         remote_id: _Known(
             before.get(remote_id),
             link := links.get(remote_id),
             agreed.get(remote_id, {}),
             open_.get((kind, link.external_key)) if link else None,
+            wrote.get(remote_id),
         )
         for remote_id in records
     }
@@ -160,14 +171,16 @@ def _changes(record: Record, before: Record | None) -> Iterator[_Change]:
 def _ours(context: SyncContext, kind: Kind, change: _Change, record: Record, about: _Known) -> bool:
     """True for what nobody but us and the CRM itself has done.
 
-    That is a value that an open operation writes, one that we wrote in the CRM's spelling, and what the CRM
-    filled in by itself in a record that we made, had not seen since, and changed last.
+    That is a value that an open operation writes, one that our last write wrote in the CRM's spelling, and
+    what the CRM filled in by itself in a record that we made, had not seen since, and changed last. What our
+    last write did not write is a person's also where the record's time is that of our write: they were a
+    moment earlier.
     """
     operation = about.open
     if operation is not None and change.name in operation.payload:
         return same(kind, change.name, operation.payload[change.name], change.after)
-    agreed, before = about.agreed.get(change.name), about.before
-    untouched = before is not None and before.modified_at == record.modified_at
+    agreed, before, wrote = about.agreed.get(change.name), about.before, about.wrote
+    untouched = wrote is not None and (wrote.created or change.name in wrote.fields)
     if agreed is None or not agreed.written:
         field = FIELDS[kind].get(change.name)
         if field is None or change.before is not None:

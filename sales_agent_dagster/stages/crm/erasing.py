@@ -27,6 +27,7 @@ from sales_agent_dagster.warehouse.schema import (
     crm_events,
     crm_link,
     crm_outbox,
+    crm_rejections,
     crm_shadow,
     enrichment_cache,
     enrichment_credits,
@@ -150,7 +151,7 @@ def _erase_sync_rows(
         crm_contacts.c.crm == context.crm, crm_contacts.c.remote_id.in_(contacts)
     )
     receipt.count(crm_contacts, connection.execute(gone).rowcount)
-    for table in (crm_shadow, crm_changes, crm_conflicts, crm_link):
+    for table in (crm_shadow, crm_changes, crm_conflicts, crm_link, crm_rejections):
         row = table.c
         statement = sa.delete(table).where(
             row.crm == context.crm, row.kind == contact, row.remote_id.in_(contacts)

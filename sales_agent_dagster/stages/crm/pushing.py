@@ -41,7 +41,7 @@ from sales_agent_dagster.stages.crm.suppressing import Gates, told_by_crm
 ROUNDS = 3
 """What turns out to be in the CRM already is linked and planned again, so many times per sync."""
 
-GATED = 500
+GATED = 800
 """Operations between two looks at the suppression gates. A bulk job goes as a whole: it is gated once."""
 
 SAME_FAILURES = 25

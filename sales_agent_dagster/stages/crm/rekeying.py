@@ -18,7 +18,9 @@ from sales_agent_dagster.stages.crm.stored import (
     links_of,
     links_to,
     open_operations,
+    rejections_of,
     save_links,
+    save_rejections,
 )
 from sales_agent_dagster.stages.known_companies import chunked
 from sales_agent_dagster.warehouse.schema import crm_contacts, crm_leads, crm_link, crm_outbox, resolved_leads
@@ -46,6 +48,9 @@ def follow_entities(context: SyncContext, connection: sa.Connection, wanted: Seq
     order = sorted(joined, key=lambda key: (_state(links, key) != "linked", key))
     for entity_id in order:
         _move(context, connection, links, entity_id, joined[entity_id], people)
+    # What a company is not, the one that it joined is not either.
+    refused = rejections_of(connection, context.crm, Kind.COMPANY, joined)
+    save_rejections(context, connection, [(Kind.COMPANY, joined[key], record) for key, record in refused])
 
 
 def _take_back(context: SyncContext, connection: sa.Connection, wanted: Sequence[str]) -> None:

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sales_agent_dagster.crm.fields import Kind
 from sales_agent_dagster.matching.decide import entity_id_of
 from sales_agent_dagster.stages.crm.linking import reviews
+from sales_agent_dagster.stages.crm.stored import Link, rejections_of, save_links
 from sales_agent_dagster.stages.crm.syncing import pending
 from sales_agent_dagster.warehouse.database import Warehouse
 from sales_agent_dagster.warehouse.schema import crm_link, crm_wanted, resolved_leads
@@ -175,3 +176,18 @@ def test_a_company_that_joins_another_while_its_create_is_unknown_makes_no_secon
     assert joining.links()[joining.first] == ("linked", record.remote_id)
     assert len(joining.crm.living(Kind.CONTACT)) == 1
     assert joining.left() == []
+
+
+def test_what_a_company_is_not_the_one_that_it_joins_is_not_either(sqlite_warehouse: Warehouse) -> None:
+    joining = Joining(sqlite_warehouse)
+    twins = [joining.crm.add(company=f"Acme {joining.second}") for _ in range(2)]
+    context = context_of(sqlite_warehouse, joining.crm, lambda: joining.crm.now)
+    with sqlite_warehouse.transaction() as connection:
+        for twin in twins:  # the link keeps the later answer only
+            said = Link(Kind.COMPANY, joining.second, joining.second, twin, "rejected", "person", "No.")
+            save_links(context, connection, [said])
+    joining.join()
+    joining.sync()
+    with sqlite_warehouse.reading() as connection:
+        found = rejections_of(connection, joining.crm.name, Kind.COMPANY, [joining.first])
+    assert found == {(joining.first, twin) for twin in twins}
