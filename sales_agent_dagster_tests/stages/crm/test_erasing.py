@@ -125,3 +125,22 @@ def test_what_cannot_be_erased(sqlite_warehouse: Warehouse) -> None:
         erase(context_of(sqlite_warehouse, crm, lambda: crm.now), "Jo")
     with pytest.raises(ConfigurationError, match="live"):
         erase(context_of(sqlite_warehouse, crm, lambda: crm.now, live=False), "jo@acme.example")
+
+
+def test_what_may_be_in_the_crm_without_anybody_knowing_is_told(sqlite_warehouse: Warehouse) -> None:
+    crm = FakeCrm(lag=45)
+    want(sqlite_warehouse, "batch-1", [company("E1", contacts=[JO, AL])])
+    lost = ("jo@acme.example", "al@acme.example")
+    crm.fault = lambda operation: "lost" if str(operation.fields.get("email")).lower() in lost else None
+    run_sync(sqlite_warehouse, crm)
+    crm.fault = lambda operation: None
+    context = context_of(sqlite_warehouse, crm, lambda: crm.now)
+    told = erase(context, "jo@acme.example")
+    assert told.remote == {}
+    assert [text.partition(":")[0] for text in told.refused] == ["contact"]
+    crm.tick(120)
+    run_sync(sqlite_warehouse, crm)
+    again = erase(context, "jo@acme.example")
+    assert (again.remote, again.refused) == ({"contact": 1}, [])
+    assert [record.fields["email"] for record in crm.living(Kind.CONTACT)] == ["al@acme.example"]
+    assert "jo@acme" not in everything(sqlite_warehouse).lower()
