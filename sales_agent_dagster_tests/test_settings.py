@@ -78,3 +78,16 @@ def test_faults_name_the_variable_not_the_type_that_did_not_fit(monkeypatch: pyt
 def test_hedging_by_time_or_percentile(monkeypatch: pytest.MonkeyPatch, text: str, value: object) -> None:
     monkeypatch.setenv("SALES_AGENT_CEREBRAS__HEDGE_AFTER_MS", text)
     assert load_settings(_env_file=None).cerebras.hedge_after_ms == value
+
+
+@pytest.mark.parametrize("key", [" ", "00", "0x" + "0" * 62, "0" * 33, "g" * 64])
+def test_a_key_with_which_anybody_could_sign_is_refused(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    monkeypatch.setenv("SALES_AGENT_CLOSE__WEBHOOK_KEY", key)
+    monkeypatch.setenv("SALES_AGENT_HUBSPOT__CLIENT_SECRET", " ")
+    with pytest.raises(ConfigurationError) as refused:
+        load_settings(_env_file=None)
+    for name in ("SALES_AGENT_CLOSE__WEBHOOK_KEY", "SALES_AGENT_HUBSPOT__CLIENT_SECRET"):
+        assert name in str(refused.value)
+    monkeypatch.setenv("SALES_AGENT_CLOSE__WEBHOOK_KEY", "0f" * 32)
+    monkeypatch.setenv("SALES_AGENT_HUBSPOT__CLIENT_SECRET", "secret")
+    assert load_settings(_env_file=None).close.webhook_key is not None

@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+
+
+def _hexadecimal(secret: SecretStr) -> SecretStr:
+    """Blanks would be an empty key, with which anybody can sign."""
+    if not re.fullmatch("([0-9a-fA-F]{2}){16,}", secret.get_secret_value()):
+        raise ValueError("must be the signature_key of the subscription, 32 or more hexadecimal digits")
+    return secret
+
+
+def _not_blank(secret: SecretStr) -> SecretStr:
+    if not secret.get_secret_value().strip():
+        raise ValueError("must not be blank")
+    return secret
 
 
 class CrmSettings(BaseModel):
@@ -49,7 +63,7 @@ class CloseSettings(BaseModel):
     field_prefix: str = Field(default="Sales Agent", max_length=40)
     do_not_contact_statuses: tuple[str, ...] = ("Do Not Contact",)
     customer_statuses: tuple[str, ...] = ("Customer",)
-    webhook_key: SecretStr | None = None
+    webhook_key: Annotated[SecretStr, AfterValidator(_hexadecimal)] | None = None
 
 
 class HubSpotSettings(BaseModel):
@@ -74,7 +88,7 @@ class HubSpotSettings(BaseModel):
     do_not_call_property: str | None = Field(default=None, pattern=r"^[a-z][a-z0-9_]*$")
     requests_per_10s: int = Field(default=100, ge=1)
     app_id: str | None = None
-    client_secret: SecretStr | None = None
+    client_secret: Annotated[SecretStr, AfterValidator(_not_blank)] | None = None
 
 
 class SalesforceSettings(BaseModel):

@@ -77,6 +77,8 @@ class Bulk:
         return Answer(200, _shown(export))
 
     def exported(self, call: Call) -> Answer:
+        if len(call.parts) == 1:
+            return Answer(200, {"data": [_shown(each) for each in self._store.exports.values()]})
         export = self._store.exports.get(call.parts[1])
         if export is None:
             raise not_found("export")

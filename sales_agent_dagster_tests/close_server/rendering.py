@@ -47,7 +47,13 @@ def _contact(store: Store, contact: Object) -> Object:
 
 def _opportunity(_store: Store, opportunity: Object) -> Object:
     status = _OPPORTUNITY_STATUS[opportunity["status_id"]]
+    cents = opportunity.get("value")
+    yearly = 12 if opportunity.get("value_period") == "monthly" else 1
     return {
+        "user_id": opportunity.get("user_id") or opportunity["created_by"],
+        "value_formatted": None if cents is None else f"${cents / 100:,.2f}",
+        "expected_value": None if cents is None else round(cents * opportunity["confidence"] / 100),
+        "annualized_value": None if cents is None else cents * yearly,
         "status_label": status["label"],
         "status_type": status["type"],
         "pipeline_id": PIPELINE["id"],

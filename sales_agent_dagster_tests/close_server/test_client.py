@@ -90,6 +90,22 @@ def test_won_fills_its_date_and_leaving_does_not_clear_it(api: closeio_api.API) 
     assert (back["status_type"], back["date_won"]) == ("active", "2026-03-02")
 
 
+def test_an_opportunity_has_its_sums(api: closeio_api.API) -> None:
+    lead = api.post("lead", {"name": "Acme"})["id"]
+    given = {"lead_id": lead, "value": 50_000, "value_period": "monthly", "confidence": 40}
+    made = api.post("opportunity", given)
+    sums = ("value_formatted", "expected_value", "annualized_value")
+    assert [made[name] for name in sums] == ["$500.00", 20_000, 600_000]
+    assert made["user_id"] == api.get("me")["id"]
+    assert [api.post("opportunity", {"lead_id": lead})[name] for name in sums] == [None] * 3
+
+
+def test_exports_are_listed(api: closeio_api.API) -> None:
+    assert api.get("export")["data"] == []
+    made = api.post("export/lead", {"format": "json", "type": "leads"})["id"]
+    assert [each["id"] for each in api.get("export")["data"]] == [made]
+
+
 def test_custom_fields(api: closeio_api.API, close: RunningClose) -> None:
     key = api.post("custom_field/lead", {"name": "Key", "type": "hidden"})["id"]
     color = api.post("custom_field/shared", {"name": "Color", "type": "choices", "choices": ["red"]})["id"]

@@ -198,6 +198,7 @@ class FakeCrm:
                     name
                     for name, hit in (
                         ("external_key", record.external_key == subject.external_key),
+                        ("email", str(record.fields.get("email")).lower() in subject.emails),
                         ("phone", record.fields.get("phone") in subject.phones),
                     )
                     if hit

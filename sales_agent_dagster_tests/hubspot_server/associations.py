@@ -70,14 +70,7 @@ def single(store: Store, asked: Asked, parts: list[str]) -> Reply:
         return Reply(204)
     types = types_of(asked.body, a, b)
     link(store, a, a_id, b, rest[1], types)
-    made = {
-        "fromObjectTypeId": a,
-        "fromObjectId": a_id,
-        "toObjectTypeId": b,
-        "toObjectId": rest[1],
-        "labels": [],
-    }
-    return Reply(201, made)
+    return Reply(201, _labelled(a, a_id, b, rest[1]))
 
 
 def batch(store: Store, asked: Asked, parts: list[str]) -> Reply:
@@ -110,7 +103,7 @@ def _create(store: Store, a: str, b: str, given: Mapping[str, Any]) -> dict[str,
     types = types_of(given["types"], a, b) if "types" in given else default
     a_id, b_id = str(given["from"]["id"]), str(given["to"]["id"])
     link(store, a, a_id, b, b_id, types)
-    return _made(a_id, b_id, types[0][1])
+    return _labelled(a, a_id, b, b_id) if "types" in given else _made(a_id, b_id, types[0][1])
 
 
 def _read(store: Store, a: str, b: str, inputs: list[Any]) -> Reply:
@@ -144,6 +137,12 @@ def _ends(store: Store, a: str, a_id: str, b: str) -> list[dict[str, Any]]:
         }
         for other, types in store.linked(a, a_id, b).items()
     ]
+
+
+def _labelled(a: str, a_id: str, b: str, b_id: str) -> dict[str, Any]:
+    """What creating with types of one's own answers."""
+    ends = {"fromObjectTypeId": a, "fromObjectId": a_id, "toObjectTypeId": b, "toObjectId": b_id}
+    return {**ends, "labels": []}
 
 
 def _made(a_id: str, b_id: str, number: int) -> dict[str, Any]:

@@ -18,6 +18,12 @@ MAX_QUERY = 3000
 MAX_GROUPS = 5
 MAX_FILTERS = 6
 MAX_ALL_FILTERS = 18
+QUERIED = {
+    "companies": ("name", "domain", "website", "phone"),
+    "contacts": ("firstname", "lastname", "email", "phone", "company"),
+    "deals": ("dealname", "pipeline", "dealstage"),
+}
+"""Properties that ``query`` looks at."""
 
 Hit = tuple[Record, Version]
 Comparable = float | str
@@ -66,12 +72,13 @@ class Search:
         tests = [[_test(self.store, kind, given) for given in group.get("filters", ())] for group in groups]
         sorts = [_sort_of(sort) for sort in body.get("sorts") or []]
         as_of, hits = self._as_of(), []
-        if as_of is None and self._asks_time_alone(kind, groups, sorts):
+        words = str(body.get("query") or "").lower().split()
+        if as_of is None and not words and self._asks_time_alone(kind, groups, sorts):
             start, end = self._time_range(kind, groups[0])
             return [(record, record.versions[-1]) for _, record in self._by_time(kind)[start:end]]
         for record in self._possible(kind, groups):
             version = record.at(as_of)
-            if version is None or version.archived:
+            if version is None or version.archived or not _has_words(kind, version, words):
                 continue
             if not tests or any(all(test(record, version) for test in group) for group in tests):
                 hits.append((record, version))
@@ -132,6 +139,12 @@ class Search:
     def _is_key(self, kind: str, given: Mapping[str, Any]) -> bool:
         unique = given.get("propertyName") in self.store.definitions.unique_names(kind)
         return unique and given.get("operator") in ("EQ", "IN")
+
+
+def _has_words(kind: str, version: Version, words: list[str]) -> bool:
+    """Whether all the words of ``query`` are in properties that it looks at."""
+    text = " ".join(version.values.get(name, "") for name in QUERIED.get(kind, ())).lower()
+    return all(word in text for word in words)
 
 
 def _whole(body: Mapping[str, Any], name: str, default: int) -> int:

@@ -56,6 +56,8 @@ def test_searches_filter_sort_and_page(hubspot: RunningServer, client: HubSpot) 
     assert names(where("city", "NOT_IN", values=["boston"])) == ["Acme North"]
     second = str(hubspot.store.changes[1].at)
     assert names(where("hs_lastmodifieddate", "GTE", second)) == ["Acme South", "Zeta"]
+    assert names(query="south acme") == ["Acme South"]
+    assert names(where("hs_lastmodifieddate", "GTE", second), query="zeta") == ["Zeta"]
     page = search(client, limit=2, sorts=["numberofemployees"])
     assert (page.total, page.paging.next.after) == (3, "2")
     assert search(client, limit=2, after=2, sorts=["numberofemployees"]).paging is None

@@ -214,9 +214,10 @@ def test_associations_one_by_one_and_in_batches(hubspot: RunningServer, client: 
     )
     assert made.results[0].association_spec.association_type_id == 279
     types = [{"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": 1}]
-    assert batch.create(
+    [pair] = batch.create(
         "contacts", "companies", {"inputs": [{"from": {"id": other}, "to": {"id": company}, "types": types}]}
     ).results
+    assert (pair.from_object_id, pair.to_object_id, pair.labels) == (other, company, [])
     read = batch.get_page("contacts", "companies", {"inputs": [{"id": contact}, {"id": "1"}]})
     assert [one._from.id for one in read.results] == [contact]
     assert read.num_errors == 1

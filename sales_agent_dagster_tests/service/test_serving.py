@@ -30,7 +30,7 @@ def test_without_keys_it_says_what_to_set(
     half = settings.model_copy(update={"hubspot": HubSpotSettings(client_secret="s")})
     with pytest.raises(ConfigurationError, match="SALES_AGENT_HUBSPOT__TOKEN"):
         serve(half, sqlite_warehouse, profile)
-    half = settings.model_copy(update={"close": CloseSettings(webhook_key="00")})
+    half = settings.model_copy(update={"close": CloseSettings(webhook_key="0f" * 32)})
     with pytest.raises(ConfigurationError, match="SALES_AGENT_CLOSE__API_KEY"):
         serve(half, sqlite_warehouse, profile)
 

@@ -190,6 +190,25 @@ def test_forged_ones_are_refused_and_the_log_holds_no_data(
     assert SECRET not in caplog.text
 
 
+@pytest.mark.parametrize("digits", [1, 3])
+def test_digits_moved_between_time_and_body_keep_the_signature_and_are_refused(
+    hubspot: RunningServer, close: RunningClose, sqlite_warehouse: Warehouse, serve: Serve, digits: int
+) -> None:
+    """What is signed is joined without a mark between the parts: a later part may begin earlier."""
+    service = serve(sqlite_warehouse)
+    (subscription,) = close.crm.webhooks.subscriptions.values()
+    event = {"id": "ev_1", "date_updated": "2026-03-02T09:30:00.000000", "object_type": "task", "action": "x"}
+    body, headers = close_signed(subscription["signature_key"], {"event": event}, int(hubspot.clock.now()))
+    stamp = headers["close-sig-timestamp"]
+    moved = headers | {"close-sig-timestamp": stamp[:-digits]}
+    assert post(service, stamp[-digits:].encode() + body, moved, "close") == (401, "old")
+    body, headers = signed([], SECRET, f"{service.url}/webhooks/hubspot", hubspot.clock.now())
+    stamp = headers["X-HubSpot-Request-Timestamp"]
+    moved = headers | {"X-HubSpot-Request-Timestamp": stamp[digits:]}
+    assert post(service, body + stamp[:digits].encode(), moved) == (401, "old")
+    assert rows(sqlite_warehouse, crm_deliveries) == []
+
+
 def test_what_is_signed_but_no_delivery_is_refused(
     hubspot: RunningServer, sqlite_warehouse: Warehouse, serve: Serve
 ) -> None:

@@ -17,7 +17,7 @@ from sales_agent_dagster.crm.close.queries import (
     all_of,
     by_date,
     condition,
-    moment,
+    moments,
     regular,
     sequence_body,
 )
@@ -176,7 +176,7 @@ class CloseApi:
         What changes meanwhile may come with its new date, out of order, or not at all. ``fields`` has the
         dates among them.
         """
-        upper = condition(regular(kind, "date_updated"), type="moment_range", on_or_before=moment(newest))
+        upper = condition(regular(kind, "date_updated"), **moments(last=newest))
         orders = ("date_updated", "date_created")
         yield from self._walk(kind, [upper, *conditions], orders, _Edge(orders[0], since, newest), fields)
 
@@ -223,8 +223,7 @@ class CloseApi:
                 "More records than one search gives were created and changed at the same instant: "
                 "change some of them in Close."
             )
-        at = moment(edge.at)
-        exactly = condition(regular(kind, orders[0]), type="moment_range", on_or_after=at, on_or_before=at)
+        exactly = condition(regular(kind, orders[0]), **moments(edge.at, edge.at))
         for page in self._walk(kind, [*base, exactly], orders[1:], _Edge(orders[1]), fields):
             if news := edge.fresh(page):
                 yield news

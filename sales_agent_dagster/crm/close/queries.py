@@ -6,9 +6,11 @@ Shapes as Close's own pages copy them ("Copy Filters"); the API documents them i
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 Node = dict[str, Any]
+TICK = timedelta(microseconds=1)
 
 
 def regular(kind: str, name: str) -> Node:
@@ -56,17 +58,33 @@ def related(this: str, other: str, query: Node) -> Node:
     }
 
 
-def moment(text: str) -> Node:
-    """A moment, ISO 8601 with offset, as bound of a ``moment_range``."""
-    return {"type": "fixed_utc", "value": text}
+def moments(first: str | None = None, last: str | None = None, *, past: bool = False) -> Node:
+    """The condition that a date is in a range; both ends belong to it.
+
+    Of the bounds that a ``moment_range`` may have only ``on_or_after`` and ``before`` have been seen: others
+    are said with them. Close's dates have microseconds.
+
+    Args:
+        first: ISO 8601 with offset; None is open.
+        last: likewise.
+        past: leave out ``first`` itself.
+    """
+    start = _moment(first, past) if first is not None else None
+    end = _moment(last, True) if last is not None else None
+    bounds = (("on_or_after", start), ("before", end))
+    return {"type": "moment_range", **{name: bound for name, bound in bounds if bound}}
+
+
+def _moment(text: str, next_one: bool) -> Node:
+    at = datetime.fromisoformat(text) + (TICK if next_one else timedelta())
+    return {"type": "fixed_utc", "value": at.isoformat(timespec="microseconds")}
 
 
 def by_date(kind: str, base: Sequence[Node], order: str, start: str | None, *, past: bool) -> Node:
     """Everything of a kind from a moment on; ``past`` leaves out the moment itself."""
     if start is None:
         return all_of(kind, *base)
-    bound = {"after" if past else "on_or_after": moment(start)}
-    return all_of(kind, *base, condition(regular(kind, order), type="moment_range", **bound))
+    return all_of(kind, *base, condition(regular(kind, order), **moments(start, past=past)))
 
 
 def sequence_body(

@@ -36,6 +36,7 @@ from sales_agent_dagster.warehouse.schema import (
     lead_norm,
     merged_companies,
 )
+from sales_agent_dagster.warehouse.schema.crm import OPEN_STATES
 
 ERASED = "[erased]"
 
@@ -87,6 +88,7 @@ def erase(context: SyncContext, email: str) -> Receipt:
     with context.warehouse.transaction() as connection:
         remember_erased(context, connection, address)
         ids = _remote_ids(context, connection, address)
+        receipt.refused += _undecided(context, connection, address)
     found = context.connector.lookup(Kind.CONTACT, [Subject(address, emails=(address,))])
     ids[Kind.CONTACT] |= {
         one.record.remote_id for some in found.values() for one in some if "email" in one.evidence
@@ -125,6 +127,21 @@ def _remote_ids(context: SyncContext, connection: sa.Connection, address: str) -
             if str((payload or {}).get("email", "")).lower() == address
         },
     }
+
+
+def _undecided(context: SyncContext, connection: sa.Connection, address: str) -> list[str]:
+    """What may be in the CRM without anybody knowing yet: its index may not show it to a look-up."""
+    row = crm_outbox.c
+    query = sa.select(row.kind).where(
+        row.crm == context.crm,
+        row.batch_id.is_(None),
+        row.state.in_(OPEN_STATES),
+        _holds(row.payload, address),
+    )
+    return [
+        f"{kind}: its last operation has no known outcome yet. Run the erasure again after the next sync."
+        for kind in sorted(set(connection.scalars(query)))
+    ]
 
 
 def _erase_remote(context: SyncContext, kind: Kind, ids: Sequence[str], receipt: Receipt) -> None:

@@ -62,7 +62,7 @@ class Stand(ABC):
             now=lambda: self.now().timestamp(),
             sleep=self.advance,
             jitter=lambda: 0.5,
-            read_timeout_s=5,
+            read_timeout_s=30,
         )
 
     def advance(self, seconds: float) -> None:

@@ -197,9 +197,17 @@ def test_clocks_that_differ_lose_no_edit(syncs: Syncs, stand: Stand, minutes: in
 
 def test_any_text_comes_back_as_it_went(syncs: Syncs, stand: Stand) -> None:
     texts = {"company": 'Ünïted 電力 & Söns 🔌 "Ltd" <b>', "city": "São Paulo", "next_step": "é" * 400}
-    want(syncs.warehouse, "batch-1", [company("E1", **texts), company("E2", city="e\u0301")])
+    person = {
+        "contact_name": "Zoë 😀 O'Neil-Søn",
+        "email": "zoe+x@acme.example",
+        "contact_title": '"Boss", 主',
+    }
+    firms = [company("E1", **texts, contacts=[person]), company("E2", city="e\u0301")]
+    want(syncs.warehouse, "batch-1", firms)
     card = syncs()
-    assert card["created"] == 2
+    assert card["created"] == 3
+    [contact] = stand.pulled(Kind.CONTACT)
+    assert {name: contact.fields.get(name) for name in person} == person
     by_key = {record.external_key: record.fields for record in stand.companies()}
     held = stand.connector.capabilities.fields[Kind.COMPANY]
     for name, text in texts.items():

@@ -3,10 +3,11 @@ from __future__ import annotations
 import pytest
 import sqlalchemy as sa
 
-from sales_agent_dagster.crm.contract import SuppressionScope
+from sales_agent_dagster.crm.contract import Event, EventAction, Page, Record, Suppression, SuppressionScope
 from sales_agent_dagster.crm.fields import Kind
 from sales_agent_dagster.domain.errors import ConfigurationError
 from sales_agent_dagster.stages.crm.erasing import erase
+from sales_agent_dagster.stages.crm.pulling import store_page
 from sales_agent_dagster.stages.crm.suppressing import suppressed_leads, token_of
 from sales_agent_dagster.stages.crm.syncing import pending
 from sales_agent_dagster.warehouse.database import Warehouse
@@ -125,3 +126,48 @@ def test_what_cannot_be_erased(sqlite_warehouse: Warehouse) -> None:
         erase(context_of(sqlite_warehouse, crm, lambda: crm.now), "Jo")
     with pytest.raises(ConfigurationError, match="live"):
         erase(context_of(sqlite_warehouse, crm, lambda: crm.now, live=False), "jo@acme.example")
+
+
+def test_what_may_be_in_the_crm_without_anybody_knowing_is_told(sqlite_warehouse: Warehouse) -> None:
+    crm = FakeCrm(lag=45)
+    want(sqlite_warehouse, "batch-1", [company("E1", contacts=[JO, AL])])
+    lost = ("jo@acme.example", "al@acme.example")
+    crm.fault = lambda operation: "lost" if str(operation.fields.get("email")).lower() in lost else None
+    run_sync(sqlite_warehouse, crm)
+    crm.fault = lambda operation: None
+    context = context_of(sqlite_warehouse, crm, lambda: crm.now)
+    told = erase(context, "jo@acme.example")
+    assert told.remote == {}
+    assert [text.partition(":")[0] for text in told.refused] == ["contact"]
+    crm.tick(120)
+    run_sync(sqlite_warehouse, crm)
+    again = erase(context, "jo@acme.example")
+    assert (again.remote, again.refused) == ({"contact": 1}, [])
+    assert [record.fields["email"] for record in crm.living(Kind.CONTACT)] == ["al@acme.example"]
+    assert "jo@acme" not in everything(sqlite_warehouse).lower()
+
+
+def test_who_had_opted_out_before_is_erased_all_the_same(sqlite_warehouse: Warehouse) -> None:
+    """What the CRM tells later, of its recycle bin or in a late event, is stored without the person."""
+    crm = FakeCrm()
+    want(sqlite_warehouse, "batch-1", [company("E1")])
+    run_sync(sqlite_warehouse, crm)
+    [firm] = crm.living()
+    context = context_of(sqlite_warehouse, crm, lambda: crm.now)
+    crm.suppressed.append(Suppression(SuppressionScope.EMAIL, "jo@acme.example", "unsubscribed"))
+    run_sync(sqlite_warehouse, crm)
+    erase(context, "jo@acme.example")
+    event = Event(
+        "ev_late", EventAction.UNSUBSCRIBED, Kind.CONTACT, "unsub_1", crm.now, address="JO@acme.example"
+    )
+    fields = {**JO, "phone": "+12125550199"}
+    binned = Record(Kind.CONTACT, "cont_9", fields, crm.now, company_id=firm.remote_id, archived=True)
+    store_page(context, Page([binned], [event]))
+    left = everything(sqlite_warehouse)
+    assert "jo@acme" not in left.lower()
+    assert "Jo Doe" not in left
+    assert "2125550199" not in left
+    with sqlite_warehouse.reading() as connection:
+        assert connection.scalars(sa.select(crm_contacts.c.archived)).all() == [True]
+        told = sa.select(suppression.c.reason, suppression.c.source)
+        assert connection.execute(told).tuples().all() == [("erased", "erasure")]

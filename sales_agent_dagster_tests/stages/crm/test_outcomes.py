@@ -45,6 +45,8 @@ def test_it_is_one_in_any_order(sqlite_warehouse: Warehouse, order: tuple[int, .
         store_page(context_of(sqlite_warehouse, crm, lambda: crm.now), pages[number])
     [row] = outcomes(sqlite_warehouse)
     assert (row["entity_id"], row["outcome"]) == ("E1", "unsubscribed")
+    if order[0] == 0:
+        assert row["happened_at"] == event.updated_at, "whose it is was told later, and changes no date"
     with sqlite_warehouse.reading() as connection:
         assert len(connection.scalars(sa.select(suppression.c.token)).all()) == 1
 

@@ -12,7 +12,7 @@ from sales_agent_dagster.stages.crm.linking import reviews
 from sales_agent_dagster.stages.crm.stored import Link, rejections_of, save_links
 from sales_agent_dagster.stages.crm.syncing import pending
 from sales_agent_dagster.warehouse.database import Warehouse
-from sales_agent_dagster.warehouse.schema import crm_link, crm_wanted, resolved_leads
+from sales_agent_dagster.warehouse.schema import crm_leads, crm_link, crm_wanted, resolved_leads
 from sales_agent_dagster_tests.crm.fake import FakeCrm
 from sales_agent_dagster_tests.stages.crm.wanting import company, context_of, rewant, run_sync, want
 
@@ -84,6 +84,9 @@ def test_the_record_of_a_company_that_joined_another_goes_with_it(warehouse: War
     assert links[joining.first] == ("linked", record.remote_id)
     assert {remote for _, remote in links.values()} == {record.remote_id} | people
     assert all(key.startswith(joining.first) for key in links)
+    with warehouse.reading() as connection:
+        carried = connection.scalars(sa.select(crm_leads.c.external_key)).all()
+    assert carried == [joining.second], "an update writes no key: the record carries the one it had"
     assert joining.left() == []
 
 
