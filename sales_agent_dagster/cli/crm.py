@@ -11,19 +11,22 @@ from pathlib import Path
 from typing import Any
 
 from sales_agent_dagster.cli.exits import ExitCode
-from sales_agent_dagster.cli.opening import open_warehouse
+from sales_agent_dagster.cli.opening import find_batch, open_warehouse
 from sales_agent_dagster.cli.terminal import count, gap, print_json, print_table, say
 from sales_agent_dagster.crm.contract import FieldState
 from sales_agent_dagster.crm.fields import Kind
 from sales_agent_dagster.domain.errors import ConfigurationError, PermanentError
 from sales_agent_dagster.domain.profile import load_profile
 from sales_agent_dagster.settings import Settings
+from sales_agent_dagster.stages.crm.batch_modes import held_back
 from sales_agent_dagster.stages.crm.context import SyncContext, open_sync
+from sales_agent_dagster.stages.crm.desired import entity_ids
 from sales_agent_dagster.stages.crm.erasing import erase
 from sales_agent_dagster.stages.crm.linking import answer_review, reviews
 from sales_agent_dagster.stages.crm.listing import PlanRow, plan_rows
 from sales_agent_dagster.stages.crm.planning import plan
 from sales_agent_dagster.stages.crm.pulling import pull
+from sales_agent_dagster.stages.crm.recording import CARD
 from sales_agent_dagster.stages.crm.syncing import look, sync
 
 RUN_ID = "command line"
@@ -55,8 +58,10 @@ def opened(settings: Settings, *, live: bool | None) -> Iterator[SyncContext]:
             context.connector.close()
 
 
-def show_plan(settings: Settings, file: Path | None, *, as_json: bool, limit: int, pulls: bool) -> ExitCode:
-    """Print the plan; all lines go to ``file`` when it is given.
+def show_plan(
+    settings: Settings, file: Path | None, *, as_json: bool, limit: int, pulls: bool, batch: str | None = None
+) -> ExitCode:
+    """Print the plan, of one batch's companies or of all; all lines go to ``file`` when it is given.
 
     Raises:
         ConfigurationError: no CRM is configured.
@@ -65,7 +70,7 @@ def show_plan(settings: Settings, file: Path | None, *, as_json: bool, limit: in
     """
     with opened(settings, live=False) as context:
         look(context, pulls=pulls)
-        rows = list(plan_rows(context, plan(context)))
+        rows = list(plan_rows(context, plan(context, _companies(context, batch))))
         account = context.crm
     if file is not None:
         _write(file, rows)
@@ -79,8 +84,8 @@ def show_plan(settings: Settings, file: Path | None, *, as_json: bool, limit: in
     return ExitCode.OK
 
 
-def apply_plan(settings: Settings, *, as_json: bool) -> ExitCode:
-    """Sync, and print the report card.
+def apply_plan(settings: Settings, *, as_json: bool, batch: str | None = None) -> ExitCode:
+    """Sync one batch's companies, or all but those held back, and print the report card.
 
     Raises:
         ConfigurationError: no CRM is configured, or writing is not allowed.
@@ -93,12 +98,29 @@ def apply_plan(settings: Settings, *, as_json: bool) -> ExitCode:
             "`sales-agent crm plan` shows what would be sent."
         )
     with opened(settings, live=None) as context:
-        card = sync(context)
+        ids = _companies(context, batch)
+        if batch is None:
+            with context.warehouse.reading() as connection:
+                held = held_back(connection)
+                ids = [one for one in entity_ids(connection) if one not in held] if held else None
+        card = sync(context, ids)
     if as_json:
         print_json(card)
     else:
         print_card(card)
     return ExitCode.FAILED if card["stopped"] or card["rejected"] or card["still_unknown"] else ExitCode.OK
+
+
+def _companies(context: SyncContext, batch: str | None) -> list[str] | None:
+    """Companies of a batch; None is all.
+
+    Raises:
+        UnknownRecord: there is no such batch.
+    """
+    if batch is None:
+        return None
+    with context.warehouse.reading() as connection:
+        return entity_ids(connection, find_batch(connection, batch))
 
 
 def pull_changes(settings: Settings) -> ExitCode:
@@ -185,7 +207,7 @@ def erase_person(settings: Settings, email: str, *, as_json: bool) -> ExitCode:
 def print_card(card: Mapping[str, Any]) -> None:
     """Print a row of ``crm_sync_runs``."""
     say((f"{card['crm']}, {card['mode']}", "bold"))
-    for title, names in _CARD:
+    for title, names in CARD:
         told = [f"{card[name]:,} {words}" for name, words in names.items() if card[name] is not None]
         say(f"{title:<10} {', '.join(told)}", indent=2)
     if card["rejected_by_class"]:
@@ -199,41 +221,6 @@ def print_card(card: Mapping[str, Any]) -> None:
     say(f"{'Calls':<10} {', '.join(calls)}", indent=2)
     if card["stopped"]:
         say((f"Stopped: {card['stopped']}", "bold"), indent=2)
-
-
-_CARD: tuple[tuple[str, dict[str, str]], ...] = (
-    (
-        "Pulled",
-        {
-            "pulled": "records and events",
-            "echoes": "nothing new",
-            "human_changes": "fields changed by others",
-        },
-    ),
-    (
-        "Planned",
-        {
-            "planned_creates": "create",
-            "planned_updates": "update",
-            "unchanged": "unchanged",
-            "skipped": "skip",
-            "to_review": "review",
-            "conflicts": "conflicts",
-        },
-    ),
-    (
-        "Sent",
-        {
-            "created": "created",
-            "updated": "updated",
-            "rejected": "rejected",
-            "deferred": "due again",
-            "unknown": "answers lost",
-            "resolved": "read back",
-            "still_unknown": "still unknown",
-        },
-    ),
-)
 
 
 def _print_plan(rows: Sequence[PlanRow], limit: int) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from sales_agent_dagster.stages.base import StageContext
+from sales_agent_dagster.stages.crm.batch_modes import is_applied
 from sales_agent_dagster.stages.crm.context import ReportCard, SyncContext, open_sync
 from sales_agent_dagster.stages.crm.desired import entity_ids
 from sales_agent_dagster.stages.crm.lease import LeaseHeld
@@ -40,13 +41,13 @@ def look_at_crm(work: StageContext) -> None:
 def sync_batch(work: StageContext) -> dict[str, Any]:
     """Sync the batch's companies, after ``look_at_crm``; returns the row of ``crm_sync_runs``.
 
-    Nothing is written to the CRM unless ``crm.mode`` says ``live``.
+    Nothing is written to the CRM unless ``crm.mode`` says ``live`` and the batch is one to apply.
 
     Raises:
         LeaseHeld: another sync has been writing for ten minutes.
         CrmError: the CRM cannot be read.
     """
-    context = _opened(work, live=None)
+    context = _opened(work, live=is_applied(work))
     with work.warehouse.reading() as connection:
         ids = entity_ids(connection, work.batch_id)
     try:
@@ -67,7 +68,7 @@ def still_due(work: StageContext) -> list[str]:
         context.connector.close()
 
 
-def _opened(work: StageContext, *, live: bool | None) -> SyncContext:
+def _opened(work: StageContext, *, live: bool) -> SyncContext:
     return open_sync(work.warehouse, work.settings, work.profile, work.run_id, live=live, now=work.now)
 
 
