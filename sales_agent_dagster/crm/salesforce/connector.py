@@ -100,7 +100,8 @@ class SalesforceConnector:
         for kind in {operation.kind for operation in operations}:
             some = [operation for operation in operations if operation.kind is kind]
             created = [one.external_key for one in some if one.action is Action.CREATE]
-            by_key = self._finder.by_key(kind, created) if created else {}
+            # What was created and is deleted or merged by now was done, and is not done again.
+            by_key = self._finder.by_key(kind, created, deleted=True) if created else {}
             by_id = self._finder.read(kind, [one.remote_id for one in some if one.remote_id])
             for one in some:
                 creates = one.action is Action.CREATE

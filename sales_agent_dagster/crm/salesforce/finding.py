@@ -82,14 +82,14 @@ class Finder:
             heads = following
         return ended
 
-    def by_key(self, kind: Kind, keys: Iterable[str]) -> dict[str, Record]:
-        """Records by our external key in them; also a converted lead's."""
+    def by_key(self, kind: Kind, keys: Iterable[str], *, deleted: bool = False) -> dict[str, Record]:
+        """Records by our external key in them; also a converted lead's, and what is in the recycle bin."""
         found: dict[str, Record] = {}
         wanted = list(dict.fromkeys(keys))
         folded = {key.casefold(): key for key in wanted}
         for sobject in HOLDERS[kind]:
             for condition in one_of(self._layout.key(kind, sobject), wanted):
-                for row in self.select(sobject, condition):
+                for row in self.select(sobject, condition, deleted=deleted):
                     record = self.record(kind, sobject, row)
                     key = folded.get((record.external_key or "").casefold()) if record else None
                     if record is None or key is None:
