@@ -26,12 +26,13 @@ PERSONAL = frozenset({"phone", "email", "contact_name", "street"})
 def card_metadata(card: Mapping[str, Any]) -> dict[str, Any]:
     """The report card of the sync: as a table, and those figures that tell something for Dagster's charts."""
     told = {name: value for name, value in card.items() if isinstance(value, int | float) and value}
+    columns = {"step": "string", "figure": "string", "value": "string"}
     return {
+        "report_card": _table(columns, figures_of(card)),
         "crm/system": card["crm"],
         "crm/mode": card["mode"],
         **{f"crm/{name}": value for name, value in told.items()},
         **({"crm/stopped": card["stopped"]} if card["stopped"] else {}),
-        "report_card": _table({"step": "string", "figure": "string", "value": "string"}, figures_of(card)),
     }
 
 

@@ -102,6 +102,7 @@ def materialization(
     computed = run_ids.count(work.run_id)
     metadata: dict[str, Any] = {
         "dagster/partition_row_count": report.rows,
+        **crm,
         "work": f"{computed} computed, {report.rows - computed} current",
         "computed": computed,
         **(figures or {}),
@@ -109,7 +110,6 @@ def materialization(
         **_engine_metadata(table, report),
     }
     metadata |= spend
-    metadata |= crm
     if agent:
         metadata["latency_p50_ms"] = round(report.latency_p50_ms, 3)
         metadata["latency_p95_ms"] = round(report.latency_p95_ms, 3)
@@ -142,7 +142,7 @@ def _cell(name: str, value: Any) -> str | int | float | bool | None:
 
 def _crm_metadata(work: StageContext, connection: sa.Connection) -> dict[str, Any]:
     card = card_of(connection, work.run_id)
-    return {**(card_metadata(card) if card else {}), **diff_metadata(connection, work.batch_id)}
+    return {**diff_metadata(connection, work.batch_id), **(card_metadata(card) if card else {})}
 
 
 def _engine_metadata(table: sa.Table, report: StageReport) -> dict[str, Any]:
