@@ -76,6 +76,11 @@ class Tally:
         """All of them."""
         return len(self._spans)
 
+    @property
+    def lines_s(self) -> float:
+        """Seconds that the calls take at least on all lines, as long as each really took."""
+        return sum(end - start for start, end in self._spans) / CONCURRENCY
+
     def in_flight_s(self) -> float:
         """Seconds in which at least one call was on its way."""
         seconds, until = 0.0, 0.0
@@ -263,6 +268,7 @@ def _first(warehouse: Warehouse, connector: Connector, leads: int, tally: Tally)
         "first_s": seconds,
         "calls": tally.calls,
         "searches": tally.searches,
+        "lines_s": tally.lines_s,
         "in_flight_s": tally.in_flight_s(),
         "cpu_s": time.process_time() - cpu,
         "memory_mb": peak_mb() - before,
@@ -310,6 +316,7 @@ ROWS = {
     "what binds": "binds",
     "bound, seconds": "bound_s",
     "ratio to it": "ratio",
+    "its calls' own seconds / concurrency": "lines_s",
     "seconds with a call in flight": "in_flight_s",
     "own CPU seconds": "cpu_s",
     "memory that it took, MB": "memory_mb",

@@ -5,7 +5,7 @@ Bounded and masked: Dagster's event log has its own readers and retention.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -15,7 +15,7 @@ from sales_agent_dagster.domain.masking import MASK, masked
 from sales_agent_dagster.stages.crm.recording import figures_of
 from sales_agent_dagster.warehouse.schema import crm_synced_leads, imported_leads
 
-DIFF_ROWS = 100
+DIFF_ROWS = 40
 """Fields that are shown; a count tells how many there are."""
 
 CELL_CHARACTERS = 60
@@ -26,9 +26,9 @@ PERSONAL = frozenset({"phone", "email", "contact_name", "street"})
 def card_metadata(card: Mapping[str, Any]) -> dict[str, Any]:
     """The report card of the sync: as a table, and those figures that tell something for Dagster's charts."""
     told = {name: value for name, value in card.items() if isinstance(value, int | float) and value}
-    columns = {"step": "string", "figure": "string", "value": "string"}
+    lines = [{"figure": f"{step}: {figure}", "value": value} for step, figure, value in figures_of(card)]
     return {
-        "report_card": _table(columns, figures_of(card)),
+        "report_card": _table(("figure", "value"), lines),
         "crm/system": card["crm"],
         "crm/mode": card["mode"],
         **{f"crm/{name}": value for name, value in told.items()},
@@ -53,13 +53,8 @@ def diff_metadata(connection: sa.Connection, batch_id: str) -> dict[str, Any]:
                 shown.append(line)
     if not shown:
         return {}
-    columns = {
-        "company": "string",
-        "operation": "string",
-        "field": "string",
-        "in_crm": "string",
-        "new": "string",
-    }
+    # What differs comes first: Dagster's pages cut wide tables on the right.
+    columns = ("field", "in_crm", "new", "company", "operation")
     return {"diff": _table(columns, shown), "diff_fields": fields}
 
 
@@ -83,6 +78,8 @@ def _cell(name: str, value: Any) -> str:
     return text if len(text) <= CELL_CHARACTERS else f"{text[:CELL_CHARACTERS]}…"
 
 
-def _table(columns: Mapping[str, str], rows: Any) -> dg.TableMetadataValue:
-    schema = dg.TableSchema([dg.TableColumn(name, kind) for name, kind in columns.items()])
-    return dg.MetadataValue.table([dg.TableRecord(row) for row in rows], schema)
+def _table(columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> dg.TableMetadataValue:
+    schema = dg.TableSchema([dg.TableColumn(name, "string") for name in columns])
+    return dg.MetadataValue.table(
+        [dg.TableRecord({name: row[name] for name in columns}) for row in rows], schema
+    )

@@ -142,7 +142,7 @@ def _cell(name: str, value: Any) -> str | int | float | bool | None:
 
 def _crm_metadata(work: StageContext, connection: sa.Connection) -> dict[str, Any]:
     card = card_of(connection, work.run_id)
-    return {**diff_metadata(connection, work.batch_id), **(card_metadata(card) if card else {})}
+    return {**(card_metadata(card) if card else {}), **diff_metadata(connection, work.batch_id)}
 
 
 def _engine_metadata(table: sa.Table, report: StageReport) -> dict[str, Any]:

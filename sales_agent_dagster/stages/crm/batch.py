@@ -24,8 +24,8 @@ def configured(work: StageContext) -> bool:
     return work.settings.crm.system != "preview" and work.settings.crm.mode != "off"
 
 
-def look_at_crm(work: StageContext) -> None:
-    """Pull and link, so that the batch is planned against the CRM as it is now.
+def look_at_crm(work: StageContext) -> ReportCard:
+    """Pull and link, so that the batch is planned against the CRM as it is now; returns what came.
 
     Raises:
         CrmError: the CRM cannot be read.
@@ -35,10 +35,13 @@ def look_at_crm(work: StageContext) -> None:
         look(context)
     finally:
         context.connector.close()
+    return context.card
 
 
-def sync_batch(work: StageContext) -> dict[str, Any]:
+def sync_batch(work: StageContext, seen: ReportCard) -> dict[str, Any]:
     """Sync the batch's companies, after ``look_at_crm``; returns the row of ``crm_sync_runs``.
+
+    ``seen`` is what that has counted: both are one sync.
 
     Nothing is written to the CRM unless ``crm.mode`` says ``live`` and the batch is one to apply.
 
@@ -46,7 +49,7 @@ def sync_batch(work: StageContext) -> dict[str, Any]:
         LeaseHeld: another sync has been writing for ten minutes.
         CrmError: the CRM cannot be read.
     """
-    context = _opened(work, live=is_applied(work))
+    context = replace(_opened(work, live=is_applied(work)), card=seen)
     with work.warehouse.reading() as connection:
         ids = entity_ids(connection, work.batch_id)
     try:

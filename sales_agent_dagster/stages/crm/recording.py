@@ -115,16 +115,16 @@ CARD: tuple[tuple[str, dict[str, str]], ...] = (
 """The report card's figures by step, with what each counts."""
 
 
-def figures_of(card: Mapping[str, Any]) -> Iterator[dict[str, str]]:
+def figures_of(card: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     """All of a report card as lines of step, figure and value."""
     for step, names in CARD:
         for name, words in names.items():
-            yield {"step": step, "figure": words, "value": f"{card[name] or 0:,}"}
+            yield step, words, f"{card[name] or 0:,}"
     for failure, number in (card["rejected_by_class"] or {}).items():
-        yield {"step": "Rejected", "figure": failure, "value": f"{number:,}"}
+        yield "Rejected", failure, f"{number:,}"
     p95, quota = card["p95_ms"], card["quota_left"]
-    yield {"step": "Calls", "figure": "calls", "value": f"{card['requests']:,}"}
-    yield {"step": "Calls", "figure": "p95", "value": "" if p95 is None else f"{p95:,.0f} ms"}
-    yield {"step": "Calls", "figure": "quota left", "value": "not told" if quota is None else f"{quota:.1%}"}
+    yield "Calls", "calls", f"{card['requests']:,}"
+    yield "Calls", "p95", "not measured" if p95 is None else f"{p95:,.0f} ms"
+    yield "Calls", "quota left", "not told" if quota is None else f"{quota:.1%}"
     if card["stopped"]:
-        yield {"step": "Stopped", "figure": "why", "value": str(card["stopped"])}
+        yield "Stopped", "why", str(card["stopped"])

@@ -102,6 +102,19 @@ def test_live_it_applies_and_a_second_time_nothing_is_left(work: StageContext, c
     assert len(close.writes()) == before
 
 
+def test_the_report_card_tells_what_came_before_the_plan_too(work: StageContext, close: RunningClose) -> None:
+    run(work)
+    acme = next(one["id"] for one in close.objects("lead") if one["name"] == "Acme Power")
+    close.clock.advance(60)
+    close.ask("PUT", f"/lead/{acme}/", {"name": "Acme Power Systems"})
+    run(replace(work, run_id="run-2"))
+    with work.warehouse.reading() as connection:
+        card = card_of(connection, "run-2")
+    assert card is not None
+    assert (card["human_changes"], card["planned_updates"], card["unchanged"]) == (1, 0, 3)
+    assert card["pulled"] >= 2
+
+
 @pytest.mark.parametrize(
     ("settings_say", "batch_says", "run_says", "sent"),
     [
