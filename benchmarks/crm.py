@@ -61,7 +61,7 @@ class Tally:
 
     def clear(self) -> None:
         """Forget what was counted."""
-        self.searches = 0
+        self.searches = self.creates = 0
         self._spans: list[tuple[float, float]] = []
 
     def __call__(self, exchange: Exchange) -> None:
@@ -69,7 +69,9 @@ class Tally:
         end = time.perf_counter()
         with self._lock:
             self._spans.append((end - exchange.seconds, end))
-            self.searches += exchange.url.endswith("/search")
+            search = exchange.url.rstrip("/").endswith("/search")
+            self.searches += search
+            self.creates += exchange.method == "POST" and not search
 
     @property
     def calls(self) -> int:
@@ -106,7 +108,7 @@ def bounds(name: str, tally: Tally, latency_ms: float, close_rate: float | None)
         found["calls in 10 s"] = tally.calls * 10 / HUBSPOT_TEN_SECONDS
         found["searches a second"] = tally.searches / HUBSPOT_SEARCHES
     if name == "close" and close_rate:
-        found["calls a second"] = (tally.calls - tally.searches) / close_rate
+        found["calls a second"] = tally.creates / close_rate
     return found
 
 
@@ -345,7 +347,9 @@ def main() -> None:
     parser.add_argument("--leads", type=int, default=10_000)
     parser.add_argument("--crm", nargs="+", choices=CONNECTORS, default=list(CONNECTORS))
     parser.add_argument("--latency-ms", type=float, default=80.0)
-    parser.add_argument("--close-rate", type=float, help="calls a second that Close allows per kind of call")
+    parser.add_argument(
+        "--close-rate", type=float, help="calls a second that Close allows per method and kind of object"
+    )
     parser.add_argument("--pulled", type=int, default=PULLED, help="records that people add before the pull")
     given = parser.parse_args()
     table = Table(title=f"{given.leads:,} companies, {given.latency_ms:g} ms, {CONCURRENCY} in flight")
