@@ -22,7 +22,7 @@ Batch = Annotated[
 
 
 class Mode(StrEnum):
-    """What happens with a batch's plan."""
+    """What is said of a batch's plan."""
 
     PLAN = "plan"
     APPLY = "apply"
@@ -68,8 +68,7 @@ def mode(
     from sales_agent_dagster.cli.crm_mode import batch_mode
     from sales_agent_dagster.settings import load_settings
 
-    said = {Mode.PLAN: "plan", Mode.APPLY: "apply"}.get(what) if what else None
-    raise typer.Exit(batch_mode(load_settings(), batch, said, unset=what is Mode.UNSET))
+    raise typer.Exit(batch_mode(load_settings(), batch, what and what.value))
 
 
 @app.command()

@@ -14,22 +14,23 @@ from sales_agent_dagster.stages.crm.batch_modes import BatchMode, modes_of, set_
 from sales_agent_dagster.warehouse.schema import lead_batches
 
 SHOWN = 50
+_MODES: dict[str, BatchMode] = {"plan": "plan", "apply": "apply"}
 
 
-def batch_mode(settings: Settings, batch: str | None, mode: BatchMode | None, *, unset: bool) -> ExitCode:
-    """Set the mode of a batch, or list what is set.
+def batch_mode(settings: Settings, batch: str | None, said: str | None) -> ExitCode:
+    """Set the mode of a batch (``plan``, ``apply``, ``unset``), or without it list what is set.
 
     Raises:
         UnknownRecord: there is no such batch.
     """
     with open_warehouse(settings) as warehouse:
-        if batch is not None and (mode is not None or unset):
+        if batch is not None:
             with warehouse.reading() as connection:
                 batch = find_batch(connection, batch)
-            set_mode(warehouse, batch, mode, datetime.now(UTC))
+            if said is not None:
+                set_mode(warehouse, batch, _MODES.get(said), datetime.now(UTC))
         with warehouse.reading() as connection:
-            shown = None if batch is None else find_batch(connection, batch)
-            rows = _rows(connection, settings, shown)
+            rows = _rows(connection, settings, batch)
     print_table(["Batch", "Its plan is", "Because"], rows)
     gap()
     say((_words(settings), "dim"))

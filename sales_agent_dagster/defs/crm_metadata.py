@@ -45,7 +45,8 @@ def diff_metadata(connection: sa.Connection, batch_id: str) -> dict[str, Any]:
         .where(row.batch_id == batch_id, row.changed_fields.is_not(None))
         .order_by(row.lead_id)
     )
-    fields, shown = 0, []
+    fields = 0
+    shown: list[dict[str, str]] = []
     for company, operation, diff in connection.execute(query):
         for line in _lines(str(company), str(operation), diff or {}):
             fields += 1

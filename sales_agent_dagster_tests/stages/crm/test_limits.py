@@ -6,6 +6,9 @@ from sales_agent_dagster.crm.fields import Kind
 from sales_agent_dagster.settings import CrmSettings
 from sales_agent_dagster.stages.crm.limits import Limits
 from sales_agent_dagster.stages.crm.planning import Planned, Step
+from sales_agent_dagster.warehouse.database import Warehouse
+from sales_agent_dagster_tests.crm.fake import FakeCrm
+from sales_agent_dagster_tests.stages.crm.wanting import company, rewant, run_sync, want
 
 
 def planned(kind: Kind, step: Step = Step.CREATE, number: int = 1) -> list[Planned]:
@@ -34,3 +37,21 @@ def test_each_limit(limit: str, kind: Kind, step: Step, words: str) -> None:
     others = [(Kind.NOTE, Step.CREATE), (Kind.COMPANY, Step.CREATE), (Kind.CONTACT, Step.UPDATE)]
     free = [Limits(CrmSettings.model_validate({limit: 0})).within(planned(*one)) for one in others]
     assert sum(map(len, free)) == 2
+
+
+def test_each_limit_is_its_own_and_says_what_is_left(sqlite_warehouse: Warehouse) -> None:
+    crm = FakeCrm()
+    leads = want(sqlite_warehouse, "batch-1", [company(f"E{n}", score=1.0) for n in range(4)])
+    run_sync(sqlite_warehouse, crm, max_creates=4)
+    changed = [company(f"E{n}", score=2.0) for n in range(4)]
+    rewant(sqlite_warehouse, "batch-1", leads, changed, at=crm.tick())
+    want(sqlite_warehouse, "batch-2", [company(f"F{n}") for n in range(3)])
+    card = run_sync(sqlite_warehouse, crm, max_creates=1, max_updates=2)
+    assert (card["created"], card["updated"]) == (1, 2)
+    assert card["stopped"] == (
+        "The limit of a sync is reached: 2 companies and contacts to update (limit 2, "
+        "SALES_AGENT_CRM__MAX_UPDATES); 2 companies and contacts to create (limit 1, "
+        "SALES_AGENT_CRM__MAX_CREATES) stay due."
+    )
+    card = run_sync(sqlite_warehouse, crm)
+    assert (card["created"], card["updated"], card["stopped"]) == (2, 2, None)

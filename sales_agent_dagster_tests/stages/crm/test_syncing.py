@@ -257,23 +257,6 @@ def test_no_more_creates_than_the_limit(sqlite_warehouse: Warehouse, crm: FakeCr
     assert run_sync(sqlite_warehouse, crm, max_creates=12)["created"] == 3
 
 
-def test_each_limit_is_its_own_and_says_what_is_left(sqlite_warehouse: Warehouse, crm: FakeCrm) -> None:
-    leads = want(sqlite_warehouse, "batch-1", [company(f"E{n}", score=1.0) for n in range(4)])
-    run_sync(sqlite_warehouse, crm, max_creates=4)
-    changed = [company(f"E{n}", score=2.0) for n in range(4)]
-    rewant(sqlite_warehouse, "batch-1", leads, changed, at=crm.tick())
-    want(sqlite_warehouse, "batch-2", [company(f"F{n}") for n in range(3)])
-    card = run_sync(sqlite_warehouse, crm, max_creates=1, max_updates=2)
-    assert (card["created"], card["updated"]) == (1, 2)
-    assert card["stopped"] == (
-        "The limit of a sync is reached: 2 companies and contacts to update (limit 2, "
-        "SALES_AGENT_CRM__MAX_UPDATES); 2 companies and contacts to create (limit 1, "
-        "SALES_AGENT_CRM__MAX_CREATES) stay due."
-    )
-    card = run_sync(sqlite_warehouse, crm)
-    assert (card["created"], card["updated"], card["stopped"]) == (2, 2, None)
-
-
 def test_suppression_added_on_the_way_stops_the_push(sqlite_warehouse: Warehouse, crm: FakeCrm) -> None:
     from sales_agent_dagster.crm.contract import SuppressionScope
     from sales_agent_dagster.stages.crm.suppressing import Entry, suppress
