@@ -12,9 +12,9 @@ from rich.text import Text
 
 from sales_agent_dagster.cli.exits import ExitCode
 from sales_agent_dagster.cli.figures import batch_progress
-from sales_agent_dagster.cli.opening import open_warehouse
+from sales_agent_dagster.cli.opening import find_batch, open_warehouse
 from sales_agent_dagster.cli.terminal import bar, count, gap, money, print_json, print_table, say
-from sales_agent_dagster.domain.errors import ConfigurationError, UnknownRecord
+from sales_agent_dagster.domain.errors import ConfigurationError
 from sales_agent_dagster.inference.build import engine_name
 from sales_agent_dagster.inference.prices import load_prices
 from sales_agent_dagster.settings import Settings
@@ -49,7 +49,7 @@ def show_cost(settings: Settings, batch: str | None, *, as_json: bool, prune: bo
     with open_warehouse(settings) as warehouse:
         pruned = _prune(settings, WarehouseCalls(warehouse), now) if prune else None
         with warehouse.reading() as connection:
-            batch_id = None if batch is None else _find_batch(connection, batch)
+            batch_id = None if batch is None else find_batch(connection, batch)
             state = _state(connection, settings, batch_id, now)
     if as_json:
         print_json(state | ({} if pruned is None else {"pruned_responses": pruned}))
@@ -102,18 +102,6 @@ def _prune(settings: Settings, calls: WarehouseCalls, now: datetime) -> int:
             "Responses are kept for ever. Set SALES_AGENT_CEREBRAS__RETENTION_DAYS to delete older ones."
         )
     return calls.prune(now - timedelta(days=days))
-
-
-def _find_batch(connection: sa.Connection, wanted: str) -> str:
-    ids = lead_batches.c.batch_id
-    query = sa.select(ids).where(ids.startswith(wanted, autoescape=True)).order_by(ids)
-    found = list(connection.scalars(query))
-    if wanted in found:
-        return wanted
-    if len(found) != 1:
-        which = f"is the start of {', '.join(found[:5])}" if found else "is no batch"
-        raise UnknownRecord(f"{wanted[:80]} {which}. `sales-agent status` lists all.")
-    return str(found[0])
 
 
 def _state(

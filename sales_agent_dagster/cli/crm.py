@@ -2,35 +2,34 @@
 
 from __future__ import annotations
 
-import csv
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from sales_agent_dagster.cli.crm_plan import print_plan, print_totals, totals_of, write_plan
 from sales_agent_dagster.cli.exits import ExitCode
-from sales_agent_dagster.cli.opening import open_warehouse
+from sales_agent_dagster.cli.opening import find_batch, open_warehouse
 from sales_agent_dagster.cli.terminal import count, gap, print_json, print_table, say
 from sales_agent_dagster.crm.contract import FieldState
 from sales_agent_dagster.crm.fields import Kind
-from sales_agent_dagster.domain.errors import ConfigurationError, PermanentError
+from sales_agent_dagster.domain.errors import ConfigurationError
 from sales_agent_dagster.domain.profile import load_profile
 from sales_agent_dagster.settings import Settings
+from sales_agent_dagster.stages.crm.batch_modes import held_back
 from sales_agent_dagster.stages.crm.context import SyncContext, open_sync
+from sales_agent_dagster.stages.crm.desired import entity_ids
 from sales_agent_dagster.stages.crm.erasing import erase
 from sales_agent_dagster.stages.crm.linking import answer_review, reviews
-from sales_agent_dagster.stages.crm.listing import PlanRow, plan_rows
+from sales_agent_dagster.stages.crm.listing import plan_rows
 from sales_agent_dagster.stages.crm.planning import plan
 from sales_agent_dagster.stages.crm.pulling import pull
+from sales_agent_dagster.stages.crm.recording import CARD
 from sales_agent_dagster.stages.crm.syncing import look, sync
 
 RUN_ID = "command line"
 """Stands as ``run_id`` in rows that a command changed: no Dagster run did."""
-
-QUIET_STEPS = ("unchanged", "skip")
-"""Counted, and listed in the file only."""
 
 
 @contextmanager
@@ -55,8 +54,10 @@ def opened(settings: Settings, *, live: bool | None) -> Iterator[SyncContext]:
             context.connector.close()
 
 
-def show_plan(settings: Settings, file: Path | None, *, as_json: bool, limit: int, pulls: bool) -> ExitCode:
-    """Print the plan; all lines go to ``file`` when it is given.
+def show_plan(
+    settings: Settings, file: Path | None, *, as_json: bool, limit: int, pulls: bool, batch: str | None = None
+) -> ExitCode:
+    """Print the plan, of one batch's companies or of all; all lines go to ``file`` when it is given.
 
     Raises:
         ConfigurationError: no CRM is configured.
@@ -65,22 +66,22 @@ def show_plan(settings: Settings, file: Path | None, *, as_json: bool, limit: in
     """
     with opened(settings, live=False) as context:
         look(context, pulls=pulls)
-        rows = list(plan_rows(context, plan(context)))
+        rows = list(plan_rows(context, plan(context, _companies(context, batch))))
         account = context.crm
     if file is not None:
-        _write(file, rows)
+        write_plan(file, rows)
     if as_json:
-        print_json({"crm": account, "totals": _totals(rows), "lines": [asdict(row) for row in rows]})
+        print_json({"crm": account, "totals": totals_of(rows), "lines": [asdict(row) for row in rows]})
         return ExitCode.OK
-    _print_plan(rows, limit)
+    print_plan(rows, limit)
     if file is not None:
         say(f"{count(len(rows), 'line')} in {file}.")
-    _print_totals(account, _totals(rows))
+    print_totals(account, totals_of(rows))
     return ExitCode.OK
 
 
-def apply_plan(settings: Settings, *, as_json: bool) -> ExitCode:
-    """Sync, and print the report card.
+def apply_plan(settings: Settings, *, as_json: bool, batch: str | None = None) -> ExitCode:
+    """Sync one batch's companies, or all but those held back, and print the report card.
 
     Raises:
         ConfigurationError: no CRM is configured, or writing is not allowed.
@@ -93,12 +94,29 @@ def apply_plan(settings: Settings, *, as_json: bool) -> ExitCode:
             "`sales-agent crm plan` shows what would be sent."
         )
     with opened(settings, live=None) as context:
-        card = sync(context)
+        ids = _companies(context, batch)
+        if batch is None:
+            with context.warehouse.reading() as connection:
+                held = held_back(connection)
+                ids = [one for one in entity_ids(connection) if one not in held] if held else None
+        card = sync(context, ids)
     if as_json:
         print_json(card)
     else:
         print_card(card)
     return ExitCode.FAILED if card["stopped"] or card["rejected"] or card["still_unknown"] else ExitCode.OK
+
+
+def _companies(context: SyncContext, batch: str | None) -> list[str] | None:
+    """Companies of a batch; None is all.
+
+    Raises:
+        UnknownRecord: there is no such batch.
+    """
+    if batch is None:
+        return None
+    with context.warehouse.reading() as connection:
+        return entity_ids(connection, find_batch(connection, batch))
 
 
 def pull_changes(settings: Settings) -> ExitCode:
@@ -185,9 +203,9 @@ def erase_person(settings: Settings, email: str, *, as_json: bool) -> ExitCode:
 def print_card(card: Mapping[str, Any]) -> None:
     """Print a row of ``crm_sync_runs``."""
     say((f"{card['crm']}, {card['mode']}", "bold"))
-    for title, names in _CARD:
-        told = [f"{card[name]:,} {words}" for name, words in names.items() if card[name] is not None]
-        say(f"{title:<10} {', '.join(told)}", indent=2)
+    for title, names in CARD:
+        told = [f"{card[name]:,} {words}" for name, words in names.items() if card[name]]
+        say(f"{title:<10} {', '.join(told) or 'nothing'}", indent=2)
     if card["rejected_by_class"]:
         classes = ", ".join(f"{number:,} {name}" for name, number in card["rejected_by_class"].items())
         say(f"{'Rejected':<10} {classes}: `sales-agent crm status` says why and what to do", indent=2)
@@ -199,108 +217,6 @@ def print_card(card: Mapping[str, Any]) -> None:
     say(f"{'Calls':<10} {', '.join(calls)}", indent=2)
     if card["stopped"]:
         say((f"Stopped: {card['stopped']}", "bold"), indent=2)
-
-
-_CARD: tuple[tuple[str, dict[str, str]], ...] = (
-    (
-        "Pulled",
-        {
-            "pulled": "records and events",
-            "echoes": "nothing new",
-            "human_changes": "fields changed by others",
-        },
-    ),
-    (
-        "Planned",
-        {
-            "planned_creates": "create",
-            "planned_updates": "update",
-            "unchanged": "unchanged",
-            "skipped": "skip",
-            "to_review": "review",
-            "conflicts": "conflicts",
-        },
-    ),
-    (
-        "Sent",
-        {
-            "created": "created",
-            "updated": "updated",
-            "rejected": "rejected",
-            "deferred": "due again",
-            "unknown": "answers lost",
-            "resolved": "read back",
-            "still_unknown": "still unknown",
-        },
-    ),
-)
-
-
-def _print_plan(rows: Sequence[PlanRow], limit: int) -> None:
-    shown = [row for row in rows if row.step not in QUIET_STEPS]
-    if not shown:
-        say("Nothing to send.")
-        return
-    print_table(
-        ["Step", "Kind", "Company", "Record", "Field", "In the CRM", "New", "Why"],
-        [
-            (
-                row.step,
-                row.kind,
-                row.company,
-                row.remote_id or "",
-                row.field or "",
-                _value(row.before),
-                _value(row.after),
-                row.rule or row.reason,
-            )
-            for row in shown[:limit]
-        ],
-    )
-    if len(shown) > limit:
-        say((f"{len(shown) - limit:,} more lines: --limit, --csv or --json shows all.", "dim"))
-
-
-def _value(value: object) -> str:
-    """One short line."""
-    text = "" if value is None else " ".join(str(value).split())
-    return text if len(text) <= VALUE_CHARACTERS else f"{text[:VALUE_CHARACTERS]}…"
-
-
-VALUE_CHARACTERS = 60
-
-
-def _totals(rows: Iterable[PlanRow]) -> dict[str, dict[str, int]]:
-    """Records by kind and step."""
-    records = {(row.kind, row.external_key): row.step for row in rows}
-    numbers = Counter((kind, step) for (kind, _), step in records.items())
-    found: dict[str, dict[str, int]] = {}
-    for (kind, step), number in sorted(numbers.items()):
-        found.setdefault(kind, {})[step] = number
-    return found
-
-
-def _print_totals(crm: str, found: Mapping[str, Mapping[str, int]]) -> None:
-    gap()
-    for kind, steps in found.items():
-        say(f"{kind:<12} {', '.join(f'{number:,} {step}' for step, number in steps.items())}")
-    say((f"A plan for {crm}: nothing was sent.", "dim"))
-
-
-def _write(file: Path, rows: Sequence[PlanRow]) -> None:
-    names = [field.name for field in fields(PlanRow)]
-    try:
-        with file.open("w", encoding="utf-8", newline="") as stream:
-            writer = csv.writer(stream)
-            writer.writerow(names)
-            writer.writerows([_cell(getattr(row, name)) for name in names] for row in rows)
-    except OSError as error:
-        raise PermanentError(f"{file} cannot be written: {error.strerror or error}.") from None
-
-
-def _cell(value: object) -> object:
-    """A spreadsheet takes text that begins like a formula for one: it gets an apostrophe."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@")) else value
 
 
 def _print_reviews(context: SyncContext) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +15,19 @@ app = typer.Typer(
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document, for programs.")]
 
+Batch = Annotated[
+    str | None,
+    typer.Option(metavar="BATCH", help="Only the companies of this batch (or the start of its id)."),
+]
+
+
+class Mode(StrEnum):
+    """What is said of a batch's plan."""
+
+    PLAN = "plan"
+    APPLY = "apply"
+    UNSET = "unset"
+
 
 @app.command()
 def plan(
@@ -21,23 +35,40 @@ def plan(
     as_json: Json = False,
     limit: Annotated[int, typer.Option(min=1, help="Print at most this many lines.")] = 60,
     pull: Annotated[bool, typer.Option(help="First read what changed in the CRM.")] = True,
+    batch: Batch = None,
 ) -> None:
     """Show what the CRM would be told, field by field. Writes nothing to it."""
     from sales_agent_dagster.cli.crm import show_plan
     from sales_agent_dagster.settings import load_settings
 
-    raise typer.Exit(show_plan(load_settings(), csv, as_json=as_json, limit=limit, pulls=pull))
+    settings = load_settings()
+    raise typer.Exit(show_plan(settings, csv, as_json=as_json, limit=limit, pulls=pull, batch=batch))
 
 
 @app.command()
-def apply(
-    as_json: Json = False,
-) -> None:
+def apply(as_json: Json = False, batch: Batch = None) -> None:
     """Send what is planned and show the report card. Needs SALES_AGENT_CRM__MODE=live."""
     from sales_agent_dagster.cli.crm import apply_plan
     from sales_agent_dagster.settings import load_settings
 
-    raise typer.Exit(apply_plan(load_settings(), as_json=as_json))
+    raise typer.Exit(apply_plan(load_settings(), as_json=as_json, batch=batch))
+
+
+@app.command()
+def mode(
+    batch: Annotated[
+        str | None,
+        typer.Argument(metavar="BATCH", help="Id of the batch, or its start; without, all are listed."),
+    ] = None,
+    what: Annotated[
+        Mode | None, typer.Argument(help="plan: only plan; apply: also send; unset: as the settings say.")
+    ] = None,
+) -> None:
+    """Set whether a batch's plan is sent by its asset. Sending needs SALES_AGENT_CRM__MODE=live."""
+    from sales_agent_dagster.cli.crm_mode import batch_mode
+    from sales_agent_dagster.settings import load_settings
+
+    raise typer.Exit(batch_mode(load_settings(), batch, what and what.value))
 
 
 @app.command()

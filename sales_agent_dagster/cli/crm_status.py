@@ -57,7 +57,7 @@ def _print(state: dict[str, Any]) -> None:
         ["Started", "CRM", "Mode", "Created", "Updated", "Rejected", "Unknown", "Ended"],
         [
             (
-                f"{run['started_at']:%Y-%m-%d %H:%M}",
+                f"{run['started_at']:%m-%d %H:%M}",
                 run["crm"],
                 run["mode"],
                 run["created"],

@@ -7,9 +7,10 @@ from contextlib import contextmanager
 
 import sqlalchemy as sa
 
-from sales_agent_dagster.domain.errors import ConfigurationError
+from sales_agent_dagster.domain.errors import ConfigurationError, UnknownRecord
 from sales_agent_dagster.settings import Settings
 from sales_agent_dagster.warehouse.database import Warehouse
+from sales_agent_dagster.warehouse.schema import lead_batches
 
 
 @contextmanager
@@ -38,3 +39,20 @@ def open_warehouse(settings: Settings) -> Iterator[Warehouse]:
         yield warehouse
     finally:
         warehouse.dispose()
+
+
+def find_batch(connection: sa.Connection, wanted: str) -> str:
+    """The id of the batch whose id is, or alone begins with, ``wanted``.
+
+    Raises:
+        UnknownRecord: there is none, or several.
+    """
+    ids = lead_batches.c.batch_id
+    query = sa.select(ids).where(ids.startswith(wanted, autoescape=True)).order_by(ids)
+    found = list(connection.scalars(query))
+    if wanted in found:
+        return wanted
+    if len(found) != 1:
+        which = f"is the start of {', '.join(found[:5])}" if found else "is no batch"
+        raise UnknownRecord(f"{wanted[:80]} {which}. `sales-agent status` lists all.")
+    return str(found[0])

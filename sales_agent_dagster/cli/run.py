@@ -25,6 +25,7 @@ from sales_agent_dagster.domain.profile import load_profile
 from sales_agent_dagster.inference.build import build_engine, engine_name
 from sales_agent_dagster.settings import Settings
 from sales_agent_dagster.stages.base import StageContext
+from sales_agent_dagster.stages.crm.batch_modes import sent_batches_go_to
 from sales_agent_dagster.stages.imported import import_is_current
 from sales_agent_dagster.stages.intake.register import Registration, register_file
 from sales_agent_dagster.stages.pipeline import STAGES
@@ -207,10 +208,11 @@ def _print_outcome(settings: Settings, warehouse: Warehouse, run: FileRun) -> No
         work = count_work(connection, run.registration.batch_ids, run.started)
         calls, usd = spent_since(connection, run.registration.batch_ids, run.started)
         figures = count_figures(connection, run.registration.batch_ids)
+        sent_to = sent_batches_go_to(connection, settings.crm, run.registration.batch_ids)
     if work.rows and not run.failed:
         if not interactive(err()):
             gap()  # after the progress lines; bars are gone by now
-        print_summary(figures, run.wall_seconds, settings.crm)
+        print_summary(figures, run.wall_seconds, sent_to)
         gap()
     models = (
         f", {count(calls, 'model call')} for {money(usd)}" if engine_name(settings) != "scorecard" else ""

@@ -11,7 +11,6 @@ from rich.text import Text
 from sales_agent_dagster.cli.figures import Figures
 from sales_agent_dagster.cli.terminal import bar, count, gap, money, print_table, say
 from sales_agent_dagster.domain.tiers import Tier
-from sales_agent_dagster.settings import CrmSettings
 
 _TIER_STYLES = {
     Tier.PLATINUM: "bright_white",
@@ -22,7 +21,7 @@ _TIER_STYLES = {
 }
 
 
-def print_summary(figures: Figures, wall_seconds: float, crm: CrmSettings) -> None:
+def print_summary(figures: Figures, wall_seconds: float, sent_to: str | None) -> None:
     """What each stage came to, the tiers, the plan for the CRM and whether it was sent, cost and time."""
     rejected = f", {figures.rejected:,} rejected with a reason" if figures.rejected else ""
     rows = count(figures.imported + figures.rejected, "row")
@@ -36,7 +35,7 @@ def print_summary(figures: Figures, wall_seconds: float, crm: CrmSettings) -> No
         "Enriched": f"{figures.done('enriched_leads'):,}",
         "Analyzed": f"{figures.done('analyzed_leads'):,}",
         "Campaigns": f"{figures.done('campaigns'):,}, with {count(figures.messages, 'draft')}",
-        "CRM plan": f"{plan}  ({_sent(crm)})",
+        "CRM plan": f"{plan}  ({_sent(sent_to)})",
         "Failed": failed,
         "Cost": f"{money(figures.cost_usd)} in {wall_seconds:.1f} s",
     }
@@ -46,9 +45,9 @@ def print_summary(figures: Figures, wall_seconds: float, crm: CrmSettings) -> No
     print_tiers(figures)
 
 
-def _sent(crm: CrmSettings) -> str:
-    if crm.system != "preview" and crm.mode == "live":
-        return f"sent to {crm.system}: sales-agent crm status"
+def _sent(sent_to: str | None) -> str:
+    if sent_to is not None:
+        return f"sent to {sent_to}: sales-agent crm status"
     return "dry run: nothing is sent"
 
 

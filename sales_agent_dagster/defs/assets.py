@@ -13,7 +13,7 @@ from datetime import timedelta
 import dagster as dg
 
 from sales_agent_dagster.agents import enrichment, growth, marketing, qualification
-from sales_agent_dagster.defs.stage_assets import agent_asset, import_asset, stage_asset
+from sales_agent_dagster.defs.stage_assets import agent_asset, crm_asset, import_asset, stage_asset
 from sales_agent_dagster.stages.analyzed import AnalyzedLeads
 from sales_agent_dagster.stages.campaigns import Campaigns
 from sales_agent_dagster.stages.crm_synced import CrmSyncedLeads
@@ -83,16 +83,15 @@ campaigns = agent_asset(
     """,
 )
 
-crm_synced_leads = stage_asset(
+crm_synced_leads = crm_asset(
     CrmSyncedLeads(),
     """**What the CRM would be told**.
 
     Create, update, unchanged or skip, with a diff per field: against the configured CRM as it is now, or a
-    local `preview`. Only `SALES_AGENT_CRM__MODE=live` also sends it; `crm_outbox` has every operation.
+    local `preview`. It is sent for batches that are set to (`sales-agent crm mode BATCH apply`, or `apply`
+    in the run's config), and only with `SALES_AGENT_CRM__MODE=live`; `crm_outbox` has every operation.
     """,
-    freshness_policy=dg.FreshnessPolicy.time_window(
-        fail_window=timedelta(days=30), warn_window=timedelta(days=7)
-    ),
+    dg.FreshnessPolicy.time_window(fail_window=timedelta(days=30), warn_window=timedelta(days=7)),
 )
 
 FLOW = [

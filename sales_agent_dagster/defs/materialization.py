@@ -9,6 +9,7 @@ from typing import Any
 import dagster as dg
 import sqlalchemy as sa
 
+from sales_agent_dagster.defs.crm_metadata import card_metadata, diff_metadata
 from sales_agent_dagster.defs.plots import (
     bits_histogram,
     latency_histogram,
@@ -97,10 +98,11 @@ def materialization(
         spend = _spend_metadata(work, connection, agent, report.rows) if agent else {}
         if table is enriched_leads:
             spend |= _provider_metadata(connection, work.batch_id)
-        card = card_of(connection, work.run_id) if table is crm_synced_leads else None
+        crm = _crm_metadata(work, connection) if table is crm_synced_leads else {}
     computed = run_ids.count(work.run_id)
     metadata: dict[str, Any] = {
         "dagster/partition_row_count": report.rows,
+        **crm,
         "work": f"{computed} computed, {report.rows - computed} current",
         "computed": computed,
         **(figures or {}),
@@ -108,8 +110,6 @@ def materialization(
         **_engine_metadata(table, report),
     }
     metadata |= spend
-    if card:
-        metadata |= _card_metadata(card)
     if agent:
         metadata["latency_p50_ms"] = round(report.latency_p50_ms, 3)
         metadata["latency_p95_ms"] = round(report.latency_p95_ms, 3)
@@ -140,15 +140,9 @@ def _cell(name: str, value: Any) -> str | int | float | bool | None:
     return text if len(text) <= CELL_CHARACTERS else f"{text[:CELL_CHARACTERS]}…"
 
 
-def _card_metadata(card: Mapping[str, Any]) -> dict[str, Any]:
-    """The report card of the sync: figures that tell something, by the names of ``crm_sync_runs``."""
-    told = {name: value for name, value in card.items() if isinstance(value, int | float) and value}
-    return {
-        "crm/system": card["crm"],
-        "crm/mode": card["mode"],
-        **{f"crm/{name}": value for name, value in told.items()},
-        **({"crm/stopped": card["stopped"]} if card["stopped"] else {}),
-    }
+def _crm_metadata(work: StageContext, connection: sa.Connection) -> dict[str, Any]:
+    card = card_of(connection, work.run_id)
+    return {**(card_metadata(card) if card else {}), **diff_metadata(connection, work.batch_id)}
 
 
 def _engine_metadata(table: sa.Table, report: StageReport) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from sales_agent_dagster.defs.metadata import presentation
 from sales_agent_dagster.defs.partitions import LEAD_BATCHES
 from sales_agent_dagster.defs.resources import RESOURCE_KEYS, stage_context
 from sales_agent_dagster.inference.engine import Prompt
-from sales_agent_dagster.stages.base import Stage
+from sales_agent_dagster.stages.base import Stage, StageContext
 from sales_agent_dagster.stages.imported import IMPORT_VERSION, import_batch
 from sales_agent_dagster.warehouse.schema import imported_leads
 
@@ -53,17 +53,45 @@ def import_asset(description: str) -> dg.AssetsDefinition:
     return make(run_import)
 
 
-def stage_asset(
-    stage: Stage, description: str, freshness_policy: dg.FreshnessPolicy | None = None
-) -> dg.AssetsDefinition:
+class CrmConfig(dg.Config):
+    """Launch-time settings of the sync with the CRM."""
+
+    apply: bool | None = Field(
+        default=None,
+        description="True also sends the batch's plan to the CRM, False only plans; unset is as set for the "
+        "batch (`sales-agent crm mode`). Nothing is sent unless SALES_AGENT_CRM__MODE=live.",
+    )
+
+
+def stage_asset(stage: Stage, description: str) -> dg.AssetsDefinition:
     """One step that runs the whole stage; for stages that do not ask an engine."""
 
     async def run_stage(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
-        work = stage_context(context)
-        with only_transient_retried(context):
-            await stage.run(work)
-            return materialization(work, stage.table)
+        return await _run(context, stage, stage_context(context))
 
+    return _one_step(stage, description)(run_stage)
+
+
+def crm_asset(stage: Stage, description: str, freshness_policy: dg.FreshnessPolicy) -> dg.AssetsDefinition:
+    """The same for the stage that writes to the CRM when the run's config or the batch's setting says so."""
+
+    async def run_stage(context: dg.AssetExecutionContext, config: CrmConfig) -> dg.MaterializeResult[Any]:
+        return await _run(context, stage, replace(stage_context(context), apply=config.apply))
+
+    return _one_step(stage, description, freshness_policy)(run_stage)
+
+
+async def _run(
+    context: dg.AssetExecutionContext, stage: Stage, work: StageContext
+) -> dg.MaterializeResult[Any]:
+    with only_transient_retried(context):
+        await stage.run(work)
+        return materialization(work, stage.table)
+
+
+def _one_step(
+    stage: Stage, description: str, freshness_policy: dg.FreshnessPolicy | None = None
+) -> _MakeAsset:
     make: _MakeAsset = dg.asset(
         name=stage.name,
         deps=[stage.upstream],
@@ -72,7 +100,7 @@ def stage_asset(
         freshness_policy=freshness_policy,
         **presentation(stage.table, type(stage), stage.version, description),
     )
-    return make(run_stage)
+    return make
 
 
 def agent_asset(stage: Stage, prompt: Prompt, description: str) -> dg.AssetsDefinition:

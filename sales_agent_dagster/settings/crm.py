@@ -27,8 +27,10 @@ class CrmSettings(BaseModel):
 
     Attributes:
         system: ``preview`` is a local one that needs no server.
-        mode: ``dry_run`` reads and plans, ``live`` also writes, ``off`` leaves the CRM alone.
+        mode: ``dry_run`` reads and plans, ``live`` may also write, ``off`` leaves the CRM alone.
+        batches: what ``live`` does with a batch for which nobody said so: ``plan`` it or ``apply`` the plan.
         max_creates, max_updates: most records created or updated in one sync; what is left stays due.
+        max_activities: most notes and drafts created in one sync. Nothing is ever deleted by a sync.
         concurrency: most calls in flight.
         notes, drafts: also push campaign notes, and e-mails as drafts. Nothing is ever sent.
         overlap_s: pulls start this much before the last one's end: CRMs index late.
@@ -37,8 +39,10 @@ class CrmSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
     system: Literal["preview", "close", "hubspot", "salesforce"] = "preview"
     mode: Literal["off", "dry_run", "live"] = "dry_run"
+    batches: Literal["plan", "apply"] = "plan"
     max_creates: int = Field(default=1000, ge=0)
     max_updates: int = Field(default=10_000, ge=0)
+    max_activities: int = Field(default=2000, ge=0)
     concurrency: int = Field(default=8, ge=1, le=64)
     notes: bool = True
     drafts: bool = True

@@ -49,6 +49,7 @@ class StageContext:
 
     Attributes:
         retry_degraded: agents compute the rows again that a lesser engine had to answer.
+        apply: whether the plan for the CRM is sent; None is as set for the batch.
         facts: the providers of facts in use; None asks only those that need no network.
         meanwhile: called while the first answers of a model are waited for; must return at once.
     """
@@ -61,6 +62,7 @@ class StageContext:
     run_id: str
     now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
     retry_degraded: bool = False
+    apply: bool | None = None
     facts: FactService | None = None
     meanwhile: Callable[[], object] = lambda: None
 

@@ -80,13 +80,13 @@ class CrmSyncedLeads(ExclusiveStage):
         """With a CRM configured: also compare with its records as they are now, and sync when it is live."""
         done = await super().run(context)
         if configured(context):
-            look_at_crm(context)
+            seen = look_at_crm(context)
             with context.warehouse.transaction() as connection:
                 ids = connection.scalars(
                     sa.select(crm_wanted.c.lead_id).where(crm_wanted.c.batch_id == context.batch_id)
                 ).all()
                 plan_for_crm(context, connection, list(ids))
-            sync_batch(context)
+            sync_batch(context, seen)
             with context.warehouse.transaction() as connection:
                 tell_outcomes(context, connection)
         return done

@@ -71,7 +71,8 @@ class CloseDialect:
         if found is None:
             return None
         limit, remaining, reset = int(found[1]), int(found[2]), float(found[3])
-        return RateHint(limit, remaining, reset)
+        # Of Close's quotas only the windows' are told.
+        return RateHint(limit, remaining, reset, remaining / limit if limit else None)
 
 
 def words_of(body: Any) -> tuple[str, dict[str, str]]:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from sales_agent_dagster.stages.base import StageContext
+from sales_agent_dagster.stages.crm.batch_modes import is_applied
 from sales_agent_dagster.stages.crm.context import ReportCard, SyncContext, open_sync
 from sales_agent_dagster.stages.crm.desired import entity_ids
 from sales_agent_dagster.stages.crm.lease import LeaseHeld
@@ -23,8 +24,8 @@ def configured(work: StageContext) -> bool:
     return work.settings.crm.system != "preview" and work.settings.crm.mode != "off"
 
 
-def look_at_crm(work: StageContext) -> None:
-    """Pull and link, so that the batch is planned against the CRM as it is now.
+def look_at_crm(work: StageContext) -> ReportCard:
+    """Pull and link, so that the batch is planned against the CRM as it is now; returns what came.
 
     Raises:
         CrmError: the CRM cannot be read.
@@ -34,18 +35,21 @@ def look_at_crm(work: StageContext) -> None:
         look(context)
     finally:
         context.connector.close()
+    return context.card
 
 
-def sync_batch(work: StageContext) -> dict[str, Any]:
+def sync_batch(work: StageContext, seen: ReportCard) -> dict[str, Any]:
     """Sync the batch's companies, after ``look_at_crm``; returns the row of ``crm_sync_runs``.
 
-    Nothing is written to the CRM unless ``crm.mode`` says ``live``.
+    ``seen`` is what that has counted: both are one sync.
+
+    Nothing is written to the CRM unless ``crm.mode`` says ``live`` and the batch is one to apply.
 
     Raises:
         LeaseHeld: another sync has been writing for ten minutes.
         CrmError: the CRM cannot be read.
     """
-    context = _opened(work, live=None)
+    context = replace(_opened(work, live=is_applied(work)), card=seen)
     with work.warehouse.reading() as connection:
         ids = entity_ids(connection, work.batch_id)
     try:
@@ -65,7 +69,7 @@ def still_due(work: StageContext) -> list[str]:
         context.connector.close()
 
 
-def _opened(work: StageContext, *, live: bool | None) -> SyncContext:
+def _opened(work: StageContext, *, live: bool) -> SyncContext:
     return open_sync(work.warehouse, work.settings, work.profile, work.run_id, live=live, now=work.now)
 
 

@@ -22,6 +22,7 @@ from sales_agent_dagster.crm.fields import Kind
 from sales_agent_dagster.stages.crm.context import SyncContext
 from sales_agent_dagster.stages.crm.finding import found_meanwhile
 from sales_agent_dagster.stages.crm.lease import Lease
+from sales_agent_dagster.stages.crm.limits import Limits
 from sales_agent_dagster.stages.crm.linking import link
 from sales_agent_dagster.stages.crm.outbox import (
     Waiting,
@@ -71,7 +72,7 @@ class Pusher:
         self._again = False
         self._alike: list[str] = []
         self._tried: set[tuple[Kind, str]] = set()
-        self._creates = self._updates = 0
+        self._limits = Limits(context.settings)
 
     def run(self, due: Collection[Kind] = KINDS) -> None:
         """Push until nothing is left that this sync may do; ``card.stopped`` tells why it ended early.
@@ -79,14 +80,16 @@ class Pusher:
         Args:
             due: kinds that there is anything to do for.
         """
+        card = self._context.card
         for _ in range(ROUNDS):
             self._again = False
             for kind in KINDS:
                 if kind in due:
                     self._push_kind(kind)
-                if self._context.card.stopped:
+                if card.stopped:
                     return
-            if not self._again:
+            card.stopped = self._limits.words()
+            if not self._again or card.stopped:
                 return
             due = KINDS
             link(self._context)
@@ -123,7 +126,7 @@ class Pusher:
 
     def _push_group(self, group: Sequence[Planned]) -> None:
         context = self._context
-        group = self._as_of_now(self._within_limits(group))
+        group = self._as_of_now(self._limits.within(group))
         if not group:
             return
         with context.warehouse.transaction() as connection:
@@ -174,23 +177,6 @@ class Pusher:
     def _snapshots(self, kind: Kind, ids: Sequence[str]) -> dict[str, Record]:
         with self._context.warehouse.reading() as connection:
             return snapshots_of(connection, self._context.crm, kind, ids)
-
-    def _within_limits(self, group: Sequence[Planned]) -> list[Planned]:
-        """What the limits of one sync leave; the rest stays due."""
-        card, settings = self._context.card, self._context.settings
-        kept = []
-        for planned in group:
-            record = planned.kind in SNAPSHOTS
-            self._creates += record and planned.step is Step.CREATE
-            self._updates += record and planned.step is Step.UPDATE
-            if self._creates > settings.max_creates or self._updates > settings.max_updates:
-                card.stopped = (
-                    f"The limit of a sync is reached: {settings.max_creates} creates, "
-                    f"{settings.max_updates} updates. What is left stays due."
-                )
-                break
-            kept.append(planned)
-        return kept
 
     def _blocked(self, connection: sa.Connection, group: Sequence[Planned]) -> set[str]:
         """Keys of those that a gate stops now, though it did not when they were planned."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -76,3 +76,55 @@ def card_of(connection: sa.Connection, run_id: str) -> dict[str, Any] | None:
     query = sa.select(crm_sync_runs).where(row.run_id == run_id).order_by(row.started_at.desc()).limit(1)
     found = connection.execute(query).mappings().one_or_none()
     return dict(found) if found else None
+
+
+CARD: tuple[tuple[str, dict[str, str]], ...] = (
+    (
+        "Pulled",
+        {
+            "pulled": "records and events",
+            "echoes": "nothing new",
+            "human_changes": "fields changed by others",
+        },
+    ),
+    (
+        "Planned",
+        {
+            "planned_creates": "create",
+            "planned_updates": "update",
+            "unchanged": "unchanged",
+            "skipped": "skip",
+            "to_review": "review",
+            "conflicts": "conflicts",
+        },
+    ),
+    (
+        "Sent",
+        {
+            "created": "created",
+            "updated": "updated",
+            "rejected": "rejected",
+            "deferred": "due again",
+            "unknown": "answers lost",
+            "resolved": "read back",
+            "still_unknown": "still unknown",
+            "suppression_breaches": "to suppressed people",
+        },
+    ),
+)
+"""The report card's figures by step, with what each counts."""
+
+
+def figures_of(card: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """All of a report card as lines of step, figure and value."""
+    for step, names in CARD:
+        for name, words in names.items():
+            yield step, words, f"{card[name] or 0:,}"
+    for failure, number in (card["rejected_by_class"] or {}).items():
+        yield "Rejected", failure, f"{number:,}"
+    p95, quota = card["p95_ms"], card["quota_left"]
+    yield "Calls", "calls", f"{card['requests']:,}"
+    yield "Calls", "p95", "not measured" if p95 is None else f"{p95:,.0f} ms"
+    yield "Calls", "quota left", "not told" if quota is None else f"{quota:.1%}"
+    if card["stopped"]:
+        yield "Stopped", "why", str(card["stopped"])

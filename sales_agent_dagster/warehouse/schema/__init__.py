@@ -15,6 +15,7 @@ from sales_agent_dagster.warehouse.schema.crm import (
     crm_watermarks,
     suppression,
 )
+from sales_agent_dagster.warehouse.schema.crm_batches import crm_batch_modes
 from sales_agent_dagster.warehouse.schema.crm_deliveries import crm_deliveries
 from sales_agent_dagster.warehouse.schema.crm_pulled import (
     crm_changes,
@@ -86,6 +87,7 @@ __all__ = [
     "campaigns",
     "capped_keys",
     "check_results",
+    "crm_batch_modes",
     "crm_changes",
     "crm_conflicts",
     "crm_contacts",

@@ -9,21 +9,24 @@ import sqlalchemy as sa
 from pydantic import SecretStr
 
 from sales_agent_dagster.crm.contract import SuppressionScope
+from sales_agent_dagster.domain.errors import UnknownRecord
 from sales_agent_dagster.settings import CloseSettings, CrmSettings, Settings
 from sales_agent_dagster.stages.base import StageContext
 from sales_agent_dagster.stages.crm.auditing import breaches
 from sales_agent_dagster.stages.crm.batch import configured, still_due
+from sales_agent_dagster.stages.crm.batch_modes import held_back, is_applied, sent_batches_go_to, set_mode
 from sales_agent_dagster.stages.crm.context import open_sync
 from sales_agent_dagster.stages.crm.recording import card_of
 from sales_agent_dagster.stages.crm.suppressing import Entry, suppress
 from sales_agent_dagster.stages.crm_synced import CrmSyncedLeads
 from sales_agent_dagster.stages.quality import RULES, CheckOutcome, Subject
 from sales_agent_dagster.warehouse.database import Warehouse
-from sales_agent_dagster.warehouse.schema import crm_outbox, crm_synced_leads
+from sales_agent_dagster.warehouse.schema import crm_outbox, crm_synced_leads, crm_wanted
 from sales_agent_dagster_tests.close_server.calls import API_KEY
 from sales_agent_dagster_tests.close_server.running import RunningClose
 from sales_agent_dagster_tests.conftest import MakeContext
 from sales_agent_dagster_tests.rows import seed_batch
+from sales_agent_dagster_tests.stages.crm.wanting import want
 
 LEADS: list[dict[str, Any]] = [
     {"company_name": "Acme Power", "email": "jo@acme.example", "phone": "+12125550100"},
@@ -40,7 +43,7 @@ def work(
     made = context(sqlite_warehouse, "batch-1")
     given = settings.model_copy(
         update={
-            "crm": CrmSettings(system="close", mode="live", overlap_s=0),
+            "crm": CrmSettings(system="close", mode="live", batches="apply", overlap_s=0),
             "close": CloseSettings(api_key=SecretStr(API_KEY), base_url=close.url),
         }
     )
@@ -99,12 +102,76 @@ def test_live_it_applies_and_a_second_time_nothing_is_left(work: StageContext, c
     assert len(close.writes()) == before
 
 
+def test_the_report_card_tells_what_came_before_the_plan_too(work: StageContext, close: RunningClose) -> None:
+    run(work)
+    acme = next(one["id"] for one in close.objects("lead") if one["name"] == "Acme Power")
+    close.clock.advance(60)
+    close.ask("PUT", f"/lead/{acme}/", {"name": "Acme Power Systems"})
+    run(replace(work, run_id="run-2"))
+    with work.warehouse.reading() as connection:
+        card = card_of(connection, "run-2")
+    assert card is not None
+    assert (card["human_changes"], card["planned_updates"], card["unchanged"]) == (1, 0, 3)
+    assert card["pulled"] >= 2
+
+
+@pytest.mark.parametrize(
+    ("settings_say", "batch_says", "run_says", "sent"),
+    [
+        ("plan", None, None, False),
+        ("plan", "apply", None, True),
+        ("plan", "apply", False, False),
+        ("plan", None, True, True),
+        ("apply", None, None, True),
+        ("apply", "plan", None, False),
+        ("apply", "plan", True, True),
+    ],
+)
+def test_the_run_goes_before_the_batch_and_the_batch_before_the_settings(
+    work: StageContext, settings_say: str, batch_says: Any, run_says: bool | None, sent: bool
+) -> None:
+    work = replace(with_crm(work, batches=settings_say), apply=run_says)
+    set_mode(work.warehouse, "batch-1", batch_says, work.now())
+    assert is_applied(work) is sent
+    assert not is_applied(with_crm(work, mode="dry_run"))
+    with work.warehouse.reading() as connection:
+        told = sent_batches_go_to(connection, work.settings.crm, ["batch-1"])
+    assert told == ("close" if (batch_says or settings_say) == "apply" else None)
+
+
+def test_a_live_crm_gets_nothing_of_a_batch_that_only_plans(work: StageContext, close: RunningClose) -> None:
+    before = len(close.writes())
+    planning = with_crm(work, batches="plan")
+    assert {row["operation"] for row in run(planning)} == {"create"}
+    assert len(close.writes()) == before
+    set_mode(work.warehouse, "batch-1", "apply", work.now())
+    run(replace(planning, run_id="run-2"))
+    assert len(close.objects("lead")) == 2
+    set_mode(work.warehouse, "batch-1", None, work.now())
+    assert not is_applied(planning)
+    with pytest.raises(UnknownRecord, match="no batch"):
+        set_mode(work.warehouse, "batch-9", "apply", work.now())
+
+
+def test_companies_of_held_batches_alone_are_held_back(work: StageContext) -> None:
+    run(with_crm(work, mode="dry_run"))
+    with work.warehouse.reading() as connection:
+        both = set(connection.scalars(sa.select(crm_wanted.c.entity_id)))
+        assert held_back(connection) == set()
+    set_mode(work.warehouse, "batch-1", "plan", work.now())
+    [shared, alone] = sorted(both)
+    want(work.warehouse, "batch-2", [{"entity_id": shared, "company": {}, "contacts": []}])
+    with work.warehouse.reading() as connection:
+        assert held_back(connection) == {alone}
+
+
 def test_the_checks_see_what_went_wrong(work: StageContext, close: RunningClose) -> None:
     limited = with_crm(work, max_creates=1)
     run(limited)
     outcomes = judged(limited)
     assert not outcomes["crm_second_plan"].passed
     assert "limit of a sync is reached" in outcomes["crm_second_plan"].description
+    assert "2 companies and contacts to create (limit 1" in outcomes["crm_second_plan"].description
     assert outcomes["crm_unknown"].passed
 
 
