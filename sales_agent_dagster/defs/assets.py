@@ -33,9 +33,10 @@ resolved_leads = stage_asset(
     ResolvedLeads(),
     """Which leads are **the same company**.
 
-    By phone, own domain, e-mail, or name and place. The first lead of a company stands for it; later ones
-    are duplicates and go no further. Companies that must not be contacted (opted out, customers, the
-    profile's suppression list) are marked here.
+    Name, phone, website, e-mail and address together, in bits of evidence; what they leave open waits in
+    `sales-agent review`. The first lead of a company stands for it; later ones are duplicates and go no
+    further. Companies that must not be contacted (opted out, customers, the profile's suppression list)
+    are marked here.
     """,
 )
 

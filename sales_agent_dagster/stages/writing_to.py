@@ -6,6 +6,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import sqlalchemy as sa
+
 from sales_agent_dagster.domain.shared_hosts import is_free_mail, is_role_mailbox
 from sales_agent_dagster.enrichment.subjects import is_business_address, is_made_of
 
@@ -16,6 +18,7 @@ _TELLING = frozenset({"contact_email", "contact_person", "company_email", "email
 _DEAD = frozenset({"invalid", "disposable"})
 
 Facts = Sequence[Mapping[str, Any]]
+Row = Mapping[str, Any] | sa.RowMapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,7 @@ class Recipient:
     first_name: str | None = None
 
 
-def recipient_of(row: Mapping[str, Any], barred: Collection[str]) -> Recipient | None:
+def recipient_of(row: Row, barred: Collection[str]) -> Recipient | None:
     """Whom to write to; None when there is no address that may be used.
 
     The lead's own personal address comes first, then the found one of its contact, or of anybody where the
@@ -57,19 +60,19 @@ def recipient_of(row: Mapping[str, Any], barred: Collection[str]) -> Recipient |
     return own or person or _company(row, facts, unusable)
 
 
-def found_addresses(row: Mapping[str, Any]) -> list[str]:
+def found_addresses(row: Row) -> list[str]:
     """The found addresses of a row, lower case."""
     return [row[name].casefold() for name in ("contact_email", "company_email") if row[name]]
 
 
-def _own(row: Mapping[str, Any], unusable: Collection[str]) -> Recipient | None:
+def _own(row: Row, unusable: Collection[str]) -> Recipient | None:
     email = row["email"]
     if not email or email.casefold() in unusable:
         return None
     return Recipient(email, row["email_kind"], first_name=row["contact_first_name"])
 
 
-def _person(row: Mapping[str, Any], facts: Facts, unusable: Collection[str]) -> Recipient | None:
+def _person(row: Row, facts: Facts, unusable: Collection[str]) -> Recipient | None:
     fact = _sure(facts, "contact_email", row["contact_email"], unusable)
     if fact is None or not is_business_address(fact["value"]) or is_role_mailbox(fact["value"]):
         return None
@@ -79,7 +82,7 @@ def _person(row: Mapping[str, Any], facts: Facts, unusable: Collection[str]) -> 
     return Recipient(fact["value"], "personal", fact["source"], first)
 
 
-def _company(row: Mapping[str, Any], facts: Facts, unusable: Collection[str]) -> Recipient | None:
+def _company(row: Row, facts: Facts, unusable: Collection[str]) -> Recipient | None:
     fact = _sure(facts, "company_email", row["company_email"], unusable)
     if fact is None:
         return None
@@ -97,7 +100,7 @@ def _sure(facts: Facts, field: str, value: str | None, unusable: Collection[str]
     return best if best is not None and best["confidence"] >= SURE else None
 
 
-def _name(row: Mapping[str, Any], facts: Facts, address: Mapping[str, Any]) -> str | None:
+def _name(row: Row, facts: Facts, address: Mapping[str, Any]) -> str | None:
     """Name of who reads an address.
 
     What a provider of people says under one number is about one person; a website's facts are numbered field
