@@ -16,6 +16,8 @@ from sales_agent_dagster.cli.exits import ExitCode
 from sales_agent_dagster.cli.opening import open_warehouse
 from sales_agent_dagster.cli.terminal import count, gap, print_table, say
 from sales_agent_dagster.domain.profile import load_profile
+from sales_agent_dagster.enrichment.registry import make_providers
+from sales_agent_dagster.enrichment.waterfall import load_waterfall
 from sales_agent_dagster.inference.build import build_engine
 from sales_agent_dagster.settings import Settings
 from sales_agent_dagster.stages.base import StageContext
@@ -52,6 +54,7 @@ def run_enrich(settings: Settings, request: Request) -> ExitCode:
         ConfigurationError: the waterfall, the profile or a provider has faults.
         TransientError: the database is locked or does not answer.
     """
+    make_providers(settings, load_waterfall(settings.waterfall_path))  # a fault is told before any work
     with open_warehouse(settings) as warehouse:
         released = WarehouseLookups(warehouse).release_cut_off(datetime.now(UTC)) if request.ask_again else []
         done = _ask_pending(settings, warehouse, released) if request.pending else None
@@ -65,7 +68,7 @@ def run_enrich(settings: Settings, request: Request) -> ExitCode:
     if done is not None:
         left = count(len(state["pending"]), "provider") if state["pending"] else "nothing"
         say(f"{count(done, 'lead')} asked about again; {left} still to answer.")
-    _print_state(state)
+    _print_state(state, settings)
     return ExitCode.OK
 
 
@@ -140,9 +143,9 @@ def _figures(row: sa.RowMapping) -> dict[str, Any]:
     }
 
 
-def _print_state(state: dict[str, Any]) -> None:
+def _print_state(state: dict[str, Any], settings: Settings) -> None:
     if not state["providers"]:
-        say("No provider on the network was asked yet. data/waterfall.yaml and keys switch them on.")
+        say(f"No provider on the network was asked yet. {settings.waterfall_path} and keys switch them on.")
         return
     names = ["lookups", "found", "not_found", "failed", "unsettled", "facts", "credits"]
     rows = [

@@ -56,9 +56,9 @@ enriched_leads = agent_asset(
     """**Facts beyond the file**, with sources.
 
     Each fact in `facts` has its source and a confidence: region and time zone from ZIP and phone, kind of
-    website and e-mail, equipment categories and trades from the brands carried. A model adds what it reads
-    in the lead's own texts, with the quote. Websites and paid providers are asked only when the waterfall
-    (`data/waterfall.yaml`) switches them on.
+    website and e-mail, equipment categories and trades from the brands carried. Websites, Apollo and Hunter
+    are asked as far as `data/waterfall.yaml` and keys switch them on; by default nobody is. A model adds what
+    it reads in the lead's own texts and its website's, with the quote.
     """,
 )
 

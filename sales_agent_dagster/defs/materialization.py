@@ -180,15 +180,16 @@ def _provider_metadata(connection: sa.Connection, batch_id: str) -> dict[str, An
     services = provider_services(connection, batch_id)
     if not services:
         return {}
-    names = ("lookups", "found", "not_found", "failed", "unsettled", "facts", "credits", "cost_usd")
+    names = ("facts", "credits", "cost_usd", "found", "not_found", "failed", "unsettled")
     records = [
         dg.TableRecord(
             {
-                "provider": provider,
-                **{name: getattr(service, name) for name in names},
-                "hit_rate": service.hit_rate,
-                "usd_per_fact": service.usd_per_fact,
+                "provider": provider,  # what decides comes first: a narrow page cuts tables on the right
+                "lookups": service.lookups,
+                "hit_rate": None if service.hit_rate is None else round(service.hit_rate, 3),
+                "usd_per_fact": None if service.usd_per_fact is None else round(service.usd_per_fact, 6),
                 "p95_ms": round(service.p95_ms, 1),
+                **{name: getattr(service, name) for name in names},
             }
         )
         for provider, service in services.items()

@@ -240,6 +240,7 @@ class Desk:
             if isinstance(granted, str):
                 return replace(lookup, lease=granted)
             if granted is not None:
+                await self._around.memory.keep(asked, granted)
                 return outcome_of(granted)
             await asyncio.sleep(min(POLL_S, left_s))
         return Failed(FailureKind.HELD, "another process is asking it")
@@ -338,7 +339,7 @@ class Desk:
         paid = self.spec.credits > 0
         deadline = started + PAID_S if paid else min(lookup.deadline for lookup in lookups)
         outcomes: Sequence[Outcome]
-        if not await self._pace.turn(deadline):
+        if not await self._pace.turn(deadline, self.spec.max_batch if len(lookups) > 1 else 1):
             outcomes = [Failed(FailureKind.HELD, "its calls per minute are used up")] * len(lookups)
         else:
             try:

@@ -10,7 +10,7 @@ from sales_agent_dagster.domain.lookups import CachedAnswer, LookupKey
 from sales_agent_dagster.enrichment.batching import Batcher
 from sales_agent_dagster.enrichment.ports import Front, LookupStore
 
-RECENT = 2_000
+RECENT = 500
 """Answers that this process keeps: those of some chunks, so that leads of one company ask nobody."""
 
 KEYS_AT_ONCE = 500

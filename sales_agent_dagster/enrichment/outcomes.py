@@ -36,9 +36,9 @@ def late() -> Failed:
 
 
 def ended(outcome: Outcome) -> LookupOutcome:
-    """As the ledger has it."""
+    """As the ledger has it: a website that is down or parked is no hit, though that is a fact about it."""
     if isinstance(outcome, Found):
-        return LookupOutcome.FOUND
+        return LookupOutcome.FOUND if outcome.lasting else LookupOutcome.NOT_FOUND
     if isinstance(outcome, NotFound):
         return LookupOutcome.NOT_FOUND
     return LookupOutcome.SUPPRESSED if outcome.kind is FailureKind.SUPPRESSED else LookupOutcome.FAILED

@@ -116,7 +116,8 @@ class ProviderSpec:
         credits: most that one lookup of one lead may cost; reserved before, settled by the outcome.
         usd_per_credit: list price.
         max_batch: leads per call of ``lookup``.
-        per_minute: calls of ``lookup`` per minute; None is no limit.
+        per_minute: calls of ``lookup`` per minute; None is no limit. A call about several leads counts as a
+            full batch: bulk calls have a tenth of the limit where ten leads fit into one.
         cache: how long its answers stay good.
         version: raise it when the same reply would give other facts; older cached answers are not used.
     """

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -12,8 +13,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from sales_agent_dagster.domain.errors import ConfigurationError
 from sales_agent_dagster.domain.hashing import content_hash
 from sales_agent_dagster.domain.tiers import Tier
-from sales_agent_dagster.domain.yaml_text import read_yaml
 from sales_agent_dagster.enrichment.providers import FIELDS, PROVIDER_NAMES
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 
 class _Section(BaseModel):
@@ -87,7 +90,7 @@ class Waterfall(_Section):
 
     filled_at: float = Field(default=0.6, gt=0, le=1)
     budget: Budget = Budget()
-    steps: tuple[Step, ...] = Field(min_length=1)
+    steps: tuple[Step, ...]
 
     @field_validator("steps")
     @classmethod
@@ -95,7 +98,7 @@ class Waterfall(_Section):
         names = [step.provider for step in steps]
         twice = sorted({name for name in names if names.count(name) > 1})
         faults = [f"{', '.join(twice)} more than once"] if twice else []
-        if names and names[0] != "offline":
+        if not names or names[0] != "offline":
             faults.append("offline must be first: it is free and the others build on it")
         if faults:
             raise ValueError("; ".join(faults))
@@ -126,18 +129,53 @@ def load_waterfall(path: Path) -> Waterfall:
         ) from None
     except UnicodeDecodeError as error:
         raise ConfigurationError(f"Waterfall {path} is not valid YAML: {error}") from None
+    except OSError as error:
+        raise ConfigurationError(f"Waterfall {path} cannot be read: {error.strerror}") from None
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """Refuses a key that is there twice: the last one would win, and it may be the higher cap."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """The mapping; raises for a key that is there twice."""
+        keys = [key.value for key, _ in node.value]
+        for key, _ in node.value:
+            if keys.count(key.value) > 1:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"{key.value} is there twice", key.start_mark
+                )
+        return super().construct_mapping(node, deep)
+
+
+_WORDS = {
+    "missing": "is missing",
+    "extra_forbidden": "is not known here; is it misspelt?",
+    "model_type": "must be keys with values, such as `provider: website`",
+    "tuple_type": "must be a list",
+}
+"""Instead of pydantic's words, where those speak of Python."""
+
+
+def _told(fault: ErrorDetails, given: Any) -> str:
+    """``steps.1.wants (website): ...``: where a fault is, with the provider's name, and what it is."""
+    place = ".".join(map(str, fault["loc"])) or "the file"
+    if place.startswith("steps."):
+        step = given["steps"][fault["loc"][1]]
+        name = step.get("provider") if isinstance(step, dict) else None
+        place += f" ({name})" if isinstance(name, str) else ""
+    words = _WORDS.get(fault["type"]) or fault["msg"].removeprefix("Value error, ")
+    return f"{place}: {words}"
 
 
 @lru_cache(maxsize=4)
 def _validated(path: Path, content: str) -> Waterfall:
     try:
-        return Waterfall.model_validate(read_yaml(content))
+        given = yaml.load(content, _StrictLoader)  # noqa: S506 - a SafeLoader
+        return Waterfall.model_validate(given)
     except yaml.YAMLError as error:
         raise ConfigurationError(f"Waterfall {path} is not valid YAML: {error}") from None
     except ValidationError as error:
-        faults = [
-            f"{'.'.join(map(str, fault['loc'])) or '(file)'}: {fault['msg']}" for fault in error.errors()
-        ]
+        faults = [_told(fault, given) for fault in error.errors()]
         raise ConfigurationError(
             f"Waterfall {path} has {len(faults)} fault(s):\n  " + "\n  ".join(faults)
         ) from None

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from sales_agent_dagster.cli.enrich import Request, run_enrich
 from sales_agent_dagster.cli.exits import ExitCode
+from sales_agent_dagster.domain.errors import ConfigurationError
 from sales_agent_dagster.enrichment.providers import Failed, FailureKind
 from sales_agent_dagster.enrichment.registry import FACTORIES
 from sales_agent_dagster.settings import Settings
@@ -61,6 +62,15 @@ def test_nothing_asked_is_told(
     assert run_enrich(settings, Request(pending=True, as_json=True)) is ExitCode.OK
     told = json.loads(capsys.readouterr().out)
     assert told == {"providers": [], "pending": [], "asked_again": 0, "released": 0}
+
+
+@pytest.mark.parametrize("request_", [Request(), Request(pending=True)])
+def test_a_fault_of_the_waterfall_is_told_though_nothing_is_owed(
+    sqlite_warehouse: Warehouse, networked: Settings, request_: Request
+) -> None:
+    networked.waterfall_path.write_text("steps: [{provider: offline}, {provider: clearbit}]")
+    with pytest.raises(ConfigurationError, match="unknown: clearbit"):
+        run_enrich(networked, request_)
 
 
 def test_what_is_owed_is_asked_for_and_what_rests_on_it_computed_again(

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from sales_agent_dagster.domain.calls import CallScope
+from sales_agent_dagster.enrichment.pacing import Pace
 from sales_agent_dagster.enrichment.providers import Failed, FailureKind, Found
 from sales_agent_dagster.enrichment.waterfall import Budget, StepCaps
 from sales_agent_dagster.inference.flow.breaker import BreakerRules
@@ -144,3 +145,44 @@ def test_what_our_own_pacing_holds_back_says_nothing_of_the_provider(sqlite_ware
             return [(await ask(at, f"{n}.example")).outcome for n in range(8)]
 
     assert asyncio.run(many())[2:] == [Failed(FailureKind.HELD, "its calls per minute are used up")] * 6
+
+
+def test_a_call_about_several_leads_counts_as_a_full_batch(sqlite_warehouse: Warehouse) -> None:
+    provider = Scripted(replace(PAID, max_batch=10, per_minute=12))
+
+    async def many() -> list[FailureKind | None]:
+        async with desk(provider, around(sqlite_warehouse)) as at:
+            outcomes = []
+            for hosts in (("a", "b"), ("c",), ("d",), ("e",), ("f", "g")):
+                replies = await asyncio.gather(*(ask(at, f"{host}.example") for host in hosts))
+                outcomes += [reply.outcome for reply in replies]
+            return [outcome.kind if isinstance(outcome, Failed) else None for outcome in outcomes]
+
+    # Two leads together are ten turns; then two are left, for one lead each.
+    assert asyncio.run(many()) == [None] * 4 + [FailureKind.HELD] * 3
+    assert [len(batch) for batch in provider.batches] == [2, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("turns", "at"), [((10, 10, 10), (0.0, 0.0, 60.0)), ((10, 1, 10, 10), (0.0, 0.0, 60.0, 60.0))]
+)
+def test_turns_come_when_enough_others_are_a_minute_ago(
+    turns: tuple[int, ...], at: tuple[float, ...]
+) -> None:
+    now, begun = [0.0], []
+
+    async def run() -> None:
+        pace = Pace(20, lambda: now[0])
+        for count in turns:
+            before = now[0]
+            assert await pace.turn(1e9, count)
+            begun.append(max(before, pace._begun[-1]))
+            now[0] = begun[-1]
+
+    async def no_wait(seconds: float) -> None:
+        return None
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("sales_agent_dagster.enrichment.pacing.asyncio.sleep", no_wait)
+        asyncio.run(run())
+    assert tuple(begun) == at

@@ -88,15 +88,35 @@ steps:
     for fault in (
         "filled_at",
         "budget.run_usd",
-        "steps.0.wants: Value error, unknown: shoe_size",
+        "steps.0.wants (website): unknown: shoe_size; known fields are region_city, ",
         "steps.0.run_only_if.tier",
         "steps.0.run_only_if.score",
-        "steps.1.provider: Value error, unknown: clearbit",
+        "steps.1.provider (clearbit): unknown: clearbit; known providers are offline, ",
         "steps.3.caps.run_credits",
-        "steps.3.sometimes",
+        "steps.3.sometimes (offline): is not known here; is it misspelt?",
     ):
         assert fault in told
-    assert "9 fault(s)" in told or "8 fault(s)" in told
+    assert "has 8 fault(s)" in told
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("", "the file: must be keys with values, such as `provider: website`"),
+        ("- offline", "the file: must be keys with values"),
+        ("steps: []", "steps: offline must be first"),
+        ("stepz: []", "steps: is missing\n  stepz: is not known here; is it misspelt?"),
+        ("steps: {provider: offline}", "steps: must be a list"),
+        ("steps: [offline]", "has 1 fault(s):\n  steps.0: must be keys with values"),
+        ("steps: [{provider: [1]}]", "steps.0.provider: Input should be a valid string"),
+        ("filled_at: 0.6\nfilled_at: 0.7\nsteps: [{provider: offline}]", "filled_at is there twice"),
+        ("steps: [{provider: offline, caps: {day_credits: 1, day_credits: 9}}]", "day_credits is there tw"),
+    ],
+)  # fmt: skip
+def test_a_fault_is_told_in_words_of_the_file(tmp_path: Path, text: str, fault: str) -> None:
+    with pytest.raises(ConfigurationError) as error:
+        load_waterfall(written(tmp_path, text))
+    assert fault in str(error.value)
 
 
 def test_offline_comes_first_and_each_provider_once(tmp_path: Path) -> None:
@@ -118,6 +138,8 @@ def test_a_file_that_is_missing_or_no_text_is_refused(tmp_path: Path) -> None:
     path.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ConfigurationError, match="not valid YAML"):
         load_waterfall(path)
+    with pytest.raises(ConfigurationError, match="cannot be read: Is a directory"):
+        load_waterfall(tmp_path)
 
 
 def test_a_provider_is_not_wanted_for_what_it_does_not_offer(settings: Settings, tmp_path: Path) -> None:

@@ -23,6 +23,9 @@ from sales_agent_dagster.enrichment.subjects import is_business_address, person_
 from sales_agent_dagster.settings import Settings
 
 CONFIDENCE = 0.75
+LOCKED = "email_not_unlocked@"
+"""Begins what stands in an answer for an address that Apollo has and does not tell."""
+
 EMAIL_CONFIDENCE = {"verified": 0.85, "likely to engage": 0.7, "unverified": 0.5}
 """By Apollo's ``email_status``; an address with any other is none."""
 
@@ -119,7 +122,7 @@ def _facts(person: Mapping[str, Any], url: str, fetched_at: str) -> Iterator[Fac
         yield found("contact_linkedin", page, CONFIDENCE)
     email = first_email(said(person, "email") or "").email
     confidence = EMAIL_CONFIDENCE.get((said(person, "email_status") or "").casefold())
-    if email and confidence and is_business_address(email):
+    if email and confidence and is_business_address(email) and not email.startswith(LOCKED):
         yield found("contact_email", email, confidence)
 
 

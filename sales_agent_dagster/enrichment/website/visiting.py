@@ -15,7 +15,7 @@ from sales_agent_dagster.enrichment.fetching.failures import DeadlinePassed, Rea
 from sales_agent_dagster.enrichment.fetching.fetcher import Fetcher, Page, Visit
 from sales_agent_dagster.enrichment.website.document import Document, read_document
 from sales_agent_dagster.enrichment.website.links import telling_pages
-from sales_agent_dagster.enrichment.website.reading import ReadPage
+from sales_agent_dagster.enrichment.website.reading import ReadPage, read_page
 from sales_agent_dagster.enrichment.website.status import Status, status_of
 
 READING_S = 0.05
@@ -96,10 +96,11 @@ async def visit_website(
         status, why = status_of(home, document)
         if status is not Status.OK:
             return Website(status, why, home.target.url)
-        found = [ReadPage("home", home.target.url, home.fetched_at, document)]
+        first = read_page("home", home.target.url, home.fetched_at, document)
         more = telling_pages(home.target.url, document.links, most_pages - 1)
+        del document  # hundreds of visits wait for their other pages at once
         rest = await _more(visit, home, more, patience_s, sleep)
-        pages = (*found, *rest.pages)
+        pages = (first, *rest.pages)
         return Website(Status.OK, "", home.target.url, pages, rest.complete, rest.left_out)
 
 
@@ -177,7 +178,7 @@ async def _more(
             if not isinstance(page, SiteFailed | TransientError):
                 raise page
         elif page.status == 200 and page.is_text:
-            pages.append(ReadPage(kind, page.target.url, page.fetched_at, await _read(page)))
+            pages.append(read_page(kind, page.target.url, page.fetched_at, await _read(page)))
     complete = not any(isinstance(page, TransientError) for page in results)
     return _Rest(pages, complete, left_out)
 

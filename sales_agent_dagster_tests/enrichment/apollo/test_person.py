@@ -74,6 +74,13 @@ def test_private_and_unavailable_addresses_are_not_used(
     assert told(found).keys() == {"contact_person.apollo", "contact_linkedin.apollo"}
 
 
+def test_an_address_that_is_not_told_is_none(apollo: ApolloApp, apollo_url: str, settings: Settings) -> None:
+    locked = {"name": "Jo Reed", "email": "email_not_unlocked@acme.example", "email_status": "verified"}
+    apollo.script.append(Reply(200, {"person": locked}))
+    (found,) = ask(provider(apollo_url, settings), person("Jo", "Reed"))
+    assert told(found).keys() == {"contact_person.apollo"}
+
+
 def test_nobody_is_asked_about_without_a_whole_name(apollo_url: str, settings: Settings) -> None:
     asked = provider(apollo_url, settings)
     assert asked.key_of(lead(website_host="acme.example"), {}) is None

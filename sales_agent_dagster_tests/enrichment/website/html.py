@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 
 from sales_agent_dagster.enrichment.facts import Fact
 from sales_agent_dagster.enrichment.website.document import read_document
-from sales_agent_dagster.enrichment.website.reading import ReadPage, facts_of
+from sales_agent_dagster.enrichment.website.reading import ReadPage, facts_of, read_page
 
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 
 
 def page(html: str, kind: str = "home", url: str = "https://acme.example/") -> ReadPage:
-    return ReadPage(kind, url, NOW, read_document(html))
+    return read_page(kind, url, NOW, read_document(html))
 
 
 def facts(html: str, kind: str = "home", **options: str) -> list[Fact]:
