@@ -14,7 +14,7 @@ from sales_agent_dagster.domain.hashing import content_hash
 from sales_agent_dagster.matching.blocking import Keys, block_keys
 from sales_agent_dagster.matching.cluster import HIGHEST, LOWEST
 from sales_agent_dagster.matching.counts import ValueCounts
-from sales_agent_dagster.matching.facts import Facts
+from sales_agent_dagster.matching.facts import Facts, Known
 from sales_agent_dagster.matching.lead import NormLead
 from sales_agent_dagster.matching.model import LinkageModel
 from sales_agent_dagster.matching.pairs import candidate_pairs
@@ -62,7 +62,8 @@ class Decision:
         bits: of the best proposal; None when nothing was compared.
         matched_lead_id: lead of the best proposal on ``merge`` and ``review``; None when ``new``.
         relation: branch, franchise or sister of ``related_entity_id``.
-        proposals: best lead of each entity considered, best first, at most ``MAX_PROPOSALS``.
+        proposals: best lead of each entity considered, best first, at most ``MAX_PROPOSALS``; the first alone
+            where linkage asks nobody.
         sentence: readable reason.
     """
 
@@ -155,13 +156,13 @@ def decide(
         (*np.array(pairs, np.int64).reshape(-1, 2).T,),
         lambda owner: owner if owner in entities else entity_id_of(owner),
     )
-    return decide_arrivals(arrivals, model, counts, population, auto=auto, labels=labels)
+    return decide_arrivals(arrivals, model, known_from(counts), population, auto=auto, labels=labels)
 
 
 def decide_arrivals(
     arrivals: Arrivals,
     model: LinkageModel,
-    counts: ValueCounts,
+    known: Known,
     population: int,
     *,
     auto: float | None = None,
@@ -172,7 +173,7 @@ def decide_arrivals(
     Args:
         arrivals: the leads.
         model: weights and thresholds.
-        counts: over stored and new leads together.
+        known: how common values are over stored and new leads together.
         population: stored and new leads together.
         auto: bits from which a merge needs no person's look; default: the model's ``thresholds.auto``.
         labels: two lead ids to what a person said: True, the lead joins the other's entity whatever the bits;
@@ -180,14 +181,14 @@ def decide_arrivals(
     """
     answers = _answers(labels or {})
     new, other = _pairs(arrivals, answers)
-    known = len(arrivals.stored_ids)
+    size = len(arrivals.stored_ids)
     # Only leads with a candidate count: the others say nothing about the values that are compared.
-    among = np.union1d(new, other[other >= known] - known)
+    among = np.union1d(new, other[other >= size] - size)
     table = appended([arrivals.stored, arrivals.new.take(among)])
-    places = np.append(np.arange(known), np.zeros(arrivals.new.size, np.int64))
-    places[known + among] = known + np.arange(len(among))
-    facts = Facts(table, population, known_from(counts))
-    left, right = (places[side].astype(np.int32) for side in (new + known, other))
+    places = np.append(np.arange(size), np.zeros(arrivals.new.size, np.int64))
+    places[size + among] = size + np.arange(len(among))
+    facts = Facts(table, population, known)
+    left, right = (places[side].astype(np.int32) for side in (new + size, other))
     scores = Scores(facts, left, right, model)
     deciding = _Deciding(arrivals, scores, other, model, auto)
     ends = np.searchsorted(new, np.arange(arrivals.new.size), "right").tolist()
@@ -276,7 +277,8 @@ class _Deciding:
             kin = None  # whether it is the same or only related is what the review is about
         if kin is not None and outcome is Outcome.NEW and not refused:
             reason = f"New; {self._relation[kin]} of {self._named(kin)}."
-        return self._decision(lead_id, outcome, reason, ranked, kin)
+        asked = MAX_PROPOSALS if accepted is not None or outcome is Outcome.REVIEW else 1
+        return self._decision(lead_id, outcome, reason, ranked[:asked], kin)
 
     def _id(self, pair: int) -> str:
         return self._ids[self._other[pair]]
@@ -313,7 +315,7 @@ class _Deciding:
             related_entity_id=None if kin is None else self._entity_of(self._owner(kin)),
             proposals=tuple(
                 Proposal(self._id(pair), self._entity_of(self._owner(pair)), self._scores[pair])
-                for pair in ranked[:MAX_PROPOSALS]
+                for pair in ranked
             ),
             sentence=reason,
         )

@@ -21,6 +21,9 @@ PLATFORM_FROM = 8
 """Different firms on one host from which its pages, not the host, tell firms apart."""
 
 Numbers = NDArray[np.int32]
+Known = Callable[[str, pa.StringArray, Numbers], Numbers]
+"""Name of a figure (``token``, ``name_spread``, ``phone_spread``, ``host_spread``, ``email_spread``,
+``street_spread``, ``city``, ``zip``, ``contact``), values and what a table says, to what is known of them."""
 
 
 class Facts:
@@ -31,9 +34,7 @@ class Facts:
     variations of one firm's copies do not add up: a name with two phones in one city has spread 1.
 
     Args:
-        known: what a larger table knows: name of a figure (``token``, ``name_spread``, ``phone_spread``,
-            ``host_spread``, ``email_spread``, ``street_spread``, ``city``, ``zip``, ``contact``), texts and
-            this table's figures, to better figures.
+        known: what a larger table knows; see ``Known``.
         firms: per row the number, from 1, of the firm that it seems to belong to: words and names are then
             counted per firm, not per row.
     """
@@ -42,7 +43,7 @@ class Facts:
         self,
         table: LeadTable,
         population: int,
-        known: Callable[[str, Sequence[str], Numbers], Numbers] | None = None,
+        known: Known | None = None,
         firms: Numbers | None = None,
     ) -> None:
         self.table = table
@@ -50,7 +51,7 @@ class Facts:
         self._known, self._firms = known, firms
 
     def _better(self, kind: str, values: pa.StringArray, own: Numbers) -> Numbers:
-        return own if self._known is None else self._known(kind, values.to_pylist(), own)
+        return own if self._known is None else self._known(kind, values, own)
 
     @cached_property
     def head(self) -> Codes:
@@ -203,7 +204,7 @@ class Facts:
             column.values.take(pa.array(column.codes[rows])).to_pylist()
             for column in [self.table[name] for name in parts]
         ]
-        better[numbers] = self._known(kind, list(map(value, *texts)), own[numbers])
+        better[numbers] = self._known(kind, pa.array(map(value, *texts), pa.string()), own[numbers])
         return better
 
     @cached_property

@@ -19,6 +19,7 @@ from sales_agent_dagster.matching.decide import (
 )
 from sales_agent_dagster.matching.lead import NormLead
 from sales_agent_dagster.matching.model import load_model
+from sales_agent_dagster.matching.score import known_from
 from sales_agent_dagster.matching.table import LeadTable
 from sales_agent_dagster_tests.matching.leads import bare, lead
 from sales_agent_dagster_tests.matching.test_score import BRANCH, OTHER
@@ -103,7 +104,7 @@ def test_new_leads_are_compared_with_each_other_under_the_keys_that_are_given() 
         pairs = np.zeros(0, np.int64), np.zeros(0, np.int64)
         ids = [one.lead_id for one in batch]
         arrivals = Arrivals(table, ids, keys, LeadTable.of([]), [], [], [], pairs)
-        return [one.outcome for one in decide_arrivals(arrivals, MODEL, ValueCounts(), 10_000)]
+        return [one.outcome for one in decide_arrivals(arrivals, MODEL, known_from(ValueCounts()), 10_000)]
 
     assert outcomes(list(block_keys(table))) == ["new", "merge", "new"]
     assert outcomes([]) == ["new"] * 3
