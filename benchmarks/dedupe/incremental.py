@@ -4,11 +4,11 @@
     python -m benchmarks.dedupe.incremental --rows 1000000 --style trades:38 --seed 1301 --bulk
     python -m benchmarks.dedupe.incremental --rows 1000000 --style trades:38 --seed 1301 --bulk --postgres
 
-Fills the linkage index of an empty warehouse with leads whose companies are known, then decides about batches
-of 200 leads that it has not seen: some known, some new, some twice in the batch. Deciding only reads, so every
-batch sees the same index. ``cold`` is the first batch of a fresh process, after its imports. The warehouse is
-a SQLite file, with ``--postgres`` a PostgreSQL started for it, or what ``--url`` names. ``--bulk`` writes the
-index in bulk, as one batch.
+Fills the linkage index of an empty warehouse with leads whose companies are known, then decides about
+batches of 200 leads that it has not seen: some known, some new, some twice in the batch. Deciding only reads,
+so every batch sees the same index. ``cold`` is the first batch of a fresh process, after its imports. The
+warehouse is a SQLite file, with ``--postgres`` a PostgreSQL started for it, or what ``--url`` names.
+``--bulk`` writes the index in bulk, as one batch.
 """
 
 from __future__ import annotations
