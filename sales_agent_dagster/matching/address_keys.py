@@ -92,6 +92,25 @@ def _is_plain(lower: str, found: list[str]) -> bool:
     return _ODD_STREET.isdisjoint(found) and not _ODD_SIGNS.search(lower)
 
 
+def is_odd_in_street(word: str) -> bool:
+    """True for a word with which a street has to be read step by step."""
+    return word in _ODD_STREET
+
+
+def street_word(word: str) -> list[str]:
+    """A word of a street spelled out, numbers without their ending."""
+    return [_without_ending(part) for part in STREET_SPELLINGS.get(word, word).split()]
+
+
+def told_in_street(word: str) -> bool:
+    """False for types, directions and units, which say little of a street."""
+    return word not in _UNTELLING
+
+
+def _without_ending(word: str) -> str:
+    return _ORDINAL.sub(r"\1", word) if word[0].isdigit() else word
+
+
 def _street_words(text: str) -> str:
     return _telling_words(_WORD.findall(_PUNCTUATION.sub("", text.partition(",")[0])))
 
@@ -102,7 +121,7 @@ def _telling_words(found: list[str]) -> str:
     telling = [word for word in spelled if word not in _UNTELLING]
     if not telling:
         telling = [word for word in spelled if word in UNITS and word not in _WAYS] or spelled
-    return " ".join([_ORDINAL.sub(r"\1", word) if word[0].isdigit() else word for word in telling])
+    return " ".join([_without_ending(word) for word in telling])
 
 
 def read_city(text: str) -> str:

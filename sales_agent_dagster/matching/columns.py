@@ -28,6 +28,7 @@ from sales_agent_dagster.matching.normalise import (
     is_website_odd,
     rearranged,
 )
+from sales_agent_dagster.matching.plain_columns import Read, plain_names, plain_streets
 from sales_agent_dagster.matching.table import Column, LeadTable, coded, stacked
 from sales_agent_dagster.matching.web_keys import (
     read_linkedin,
@@ -84,12 +85,12 @@ def _normalised(raw: RawColumns) -> dict[str, Column]:
     empty = pa.array([""] * size, pa.string())
     given = {name: Column.of(raw.get(name, empty)) for name in RAW_FIELDS}
     given = _rearranged(given)
-    name = _several(given["name"], read_name, 3)
+    name = _mostly_plain(given["name"], plain_names, read_name)
     phone = _several(given["phone"], read_phone, 2)
     other = _one(given["phone_2"], lambda text: read_phone(text)[0])
     site = _several(given["website"], read_site, 2)
     mail = _several(given["email"], read_mail, 2)
-    street = _several(given["street"], read_street, 3)
+    street = _mostly_plain(given["street"], plain_streets, read_street)
     first, second = _phones(phone[0], phone[1], other)
     values = [
         *name, first, second, _first_known(site[0], mail[1]), site[1], mail[0],
@@ -108,6 +109,21 @@ def _several(column: Column, read: Callable[[str], Iterable[str]], count: int) -
     rows = [read(text) if text else ("",) * count for text in column.values.to_pylist()]
     parts = zip(*rows, strict=True)
     return [coded(column.codes, pa.array(part, pa.string())) for part in parts]
+
+
+def _mostly_plain(
+    column: Column, plain: Callable[[pa.StringArray], Read], read: Callable[[str], Sequence[str]]
+) -> list[Column]:
+    """Columns of what ``plain`` reads together, and ``read`` one by one where it does not."""
+    chosen, parts = plain(column.values)
+    rest = [read(text) for text in column.values.filter(pa.array(~chosen)).to_pylist()]
+    others = zip(*rest, strict=True) if rest else [[] for _ in parts]
+    places = np.empty(len(chosen), np.int64)
+    places[np.append(np.flatnonzero(chosen), np.flatnonzero(~chosen))] = np.arange(len(chosen))
+    return [
+        coded(column.codes, pa.concat_arrays([part, pa.array(other, pa.string())]).take(pa.array(places)))
+        for part, other in zip(parts, others, strict=True)
+    ]
 
 
 def _first_known(*columns: Column) -> Column:

@@ -20,7 +20,8 @@ MAX_NAME = 200
 
 _WORD = re.compile(r"[^\W_]+")
 _APOSTROPHES = re.compile(r"['\u2019\u2018`\u00b4]|(?<=\b\w)\.")
-_EDGES = " ,;:|*_-"
+EDGES = " ,;:|*_-"
+"""Signs around a name that say nothing."""
 _SLASHED = re.compile(r"\b([a-z])/([a-z])\b")
 _ALIAS = re.compile(
     r"[\s(,;]+(?:d[\s/]{0,2}b[\s/]{0,2}a|[af][\s/]{0,2}k[\s/]{0,2}a|doing business as|t/a|formerly)"
@@ -72,7 +73,7 @@ def _plain(text: str) -> str:
     if not text.isascii():
         letters = unicodedata.normalize("NFKD", undo_mojibake(text))
         text = "".join(letter for letter in letters if not unicodedata.combining(letter)).casefold()
-    lower = text.strip(_EDGES).lower()
+    lower = text.strip(EDGES).lower()
     if "'" in lower or "." in lower or "`" in lower or not lower.isascii():
         lower = _APOSTROPHES.sub("", lower)
     return _SLASHED.sub(r"\1\2", lower) if "/" in lower else lower
@@ -90,6 +91,16 @@ def _untailed(text: str) -> str:
     words = _WORD.findall(tail[0])
     is_place = len(words) <= 3 and not any(_usual(word) in TRADE_WORDS for word in words)
     return head if is_place and any(len(word) > 1 for word in _WORD.findall(head)) else text
+
+
+def is_odd_in_name(word: str) -> bool:
+    """True for a word with which a name has to be read step by step."""
+    return len(word) == 1 or word in _ALIAS_WORDS
+
+
+def usual_words(word: str) -> list[str]:
+    """A word spelled out."""
+    return _USUAL(word, word).split()
 
 
 def _usual(word: str) -> str:
