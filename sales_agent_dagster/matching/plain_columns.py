@@ -31,7 +31,11 @@ Read = tuple[Mask, list[pa.StringArray]]
 def plain_names(texts: pa.StringArray) -> Read:
     """Name, core and alias of the names without tail, alias, bracket or single letters."""
     lower = pc.ascii_lower(pc.ascii_trim(texts, EDGES))
-    plain = _all_of(pc.match_substring_regex(lower, r"^[a-z0-9,&.' -]+$"), _short(texts, MAX_NAME))
+    plain = _all_of(
+        pc.match_substring_regex(lower, r"^[a-z0-9,&.' -]+$"),
+        pc.invert(pc.match_substring(texts, ";")),  # which may end an entity
+        _short(texts, MAX_NAME),
+    )
     lower = pc.replace_substring(lower.filter(pa.array(plain)), "'", "")
     lower = pc.replace_substring_regex(lower, r"\b(\w)\.", r"\1")
     words = _Words(lower)

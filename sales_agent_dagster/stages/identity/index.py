@@ -34,9 +34,10 @@ _KEYS = """
     WHERE k.key_hash = given.value AND k.lead_no < :before
 """
 _CAPPED = """
-    SELECT c.key_hash FROM {given} CROSS JOIN capped_keys c
-    WHERE c.key_hash = given.value AND c.resolve_seq < :place
+    SELECT given.value FROM {given}
+    WHERE (SELECT c.resolve_seq FROM capped_keys c WHERE c.key_hash = given.value) < :place
 """
+"""A seek per key: joined, PostgreSQL would read all capped keys."""
 _LEADS = f"SELECT {_NORM_COLUMNS} FROM {{given}} CROSS JOIN lead_norm n WHERE n.lead_no = given.value"
 _NAMED = """
     SELECT n.lead_no, n.lead_id FROM {given} CROSS JOIN lead_norm n
@@ -151,7 +152,7 @@ def _sharing_keys(
     hashes = np.concatenate([some.hashes for some in keys])
     wanted, first, which = np.unique(hashes, return_index=True, return_inverse=True)
     limits = limits[first]
-    [full] = columns_of(connection, _CAPPED, ["key_hash"], wanted.tolist(), int, place=place)
+    [full] = columns_of(connection, _CAPPED, ["value"], wanted.tolist(), int, place=place)
     capped = np.isin(wanted, np.array(full, np.int64))
     found = columns_of(
         connection,
