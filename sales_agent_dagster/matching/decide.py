@@ -8,6 +8,7 @@ from enum import StrEnum
 from functools import lru_cache
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from sales_agent_dagster.domain.hashing import content_hash
@@ -15,11 +16,11 @@ from sales_agent_dagster.matching.blocking import Keys, block_keys
 from sales_agent_dagster.matching.cluster import HIGHEST, LOWEST
 from sales_agent_dagster.matching.counts import ValueCounts
 from sales_agent_dagster.matching.facts import Facts, Known
-from sales_agent_dagster.matching.lead import NormLead
+from sales_agent_dagster.matching.lead import NORM_FIELDS, NormLead
 from sales_agent_dagster.matching.model import LinkageModel
 from sales_agent_dagster.matching.pairs import candidate_pairs
 from sales_agent_dagster.matching.score import PairScore, Scores, known_from
-from sales_agent_dagster.matching.table import LeadTable, appended
+from sales_agent_dagster.matching.table import Column, LeadTable
 from sales_agent_dagster.matching.weigh import RELATIONS
 
 MAX_PROPOSALS = 5
@@ -99,7 +100,8 @@ class Arrivals:
         new: new leads in a fixed order; each is also compared with earlier ones that share a key.
         new_ids: their ids.
         keys: ``block_keys`` of ``new``.
-        stored: stored leads that share a key with a new one or that a label names with it.
+        stored: field to the values of stored leads: all that share a key with a new one or that a label names
+            with it.
         stored_ids, accounts: their ids and accounts.
         owners: per stored lead what tells its entity: ``entity_of`` gives the id. That of a new lead's own
             entity is its lead id.
@@ -109,7 +111,7 @@ class Arrivals:
     new: LeadTable
     new_ids: Sequence[str]
     keys: Iterable[Keys]
-    stored: LeadTable
+    stored: Mapping[str, pa.StringArray]
     stored_ids: Sequence[str]
     accounts: Sequence[str]
     owners: Sequence[str]
@@ -149,7 +151,7 @@ def decide(
         table,
         [lead.lead_id for lead in new],
         block_keys(table) if new else (),
-        LeadTable.of([one.lead for one in known]),
+        {name: pa.array([getattr(one.lead, name) for one in known], pa.string()) for name in NORM_FIELDS},
         [one.lead.lead_id for one in known],
         [one.account_id for one in known],
         [one.entity_id for one in known],
@@ -184,16 +186,21 @@ def decide_arrivals(
     size = len(arrivals.stored_ids)
     # Only leads with a candidate count: the others say nothing about the values that are compared.
     among = np.union1d(new, other[other >= size] - size)
-    table = appended([arrivals.stored, arrivals.new.take(among)])
+    table = LeadTable(
+        {
+            name: Column.of(pa.concat_arrays([values, arrivals.new[name].texts(among)]))
+            for name, values in arrivals.stored.items()
+        }
+    )
     places = np.append(np.arange(size), np.zeros(arrivals.new.size, np.int64))
     places[size + among] = size + np.arange(len(among))
     facts = Facts(table, population, known)
     left, right = (places[side].astype(np.int32) for side in (new + size, other))
     scores = Scores(facts, left, right, model)
-    deciding = _Deciding(arrivals, scores, other, model, auto)
+    deciding = _Deciding(arrivals, scores, (new, other), model, auto)
     ends = np.searchsorted(new, np.arange(arrivals.new.size), "right").tolist()
     return [
-        deciding.decide(lead_id, range(low, high), answers.get(lead_id, {}))
+        deciding.decide(lead_id, low, high, answers.get(lead_id, {}))
         for lead_id, low, high in zip(arrivals.new_ids, [0, *ends], ends, strict=False)
     ]
 
@@ -236,8 +243,14 @@ class _Deciding:
     """Decides about one new lead after the other; pairs are numbers of ``scores``."""
 
     def __init__(
-        self, arrivals: Arrivals, scores: Scores, other: Rows, model: LinkageModel, auto: float | None
+        self,
+        arrivals: Arrivals,
+        scores: Scores,
+        pairs: tuple[Rows, Rows],
+        model: LinkageModel,
+        auto: float | None,
     ) -> None:
+        new, other = pairs
         self._scores, self._entity_of, self._limits = scores, arrivals.entity_of, model.thresholds
         self._auto = model.thresholds.auto if auto is None else auto
         self._ids = [*arrivals.stored_ids, *arrivals.new_ids]
@@ -247,21 +260,18 @@ class _Deciding:
         self._relation = [RELATIONS[number] for number in scores.relation.tolist()]
         by_id = np.empty(len(self._ids), np.int64)
         by_id[np.argsort(np.array(self._ids))] = np.arange(len(self._ids))
-        rank = np.empty(len(other), np.int64)
-        rank[np.lexsort((by_id[other], -scores.bits, scores.vetoed))] = np.arange(len(other))
-        self._rank = rank.tolist().__getitem__
+        best_first = np.lexsort((by_id[other], -scores.bits, scores.vetoed, new))
+        self._best_first: list[int] = best_first.tolist()
 
-    def decide(self, lead_id: str, pairs: Sequence[int], answers: Answers) -> Decision:
+    def decide(self, lead_id: str, low: int, high: int, answers: Answers) -> Decision:
         """The decision about the next new lead."""
-        entities: dict[str, list[int]] = {}
-        for pair in pairs:
-            entities.setdefault(self._owners[self._other[pair]], []).append(pair)
-        best_ones = sorted([min(group, key=self._rank) for group in entities.values()], key=self._rank)
-        refused = {self._owner(pair) for pair in pairs if answers.get(self._id(pair)) is False}
-        ranked = [pair for pair in best_ones if self._owner(pair) not in refused] if refused else best_ones
-        accepted = next(
-            (pair for pair in pairs if answers.get(self._id(pair)) and self._owner(pair) not in refused), None
-        )
+        best_of: dict[str, int] = {}
+        for pair in self._best_first[low:high]:
+            best_of.setdefault(self._owners[self._other[pair]], pair)
+        best_ones = ranked = list(best_of.values())
+        refused, accepted = self._answered(range(low, high), answers) if answers else (set(), None)
+        if refused:
+            ranked = [pair for pair in best_ones if self._owner(pair) not in refused]
         if accepted is not None:
             outcome, reason = Outcome.MERGE, f"A person says: same as {self._named(accepted)}."
             own = self._owner(accepted)
@@ -270,7 +280,7 @@ class _Deciding:
             outcome, reason = Outcome.NEW, f"New; a person says that it is not {self._named(best_ones[0])}."
             ranked = best_ones
         else:
-            outcome, reason = self._outcome(ranked, entities)
+            outcome, reason = self._outcome(ranked, range(low, high))
         merged = ranked[0] if ranked and outcome is Outcome.MERGE else None
         kin = self._kin(best_ones, None if merged is None else self._owner(merged))
         if kin is not None and outcome is Outcome.REVIEW and kin == ranked[0]:
@@ -279,6 +289,14 @@ class _Deciding:
             reason = f"New; {self._relation[kin]} of {self._named(kin)}."
         asked = MAX_PROPOSALS if accepted is not None or outcome is Outcome.REVIEW else 1
         return self._decision(lead_id, outcome, reason, ranked[:asked], kin)
+
+    def _answered(self, pairs: Iterable[int], answers: Answers) -> tuple[set[str], int | None]:
+        """The entities that a person refused, and the first pair that a person accepted."""
+        refused = {self._owner(pair) for pair in pairs if answers.get(self._id(pair)) is False}
+        accepted = (
+            pair for pair in pairs if answers.get(self._id(pair)) and self._owner(pair) not in refused
+        )
+        return refused, next(accepted, None)
 
     def _id(self, pair: int) -> str:
         return self._ids[self._other[pair]]
@@ -320,7 +338,7 @@ class _Deciding:
             sentence=reason,
         )
 
-    def _outcome(self, ranked: Sequence[int], entities: Mapping[str, Sequence[int]]) -> tuple[Outcome, str]:
+    def _outcome(self, ranked: Sequence[int], pairs: Iterable[int]) -> tuple[Outcome, str]:
         """Outcome and sentence; ``ranked`` holds the best pair of each entity, vetoed ones last."""
         if not ranked:
             return Outcome.NEW, NEW
@@ -334,8 +352,9 @@ class _Deciding:
             return Outcome.REVIEW, f"Fits two companies, {two}; {named}."
         if bits < self._auto:
             return Outcome.REVIEW, f"Perhaps the same as {named}."
-        whole = sum(min(max(self._bits[pair], LOWEST), HIGHEST) for pair in entities[self._owner(best)])
-        if whole <= 0:
-            entity = self._entity_of(self._owner(best))
+        own = self._owner(best)
+        inside = [self._bits[pair] for pair in pairs if self._owner(pair) == own]
+        if sum(min(max(bits, LOWEST), HIGHEST) for bits in inside) <= 0:
+            entity = self._entity_of(own)
             return Outcome.REVIEW, f"Like one lead of {entity} but unlike its others; {named}."
         return Outcome.MERGE, f"Same as {named}."

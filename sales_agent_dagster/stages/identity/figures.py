@@ -69,12 +69,12 @@ class Figures:
         return [(kind, text) for kind, some in self.values.items() for text in some.to_pylist()]
 
 
-def figures_of(connection: sa.Connection, new: LeadTable, stored: LeadTable, place: int) -> Figures:
-    """Figures of the values of new leads and of the words in stored leads' names, before ``place``."""
+def figures_of(connection: sa.Connection, new: LeadTable, cores: pa.StringArray, place: int) -> Figures:
+    """Figures of the values of new leads, and of the words of stored leads' ``cores``, before ``place``."""
     values, held = {}, []
     for kind, some, leads in held_values(new):
         if kind == "token":
-            words = pc.unique(pc.split_pattern(stored["core"].values, " ").flatten())
+            words = pc.unique(pc.split_pattern(cores, " ").flatten())
             others = words.filter(pc.and_(pc.invert(pc.is_in(words, some)), pc.not_equal(words, "")))
             some, leads = pa.concat_arrays([some, others]), np.append(leads, np.zeros(len(others), np.int64))
         values[kind] = some

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
@@ -17,7 +18,7 @@ from sales_agent_dagster.matching.arrays import counting
 from sales_agent_dagster.matching.blocking import Keys, block_keys, limit_of
 from sales_agent_dagster.matching.decide import entity_id_of
 from sales_agent_dagster.matching.lead import NORM_FIELDS, NormLead
-from sales_agent_dagster.matching.table import Column, LeadTable
+from sales_agent_dagster.matching.table import LeadTable
 from sales_agent_dagster.stages.identity.figures import Figures, figures_of
 from sales_agent_dagster.stages.identity.many import columns_of
 from sales_agent_dagster.warehouse.connecting import map_file
@@ -66,7 +67,7 @@ class Known:
     Attributes:
         arriving: the new leads.
         keys: all keys of the new leads, by their rows.
-        leads: stored leads that may be the same company as a new one, earliest first.
+        leads: field to the values of stored leads that may be the same company as a new one, earliest first.
         lead_ids, founder_ids, account_ids: of ``leads``: own id, first lead of its company, its account.
         sharing: which new lead may be the same company as which rows of ``leads``.
         key_hashes, key_leads: keys of the new leads that stored ones have, and how many do; their kind's
@@ -77,7 +78,7 @@ class Known:
 
     arriving: LeadTable
     keys: Sequence[Keys]
-    leads: LeadTable
+    leads: Mapping[str, pa.StringArray]
     lead_ids: Sequence[str]
     founder_ids: Sequence[str]
     account_ids: Sequence[str]
@@ -128,7 +129,7 @@ def look_up(
     if numbers != wanted.tolist():  # a server gives them in any order
         order = np.argsort(np.array(numbers, np.int64)).tolist()
         texts = [[column[row] for row in order] for column in texts]
-    leads = LeadTable(dict(zip(NORM_FIELDS, map(Column.of, texts[3:]), strict=True)))
+    leads = {name: pa.array(column, pa.string()) for name, column in zip(NORM_FIELDS, texts[3:], strict=True)}
     return Known(
         arriving,
         keys,
@@ -139,7 +140,7 @@ def look_up(
         Sharing(pairs.new, np.searchsorted(wanted, pairs.stored)),
         hashes,
         sizes,
-        figures_of(connection, arriving, leads, place),
+        figures_of(connection, arriving, leads["core"], place),
         population_before(connection, place),
     )
 

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sales_agent_dagster.matching.blocking import keys_of_leads, limit_of
 from sales_agent_dagster.matching.lead import NormLead
 from sales_agent_dagster.matching.normalise import NORM_VERSION
-from sales_agent_dagster.matching.table import LeadTable, appended
+from sales_agent_dagster.matching.table import Column, LeadTable, appended
 from sales_agent_dagster.stages.identity.index import BATCH_SPAN, Known, lead_no_of
 from sales_agent_dagster.stages.identity.spread import SHARED_FROM, spreads_of
 from sales_agent_dagster.warehouse.database import Warehouse
@@ -142,7 +142,8 @@ def _write_keys(warehouse: Warehouse, connection: sa.Connection, batch: IndexedB
 def _write_counts(warehouse: Warehouse, connection: sa.Connection, batch: IndexedBatch) -> None:
     """Replace the batch's counts and shared values; carry the difference on to the batches after it."""
     norms = [lead.norm for lead in batch.leads]
-    spreads = spreads_of(appended([batch.known.leads, LeadTable.of(norms)]))
+    stored = LeadTable({name: Column.of(texts) for name, texts in batch.known.leads.items()})
+    spreads = spreads_of(appended([stored, LeadTable.of(norms)]))
     figures = batch.known.figures
     leads, known = (figures.leads + figures.held).tolist(), figures.spread.tolist()
     hashes, held = figures.hashes.tolist(), figures.held.tolist()

@@ -102,11 +102,13 @@ def test_stored_leads_are_found_as_they_were_by_later_batches_only(warehouse: Wa
     twin = norm("b", "ACME POWER", phone="(330) 555-0101")
     found = find(warehouse, twin, 2)
     assert ids(found) == ["a"]
-    assert found.leads.lead(0, "a") == acme
+    assert {name: texts.to_pylist() for name, texts in found.leads.items()} == {
+        name: [value] for name, value in acme._asdict().items() if name != "lead_id"
+    }
     assert (found.account_ids, found.founders_of(["a", "b"])) == (["Aa"], {entity_id_of("a"): "a"})
     assert found.population == 2
     earlier = find(warehouse, twin, 1)
-    assert (ids(earlier), earlier.leads.size, values(earlier), earlier.population) == ([], 0, {}, 0)
+    assert (ids(earlier), len(earlier.leads["core"]), values(earlier), earlier.population) == ([], 0, {}, 0)
 
 
 def test_candidates_are_in_the_order_of_resolution(warehouse: Warehouse) -> None:
