@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -70,13 +71,8 @@ def _held(table: LeadTable) -> Iterator[Held]:
     first, second = phones.codes.reshape(2, -1)
     both = np.append(first, second[first != second])
     yield "phone", phones.values, np.bincount(both, minlength=len(phones.values))
-    for kind, make, parts in (
-        ("street", address_value, ("street_no", "street", "state", "zip5")),
-        ("city", city_value, ("city", "state")),
-    ):
-        rows = np.flatnonzero(table[kind].codes)
-        columns = [table[part].values.take(pa.array(table[part].codes[rows])).to_pylist() for part in parts]
-        texts = pa.array(map(make, *columns), pa.string()).dictionary_encode()
+    for kind, make in (("street", address_values), ("city", city_values)):
+        texts = make(table, np.flatnonzero(table[kind].codes)).dictionary_encode()
         yield kind, texts.dictionary, np.bincount(texts.indices.to_numpy(), minlength=len(texts.dictionary))
     words = pc.split_pattern(names, " ")
     texts = words.flatten().dictionary_encode()
@@ -93,3 +89,17 @@ def address_value(number: str, street: str, state: str, zip5: str) -> str:
 def city_value(city: str, state: str) -> str:
     """The city, told from its namesakes."""
     return f"{city}|{state}"
+
+
+def address_values(table: LeadTable, rows: NDArray[Any]) -> pa.StringArray:
+    """``address_value`` of some rows."""
+    number, street, state, zip5 = (
+        table[name].texts(rows) for name in ("street_no", "street", "state", "zip5")
+    )
+    region = pc.if_else(pc.equal(zip5, ""), state, pc.utf8_slice_codeunits(zip5, 0, 3))
+    return pc.binary_join_element_wise(number, street, region, "|")
+
+
+def city_values(table: LeadTable, rows: NDArray[Any]) -> pa.StringArray:
+    """``city_value`` of some rows."""
+    return pc.binary_join_element_wise(table["city"].texts(rows), table["state"].texts(rows), "|")
