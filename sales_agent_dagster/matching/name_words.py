@@ -27,7 +27,7 @@ _ALIAS = re.compile(
     r"[\s(,;]+(?:d[\s/]{0,2}b[\s/]{0,2}a|[af][\s/]{0,2}k[\s/]{0,2}a|doing business as|t/a|formerly)"
     r"(?:[\s:.,)]+|$)"
 )
-_ALIAS_WORDS = frozenset({"dba", "aka", "fka", "formerly", "doing", "d", "t", "a", "f", "db", "ak", "fk"})
+ALIAS_WORDS = frozenset({"dba", "aka", "fka", "formerly", "doing", "d", "t", "a", "f", "db", "ak", "fk"})
 """Words of which ``_ALIAS`` needs one: most names have none."""
 _TAIL = re.compile(r"\s+[-\u2013\u2014|@]\s+|\s*[\u2013\u2014|]\s*")
 _BRACKETS = re.compile(r"\s*[(\[][^)\]]*[)\]]?\s*$")
@@ -52,7 +52,7 @@ def read_name(text: str) -> NameWords:
         return _NOTHING
     found = _WORD.findall(lower)
     parts = [lower]
-    if not _ALIAS_WORDS.isdisjoint(found):
+    if not ALIAS_WORDS.isdisjoint(found):
         parts = [part for part in _ALIAS.split(lower) if _WORD.search(part)] or parts
         found = _WORD.findall(parts[-1])
     main = _spelled_out(found)
@@ -91,16 +91,6 @@ def _untailed(text: str) -> str:
     words = _WORD.findall(tail[0])
     is_place = len(words) <= 3 and not any(_usual(word) in TRADE_WORDS for word in words)
     return head if is_place and any(len(word) > 1 for word in _WORD.findall(head)) else text
-
-
-def is_odd_in_name(word: str) -> bool:
-    """True for a word with which a name has to be read step by step."""
-    return len(word) == 1 or word in _ALIAS_WORDS
-
-
-def usual_words(word: str) -> list[str]:
-    """A word spelled out."""
-    return _USUAL(word, word).split()
 
 
 def _usual(word: str) -> str:

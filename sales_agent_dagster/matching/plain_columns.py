@@ -5,8 +5,8 @@ Gives for those texts what ``read_name`` and ``read_street`` give one by one; th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -14,10 +14,16 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from sales_agent_dagster.domain.values.text import MISSING
-from sales_agent_dagster.matching.address_keys import is_odd_in_street, street_word, told_in_street
+from sales_agent_dagster.matching.address_keys import ODD_IN_STREETS, UNTELLING
 from sales_agent_dagster.matching.arrays import counting
-from sales_agent_dagster.matching.name_words import EDGES, MAX_NAME, is_odd_in_name, usual_words
-from sales_agent_dagster.matching.vocabulary import CONNECTIVES, LEGAL_FORMS, WEAK_LEGAL_FORMS
+from sales_agent_dagster.matching.name_words import ALIAS_WORDS, EDGES, MAX_NAME
+from sales_agent_dagster.matching.vocabulary import (
+    CONNECTIVES,
+    LEGAL_FORMS,
+    STREET_SPELLINGS,
+    WEAK_LEGAL_FORMS,
+    WORD_SPELLINGS,
+)
 
 MAX_STREET = 200
 """Characters of a street that ``read_street`` looks at."""
@@ -38,11 +44,12 @@ def plain_names(texts: pa.StringArray) -> Read:
     )
     lower = pc.replace_substring(lower.filter(pa.array(plain)), "'", "")
     lower = pc.replace_substring_regex(lower, r"\b(\w)\.", r"\1")
-    words = _Words(lower)
+    words = _Words.of(lower)
     odd = _any_of(pc.match_substring(lower, " - "), pc.is_in(lower, pa.array(sorted(MISSING))))
-    odd |= words.any(is_odd_in_name) | ~words.any(lambda word: word not in CONNECTIVES)
-    words = words.keep(~words.told(CONNECTIVES.__contains__)[words.codes]).spelled(usual_words)
-    odd |= words.any(lambda word: len(word) == 1)
+    connective = words.among(CONNECTIVES)
+    odd |= words.any(words.among(ALIAS_WORDS) | words.single()) | ~words.any(~connective)
+    words = words.keep(~connective).spelled(WORD_SPELLINGS)
+    odd |= words.any(words.single())
     core = words.keep(_core(words))
     name = words.joined()
     known = ~np.asarray(pc.is_in(name, pa.array(sorted(MISSING))))
@@ -52,13 +59,13 @@ def plain_names(texts: pa.StringArray) -> Read:
 
 def _core(words: _Words) -> Mask:
     """The words that ``name_words`` takes as the core of a name: no legal form, no weak one at the end."""
-    weak = words.told(WEAK_LEGAL_FORMS.__contains__)[words.codes]
-    strong = weak | ~words.told(LEGAL_FORMS.__contains__)[words.codes]
+    weak = words.among(WEAK_LEGAL_FORMS)
+    strong = weak | ~words.among(LEGAL_FORMS)
     place = np.arange(len(words.codes))
     last = np.full(words.size, -1)
-    np.maximum.at(last, words.rows[strong & ~weak], place[strong & ~weak])
+    last[words.rows[strong & ~weak]] = place[strong & ~weak]  # of several the last one stays
     first = np.full(words.size, len(place))
-    np.minimum.at(first, words.rows[strong], place[strong])
+    first[words.rows[strong][::-1]] = place[strong][::-1]
     strong &= place <= np.maximum(last, first)[words.rows]
     none = np.bincount(words.rows[strong], minlength=words.size) == 0
     kept: Mask = strong | none[words.rows]
@@ -73,23 +80,29 @@ def plain_streets(texts: pa.StringArray) -> Read:
         pc.invert(pc.match_substring_regex(lower, r"[0-9]\.")),
         _short(texts, MAX_STREET),
     )
-    words = _Words(lower.filter(pa.array(plain)))
-    odd = words.any(is_odd_in_street)
-    number = np.zeros(len(words.codes), bool)
+    words = _Words.of(lower.filter(pa.array(plain)))
     starts, counts = words.starts(), words.counts()
-    number[starts] = words.told(str.isdecimal)[words.codes[starts]]
-    odd |= ~number[starts] | (counts < 2)
-    numbers = words.keep(number).spelled(lambda word: [word.lstrip("0")]).joined()
+    number = np.zeros(len(words.codes), bool)
+    number[starts] = words.matching(r"^[0-9]+$")[starts]
+    odd = words.any(words.among(ODD_IN_STREETS)) | ~number[starts] | (counts < 2)
+    numbers = words.keep(number).changed(lambda texts: pc.ascii_ltrim(texts, "0")).joined()
     # A letter after the number belongs to it.
     second = starts[counts > 2] + 1
-    lettered = second[words.told(lambda word: len(word) == 1)[words.codes[second]]]
     rest = ~number
-    rest[lettered] = False
-    named = words.keep(rest).spelled(street_word)
-    odd |= ~named.any(told_in_street)
-    named = named.keep(named.told(told_in_street)[named.codes])
+    rest[second[words.single()[second]]] = False
+    named = words.keep(rest).spelled(STREET_SPELLINGS)
+    named = named.keep(~named.among(UNTELLING)).changed(_without_endings)
+    odd |= named.counts() == 0
     parts = [numbers, named.joined(), pa.array([""] * len(numbers), pa.string())]
     return _chosen(plain, ~odd, parts)
+
+
+def _without_endings(words: pa.StringArray) -> pa.StringArray:
+    return pc.if_else(
+        pc.match_substring_regex(words, "^[0-9]"),
+        pc.replace_substring_regex(words, "([0-9]+)(?:st|nd|rd|th)", r"\1"),
+        words,
+    )
 
 
 def _short(texts: pa.StringArray, length: int) -> pa.BooleanArray:
@@ -113,29 +126,29 @@ def _chosen(plain: Mask, good: Mask, parts: Sequence[pa.StringArray]) -> Read:
     return chosen, [part.filter(pa.array(good)) for part in parts]
 
 
+@dataclass(frozen=True)
 class _Words:
     """Words of texts.
 
     Attributes:
         size: number of texts.
-        words: the distinct words.
-        rows, codes: of all words in their order: number of the text, number in ``words``.
+        texts: words; one may be there more than once.
+        rows, codes: of all words in their order: number of the text, number in ``texts``.
     """
 
-    def __init__(self, texts: pa.StringArray) -> None:
+    size: int
+    texts: pa.StringArray
+    rows: Codes
+    codes: Codes
+
+    @classmethod
+    def of(cls, texts: pa.StringArray) -> _Words:
+        """The words of lower-case texts."""
         bare = pc.ascii_trim(pc.replace_substring_regex(texts, r"[^a-z0-9]+", " "), " ")
         lists = pc.split_pattern(bare, " ")
         coded = lists.flatten().dictionary_encode()
-        self.size = len(texts)
-        self.words: list[str] = coded.dictionary.to_pylist()
-        self.rows: Codes = pc.list_parent_indices(lists).to_numpy()
-        self.codes: Codes = coded.indices.to_numpy().astype(np.int64)
-
-    @classmethod
-    def _of(cls, size: int, words: list[str], rows: Codes, codes: Codes) -> _Words:
-        made = cls.__new__(cls)
-        made.size, made.words, made.rows, made.codes = size, words, rows, codes
-        return made
+        rows = pc.list_parent_indices(lists).to_numpy()
+        return cls(len(texts), coded.dictionary, rows, coded.indices.to_numpy().astype(np.int64))
 
     def counts(self) -> Codes:
         """Words of each text."""
@@ -143,35 +156,59 @@ class _Words:
 
     def starts(self) -> Codes:
         """Place of each text's first word; every text must have one."""
-        return np.cumsum(self.counts()) - self.counts()
+        counts = self.counts()
+        return np.cumsum(counts) - counts
 
-    def told(self, test: Callable[[str], Any]) -> Mask:
-        """Per distinct word what a test says."""
-        return np.array([bool(test(word)) for word in self.words], bool)
+    def among(self, words: Iterable[str]) -> Mask:
+        """Per word whether it is one of these."""
+        return self._told(pc.is_in(self.texts, pa.array(sorted(words), pa.string())))
 
-    def any(self, test: Callable[[str], Any]) -> Mask:
-        """The texts with a word of which a test is true."""
+    def single(self) -> Mask:
+        """Per word whether it is a single letter or digit."""
+        return self._told(pc.equal(pc.binary_length(self.texts), 1))
+
+    def matching(self, pattern: str) -> Mask:
+        """Per word whether a regular expression finds something in it."""
+        return self._told(pc.match_substring_regex(self.texts, pattern))
+
+    def _told(self, texts: pa.BooleanArray) -> Mask:
+        found: Mask = np.asarray(texts, bool)[self.codes]
+        return found
+
+    def any(self, chosen: Mask) -> Mask:
+        """The texts with at least one of the chosen words."""
         found = np.zeros(self.size, bool)
-        found[self.rows[self.told(test)[self.codes]]] = True
+        found[self.rows[chosen]] = True
         return found
 
     def keep(self, chosen: Mask) -> _Words:
         """Some of the words."""
-        return self._of(self.size, self.words, self.rows[chosen], self.codes[chosen])
+        return replace(self, rows=self.rows[chosen], codes=self.codes[chosen])
 
-    def spelled(self, spell: Callable[[str], Iterable[str]]) -> _Words:
-        """Each word replaced by words."""
-        numbers: dict[str, int] = {}
-        lists = [[numbers.setdefault(new, len(numbers)) for new in spell(word)] for word in self.words]
-        lengths = np.array([len(new) for new in lists], np.int64)
-        ends = np.cumsum(lengths)
-        flat = np.array([number for new in lists for number in new], np.int64)
+    def changed(self, change: Callable[[pa.StringArray], pa.StringArray]) -> _Words:
+        """Each word changed."""
+        return replace(self, texts=change(self.texts))
+
+    def spelled(self, spellings: Mapping[str, str]) -> _Words:
+        """Each word that has a spelling replaced by the words of that."""
+        found = np.flatnonzero(pc.is_in(self.texts, pa.array(list(spellings), pa.string())))
+        spelt = [spellings[text].split() for text in self.texts.take(pa.array(found)).to_pylist()]
+        size = len(self.texts)
+        lengths, first = np.ones(size, np.int64), np.arange(size)
+        lengths[found] = [len(words) for words in spelt]
+        first[found] = size + np.cumsum(lengths[found]) - lengths[found]
         counts = lengths[self.codes]
-        codes = flat[np.repeat((ends - lengths)[self.codes], counts) + counting(counts)]
-        return self._of(self.size, list(numbers), np.repeat(self.rows, counts), codes)
+        return _Words(
+            self.size,
+            pa.concat_arrays(
+                [self.texts, pa.array([word for words in spelt for word in words], pa.string())]
+            ),
+            np.repeat(self.rows, counts),
+            np.repeat(first[self.codes], counts) + counting(counts),
+        )
 
     def joined(self) -> pa.StringArray:
         """The words of each text with spaces between them."""
         offsets = np.append(0, np.cumsum(self.counts())).astype(np.int32)
-        texts = pa.array(self.words, pa.string()).take(pa.array(self.codes))
+        texts = self.texts.take(pa.array(self.codes))
         return pc.binary_join(pa.ListArray.from_arrays(pa.array(offsets), texts), " ")
