@@ -42,7 +42,7 @@ RAW_FIELDS: tuple[str, ...] = RawLead._fields[1:]
 PARALLEL_FROM = 200_000
 """Rows from which starting further processes pays."""
 
-AT_ONCE = 100_000
+AT_ONCE = 50_000
 """Distinct values read at a time."""
 
 _ODD: dict[str, Callable[[str], bool]] = {
