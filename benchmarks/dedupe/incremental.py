@@ -73,9 +73,9 @@ def _measure(options: argparse.Namespace, url: str, folder: Path) -> None:
     leads = generate(options.rows + BATCH * options.batches, options.seed, "normal", options.style)
     existing, new = split_batch(leads, BATCH * options.batches, options.seed)
     batches = [new.take(np.arange(BATCH) + BATCH * number) for number in range(options.batches)]
-    warehouse = _without_checks(url)
+    warehouse = without_checks(url)
     started = time.perf_counter()
-    place = (load_index if options.bulk else _fill)(warehouse, existing)
+    place = (load_index if options.bulk else fill)(warehouse, existing)
     filled = time.perf_counter() - started
     pq.write_table(batches[0].table, folder / "cold.parquet")
     command = [sys.executable, "-m", __spec__.name, "--url", url, "--place", str(place)]
@@ -98,7 +98,7 @@ def _measure(options: argparse.Namespace, url: str, folder: Path) -> None:
     Console(width=120).print(table)
 
 
-def _fill(warehouse: Warehouse, leads: Leads) -> int:
+def fill(warehouse: Warehouse, leads: Leads) -> int:
     """Index the leads, each under its true company; the place after the last batch."""
     founder: dict[int, str] = {}
     place = 0
@@ -195,7 +195,7 @@ def _quality(
     return lead_level(np.array(attached, dtype=np.int64), np.array(right, dtype=np.int64))
 
 
-def _without_checks(url: str) -> Warehouse:
+def without_checks(url: str) -> Warehouse:
     """A warehouse whose foreign keys are not checked: only the linkage index is filled."""
     warehouse = Warehouse(url)
     warehouse.migrate()  # which switches the checks on again
