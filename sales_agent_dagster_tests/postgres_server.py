@@ -10,7 +10,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,12 +21,15 @@ FAST_AND_UNSAFE = ("fsync=off", "synchronous_commit=off", "full_page_writes=off"
 class PostgresServer:
     """One server on one port; can be stopped and started again there."""
 
-    def __init__(self, binary: Path, data: Path, user: pwd.struct_passwd | None) -> None:
+    def __init__(
+        self, binary: Path, data: Path, user: pwd.struct_passwd | None, settings: Sequence[str] = ()
+    ) -> None:
         self.port = free_port()
         self.url = f"postgresql://postgres@127.0.0.1:{self.port}/postgres"
         self._binary = binary
         self._data = data
         self._user = user
+        self._settings = (*FAST_AND_UNSAFE, *settings)
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -35,7 +38,7 @@ class PostgresServer:
             "listen_addresses=127.0.0.1",
             f"unix_socket_directories={self._data}",
         ]
-        flags = [part for option in (*options, *FAST_AND_UNSAFE) for part in ("-c", option)]
+        flags = [part for option in (*options, *self._settings) for part in ("-c", option)]
         log = self._data.parent / "server.log"
         command = [self._binary, "-D", self._data, *flags]
         with log.open("ab") as output:
@@ -58,14 +61,14 @@ class PostgresServer:
 
 
 @contextmanager
-def running_postgres() -> Iterator[str]:
+def running_postgres(**settings: str) -> Iterator[str]:
     """URL of a fresh server's database ``postgres`` on a free loopback port; stopped and deleted after."""
-    with postgres_server() as server:
+    with postgres_server(**settings) as server:
         yield server.url
 
 
 @contextmanager
-def postgres_server() -> Iterator[PostgresServer]:
+def postgres_server(**settings: str) -> Iterator[PostgresServer]:
     """A running server of the caller's own, empty; stopped and deleted after."""
     user = unprivileged_user()
     with tempfile.TemporaryDirectory(prefix="pg", ignore_cleanup_errors=True) as folder:
@@ -75,7 +78,9 @@ def postgres_server() -> Iterator[PostgresServer]:
         binaries = reachable_binaries(find_binaries(), home, user)
         data = home / "data"
         run_as(user, [binaries / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "-N"])
-        server = PostgresServer(binaries / "postgres", data, user)
+        server = PostgresServer(
+            binaries / "postgres", data, user, [f"{name}={value}" for name, value in settings.items()]
+        )
         try:
             server.start()
             yield server

@@ -1,12 +1,14 @@
 """New leads against a warehouse that holds many: how fast, and how right.
 
     python -m benchmarks.dedupe.incremental --rows 100000
-    python -m benchmarks.dedupe.incremental --rows 1000000 --batches 30 --url postgresql://...
+    python -m benchmarks.dedupe.incremental --rows 1000000 --style trades:38 --seed 1301 --bulk
+    python -m benchmarks.dedupe.incremental --rows 1000000 --style trades:38 --seed 1301 --bulk --postgres
 
-Fills the linkage index of an empty warehouse (SQLite in a temporary folder unless a URL is given) with leads
-whose companies are known, then decides about batches of 200 leads that it has not seen: some known, some new,
-some twice in the batch. Deciding only reads, so every batch sees the same index. ``cold`` is the first batch
-of a fresh process, after its imports.
+Fills the linkage index of an empty warehouse with leads whose companies are known, then decides about
+batches of 200 leads that it has not seen: some known, some new, some twice in the batch. Deciding only reads,
+so every batch sees the same index. ``cold`` is the first batch of a fresh process, after its imports. The
+warehouse is a SQLite file, with ``--postgres`` a PostgreSQL started for it, or what ``--url`` names.
+``--bulk`` writes the index in bulk, as one batch.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -29,6 +32,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.dedupe.generator import Leads, generate, split_batch
+from benchmarks.dedupe.index_loading import load_index
 from benchmarks.dedupe.metrics import lead_level
 from sales_agent_dagster.matching.decide import Decision, Outcome, entity_id_of
 from sales_agent_dagster.matching.lead import RawLead
@@ -36,8 +40,9 @@ from sales_agent_dagster.matching.model import load_model
 from sales_agent_dagster.matching.normalise import normalise
 from sales_agent_dagster.stages.identity.index import lead_no_of, look_up
 from sales_agent_dagster.stages.identity.index_writing import IndexedBatch, IndexedLead, write_index
-from sales_agent_dagster.stages.identity.resolving import count_values, resolve
+from sales_agent_dagster.stages.identity.resolving import resolve
 from sales_agent_dagster.warehouse.database import Warehouse
+from sales_agent_dagster_tests.postgres_server import running_postgres
 
 BATCH, FILL = 200, 25_000
 COLUMNS = (
@@ -51,18 +56,26 @@ def main() -> None:
     if options.cold:
         print(json.dumps(_cold(options.url, pq.read_table(options.cold).to_pylist(), options.place)))
         return
-    with tempfile.TemporaryDirectory() as folder:
-        url = options.url or f"sqlite:///{Path(folder) / 'warehouse.db'}"
+    with tempfile.TemporaryDirectory() as folder, _database(options, Path(folder)) as url:
         _measure(options, url, Path(folder))
+
+
+@contextmanager
+def _database(options: argparse.Namespace, folder: Path) -> Iterator[str]:
+    if options.postgres:
+        with running_postgres(shared_buffers="1GB") as url:
+            yield url
+    else:
+        yield options.url or f"sqlite:///{folder / 'warehouse.db'}"
 
 
 def _measure(options: argparse.Namespace, url: str, folder: Path) -> None:
     leads = generate(options.rows + BATCH * options.batches, options.seed, "normal", options.style)
     existing, new = split_batch(leads, BATCH * options.batches, options.seed)
     batches = [new.take(np.arange(BATCH) + BATCH * number) for number in range(options.batches)]
-    warehouse = _without_checks(url)
+    warehouse = without_checks(url)
     started = time.perf_counter()
-    place = _fill(warehouse, existing)
+    place = (load_index if options.bulk else fill)(warehouse, existing)
     filled = time.perf_counter() - started
     pq.write_table(batches[0].table, folder / "cold.parquet")
     command = [sys.executable, "-m", __spec__.name, "--url", url, "--place", str(place)]
@@ -85,7 +98,7 @@ def _measure(options: argparse.Namespace, url: str, folder: Path) -> None:
     Console(width=120).print(table)
 
 
-def _fill(warehouse: Warehouse, leads: Leads) -> int:
+def fill(warehouse: Warehouse, leads: Leads) -> int:
     """Index the leads, each under its true company; the place after the last batch."""
     founder: dict[int, str] = {}
     place = 0
@@ -102,7 +115,7 @@ def _fill(warehouse: Warehouse, leads: Leads) -> int:
                 IndexedLead(lead_no_of(place, offset), norm, first, first)
                 for offset, (norm, first) in enumerate(zip(norms, founders, strict=True))
             ]
-            batch = IndexedBatch(place, indexed, known, count_values(known))
+            batch = IndexedBatch(place, indexed, known)
             write_index(warehouse, connection, batch, stamp)
     return place + 1
 
@@ -182,7 +195,7 @@ def _quality(
     return lead_level(np.array(attached, dtype=np.int64), np.array(right, dtype=np.int64))
 
 
-def _without_checks(url: str) -> Warehouse:
+def without_checks(url: str) -> Warehouse:
     """A warehouse whose foreign keys are not checked: only the linkage index is filled."""
     warehouse = Warehouse(url)
     warehouse.migrate()  # which switches the checks on again
@@ -206,6 +219,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1002)
     parser.add_argument("--style", default="trades:51")
     parser.add_argument("--url", help="an empty warehouse, instead of a SQLite file")
+    parser.add_argument("--postgres", action="store_true", help="on a PostgreSQL started here")
+    parser.add_argument("--bulk", action="store_true", help="fill the index in bulk")
     parser.add_argument("--cold", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--place", type=int, help=argparse.SUPPRESS)
     return parser.parse_args()

@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 import sqlalchemy as sa
 from numpy.typing import NDArray
@@ -24,13 +23,13 @@ from benchmarks.dedupe.preparation import raw_columns
 from sales_agent_dagster.matching.arrays import counting, starts_of
 from sales_agent_dagster.matching.blocking import Keys, block_keys, limit_of
 from sales_agent_dagster.matching.columns import normalise_columns
-from sales_agent_dagster.matching.counts import address_value, city_value
-from sales_agent_dagster.matching.facts import Facts
-from sales_agent_dagster.matching.hashing import hash_texts
+from sales_agent_dagster.matching.counts import held_values
 from sales_agent_dagster.matching.lead import NORM_FIELDS
 from sales_agent_dagster.matching.normalise import NORM_VERSION
 from sales_agent_dagster.matching.table import LeadTable
+from sales_agent_dagster.stages.identity.figures import value_hashes
 from sales_agent_dagster.stages.identity.index import lead_no_of
+from sales_agent_dagster.stages.identity.spread import spreads_of
 from sales_agent_dagster.warehouse.database import Warehouse
 from sales_agent_dagster.warehouse.schema import (
     capped_keys,
@@ -42,17 +41,14 @@ from sales_agent_dagster.warehouse.schema import (
 
 PLACE = 1
 _AT_ONCE = 200_000
-_SIGN = np.uint64(0x7FFFFFFFFFFFFFFF)
-_SPREADING = ("name", "phone", "host", "email")
 
 
 def load_index(warehouse: Warehouse, leads: Leads) -> int:
     """Index leads, each under its true company, in an empty warehouse; the place after them."""
     table = normalise_columns(raw_columns(leads.table))
-    facts = Facts(table, table.size)
     _write(warehouse, resolution_order, _order(table.size))
     _write(warehouse, lead_norm, _norms(leads, table))
-    counts = pa.concat_tables(_counts(facts)).sort_by("value_hash")
+    counts = pa.concat_tables(_counts(table)).sort_by("value_hash")
     _write(warehouse, value_counts, counts)
     keys, capped = zip(*_keys(table), strict=True)
     _write(warehouse, capped_keys, pa.concat_tables(capped).sort_by("key_hash"))
@@ -119,47 +115,14 @@ def _limited(keys: Keys) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
     return hashes[kept], rows[kept], np.minimum(sizes, limit_of(keys.kind))
 
 
-def _counts(facts: Facts) -> Iterator[pa.Table]:
+def _counts(table: LeadTable) -> Iterator[pa.Table]:
     """Per kind its values' hashes, leads and spread."""
-    table = facts.table
-    phones = facts.phones.codes.reshape(2, -1)
-    phones[1][phones[0] == phones[1]] = 0
-    street = _texts(table, address_value, "street_no", "street", "state", "zip5")
-    city = _texts(table, city_value, "city", "state")
-    street = pc.if_else(table["street"].codes == 0, "", street)
-    city = pc.if_else(table["city"].codes == 0, "", city)
-    yield _counted("name", table.core_values.values, table.core, facts.name_spread)
-    yield _counted("phone", facts.phones.values, phones.ravel(), facts.phone_spread)
-    yield _counted("host", table["host"].values, table["host"].codes, facts.host_spread)
-    yield _counted("email", table["email"].values, table["email"].codes, facts.email_spread)
-    yield _counted("contact", table["contact"].values, table["contact"].codes)
-    yield _counted("zip", table["zip5"].values, table["zip5"].codes)
-    words = [dict.fromkeys(text.split()) for text in table.core_values.values.to_pylist()]
-    held = pa.array([word for row in table.core.tolist() for word in words[row]], pa.string())
-    for kind, texts in (("street", street), ("city", city), ("token", held)):
-        coded = texts.dictionary_encode()
-        yield _counted(kind, coded.dictionary, coded.indices.to_numpy())
-
-
-def _texts(table: LeadTable, make: Any, *names: str) -> pa.StringArray:
-    columns = [table[name].values.take(pa.array(table[name].codes)).to_pylist() for name in names]
-    return pa.array(map(make, *columns), pa.string())
-
-
-def _counted(
-    kind: str, values: pa.StringArray, codes: NDArray[Any], spread: NDArray[Any] | None = None
-) -> pa.Table:
-    leads = np.bincount(codes, minlength=len(values))
-    hashes = hash_texts(pc.binary_join_element_wise(kind, values, "\x1f")) & _SIGN
-    use = (leads > 0) & np.asarray(pc.not_equal(values, ""))
-    return pa.table(
-        {
-            "value_hash": hashes[use].astype(np.int64),
-            "resolve_seq": np.full(int(use.sum()), PLACE),
-            "leads": leads[use],
-            "spread": np.ones(int(use.sum()), np.int64) if spread is None else spread[use].astype(np.int64),
-        }
-    )
+    spreads = spreads_of(table)
+    for kind, values, leads in held_values(table):
+        spread = [spreads.get((kind, value), 1) for value in values.to_pylist()]
+        place = np.full(len(values), PLACE)
+        hashes = value_hashes(kind, values)
+        yield pa.table({"value_hash": hashes, "resolve_seq": place, "leads": leads, "spread": spread})
 
 
 def _write(warehouse: Warehouse, table: sa.Table, rows: pa.Table) -> None:

@@ -62,9 +62,7 @@ def dedupe_file(file: Path, out: Path, against: str | None, model_file: Path | N
 
 def normalised(leads: LeadFile) -> LeadTable:
     """The comparable values of a table of leads, whose raw cells are then gone."""
-    table = rejoined_cities(normalise_columns(leads.raw))
-    leads.raw.clear()  # a million rows' cells are hundreds of megabytes
-    return table
+    return rejoined_cities(normalise_columns(leads.raw, emptying=True))
 
 
 def _known(against: str | None) -> LeadFile | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pyarrow as pa
 import sqlalchemy as sa
 
@@ -26,6 +28,7 @@ _COLUMNS = {
     "zip": "zip",
 }
 """Field of ``RawLead`` to column of ``imported_leads``."""
+ROWS_AT_ONCE = 50_000
 
 
 def read_warehouse() -> LeadFile:
@@ -54,11 +57,17 @@ def read_warehouse() -> LeadFile:
         .order_by(resolved_leads.c.lead_id)
     )
     with open_warehouse(settings) as warehouse, warehouse.reading() as connection:
-        rows = [tuple(value or "" for value in row) for row in connection.execute(query)]
-    columns = list(zip(*rows, strict=True)) or [()] * (3 + len(_COLUMNS))
-    arrays = [pa.array(column, pa.string()) for column in columns]
+        result = connection.execution_options(stream_results=True).execute(query)
+        # Rows of Python texts take ten times the memory of Arrow's: some at a time.
+        parts = [list(map(_texts, zip(*rows, strict=True))) for rows in result.partitions(ROWS_AT_ONCE)]
+    empty = [_texts(())] * (3 + len(_COLUMNS))
+    arrays = [pa.concat_arrays(column) for column in zip(empty, *parts, strict=True)]
     raw = dict(zip(_COLUMNS, arrays[3:], strict=True))
     return LeadFile(settings.home, arrays[0], raw, arrays[1], arrays[2])
+
+
+def _texts(values: Sequence[str | None]) -> pa.StringArray:
+    return pa.array(values, pa.string()).fill_null("")
 
 
 def read_answers(leads: LeadFile) -> Answered:

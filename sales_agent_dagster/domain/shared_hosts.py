@@ -62,6 +62,8 @@ _TENANT_HOSTS = _words(
     """
 )
 
+_SHARED_HOSTS = _LISTING_HOSTS | _TENANT_HOSTS
+
 _SERVICE_LABELS = _words("www www2 m mobile en es app blog shop store my sites site login")
 """First labels that belong to the platform itself, not to a tenant."""
 
@@ -100,8 +102,7 @@ def is_shared_host(host: str) -> bool:
     Case and a leading ``www.`` do not matter: ``york.dispatch.me``, ``acme.business.site`` and
     ``www.facebook.com`` are shared, ``acme.com`` is not.
     """
-    parents = _parents(host)
-    return not (_LISTING_HOSTS.isdisjoint(parents) and _TENANT_HOSTS.isdisjoint(parents))
+    return _is_within(_SHARED_HOSTS, host)
 
 
 def tenant_host(host: str) -> str | None:
@@ -121,13 +122,21 @@ def tenant_host(host: str) -> str | None:
 
 def is_free_mail(domain: str) -> bool:
     """True when anybody can have an address at ``domain``: free mail, access providers' customer mail."""
-    return not _FREE_MAIL.isdisjoint(_parents(domain))
+    return _is_within(_FREE_MAIL, domain)
 
 
 def is_role_mailbox(email: str) -> bool:
     """True when the address is a function's, such as ``info@`` or ``sales@``, not a person's."""
     local = email.strip().lower().rpartition("@")[0]
     return local.replace(".", "").replace("-", "").replace("_", "") in _ROLE_MAILBOXES
+
+
+def _is_within(hosts: frozenset[str], host: str) -> bool:
+    """True when ``host`` or a parent of it is among ``hosts``."""
+    rest = host.strip().strip(".").lower()
+    while rest and rest not in hosts:
+        rest = rest.partition(".")[2]
+    return rest != ""
 
 
 def _parents(host: str) -> list[str]:

@@ -11,7 +11,8 @@ In order of use, one lead or a few against many that are stored:
 * ``counts.values_of(NormLead) -> list[(kind, value)]``: the values whose holders the store counts.
 * ``model.load_model(path | None) -> LinkageModel``: weights and thresholds.
 * ``score.score(pairs, model, counts, population) -> list[PairScore]``: bits, parts, veto, relation.
-* ``decide.decide(new, candidates, model, counts, population) -> list[Decision]``: merge, review or new.
+* ``decide.decide(new, candidates, model, counts, population) -> list[Decision]``: merge, review or new;
+  ``decide_arrivals`` for leads that are in columns already.
 
 Whole tables go through ``columns.normalise_columns`` and ``dedupe.dedupe``; ``train.learn`` adapts weights to
 a table without labels, ``calibrate.calibrated`` fits them to reviewers' answers.

@@ -34,8 +34,8 @@ _UNIT = re.compile(
 )
 _NUMBER = re.compile(r"^\s*(\d+)(?:-\d+)?(?:\s*([a-z])(?=\s|$)|\s+1/2)?[\s,]+")
 _WAYS = STREET_TYPES | DIRECTIONS
-_UNTELLING = _WAYS | UNITS
-_ODD_STREET = UNITS | words("mi mile miles km star stars box drawer pobox reviews review")
+UNTELLING = _WAYS | UNITS
+ODD_IN_STREETS = UNITS | words("mi mile miles km star stars box drawer pobox reviews review")
 _ODD_SIGNS = re.compile(r"[^a-z0-9. ]|\d\.")
 """With these a street is read step by step; most streets have none."""
 _WORD = re.compile(r"[^\W_]+")
@@ -89,7 +89,7 @@ def read_street(text: str) -> Street:
 
 def _is_plain(lower: str, found: list[str]) -> bool:
     """True for number and words alone: nothing that has to be read step by step."""
-    return _ODD_STREET.isdisjoint(found) and not _ODD_SIGNS.search(lower)
+    return ODD_IN_STREETS.isdisjoint(found) and not _ODD_SIGNS.search(lower)
 
 
 def _street_words(text: str) -> str:
@@ -99,7 +99,7 @@ def _street_words(text: str) -> str:
 def _telling_words(found: list[str]) -> str:
     """Words of a street without its type and direction, unless nothing else is there."""
     spelled = " ".join([STREET_SPELLINGS.get(word, word) for word in found]).split()
-    telling = [word for word in spelled if word not in _UNTELLING]
+    telling = [word for word in spelled if word not in UNTELLING]
     if not telling:
         telling = [word for word in spelled if word in UNITS and word not in _WAYS] or spelled
     return " ".join([_ORDINAL.sub(r"\1", word) if word[0].isdigit() else word for word in telling])

@@ -5,7 +5,7 @@ Gives what ``normalise`` gives row by row; the tests compare them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from typing import Any
@@ -28,6 +28,7 @@ from sales_agent_dagster.matching.normalise import (
     is_website_odd,
     rearranged,
 )
+from sales_agent_dagster.matching.plain_columns import Read, plain_names, plain_streets
 from sales_agent_dagster.matching.table import Column, LeadTable, coded, stacked
 from sales_agent_dagster.matching.web_keys import (
     read_linkedin,
@@ -41,6 +42,9 @@ RAW_FIELDS: tuple[str, ...] = RawLead._fields[1:]
 PARALLEL_FROM = 200_000
 """Rows from which starting further processes pays."""
 
+AT_ONCE = 50_000
+"""Distinct values read at a time."""
+
 _ODD: dict[str, Callable[[str], bool]] = {
     "website": is_website_odd,
     "email": is_email_odd,
@@ -50,27 +54,39 @@ _ODD: dict[str, Callable[[str], bool]] = {
     "state": is_state_odd,
     "street": is_street_odd,
 }
-RawColumns = Mapping[str, pa.StringArray]
+RawColumns = dict[str, pa.StringArray]
 
 
-def normalise_columns(raw: RawColumns, *, processes: int = 2) -> LeadTable:
+def normalise_columns(raw: RawColumns, *, processes: int = 2, emptying: bool = False) -> LeadTable:
     """The normalised table of raw columns.
 
     Args:
         raw: field of ``RawLead`` to its cells, all of one length; fields that are not there are unknown.
         processes: how many may work at a time; small tables never use more than one.
+        emptying: leave nothing in ``raw``: a million rows' cells are hundreds of megabytes.
     """
     size = max(map(len, raw.values()), default=0)
     if size < PARALLEL_FROM or processes < 2:
-        return LeadTable(_normalised(raw))
-    step = -(-size // processes)
-    batch = pa.record_batch(dict(raw))
-    # Serialized as batches: a slice of an array would be sent with all the rows around it.
-    parts = (bytes(batch.slice(low, step).serialize()) for low in range(0, size, step))
+        columns = _normalised(raw)
+        if emptying:
+            raw.clear()
+        return LeadTable(columns)
+    names, parts = list(raw), _serialized(raw, processes)
+    if emptying:
+        raw.clear()
+        pa.default_memory_pool().release_unused()
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        waiting = [pool.submit(_normalised_part, part, batch.schema.names) for part in parts]
+        waiting = [pool.submit(_normalised_part, part, names) for part in parts]
+        del parts
         done = [future.result() for future in waiting]
     return LeadTable({name: stacked([part.pop(name) for part in done]) for name in NORM_FIELDS})
+
+
+def _serialized(raw: RawColumns, parts: int) -> list[bytes]:
+    """Rows in equal parts, as batches: a slice of an array would be sent with all the rows around it."""
+    batch = pa.record_batch(raw)
+    step = -(-batch.num_rows // parts)
+    return [batch.slice(low, step).serialize().to_pybytes() for low in range(0, batch.num_rows, step)]
 
 
 def _normalised_part(serialized: bytes, names: Sequence[str]) -> dict[str, Column]:
@@ -84,30 +100,58 @@ def _normalised(raw: RawColumns) -> dict[str, Column]:
     empty = pa.array([""] * size, pa.string())
     given = {name: Column.of(raw.get(name, empty)) for name in RAW_FIELDS}
     given = _rearranged(given)
-    name = _several(given["name"], read_name, 3)
-    phone = _several(given["phone"], read_phone, 2)
-    other = _one(given["phone_2"], lambda text: read_phone(text)[0])
-    site = _several(given["website"], read_site, 2)
-    mail = _several(given["email"], read_mail, 2)
-    street = _several(given["street"], read_street, 3)
+    name = _mostly_plain(given.pop("name"), plain_names, read_name)
+    phone = _several(given.pop("phone"), read_phone, 2)
+    other = _one(given.pop("phone_2"), lambda text: read_phone(text)[0])
+    site = _several(given.pop("website"), read_site, 2)
+    mail = _several(given.pop("email"), read_mail, 2)
+    street = _mostly_plain(given.pop("street"), plain_streets, read_street)
     first, second = _phones(phone[0], phone[1], other)
     values = [
         *name, first, second, _first_known(site[0], mail[1]), site[1], mail[0],
-        _one(given["linkedin"], read_linkedin), _one(given["contact"], read_person), *street,
-        _one(given["city"], read_city), _one(given["state"], read_state), _one(given["zip"], read_zip),
+        _one(given.pop("linkedin"), read_linkedin), _one(given.pop("contact"), read_person), *street,
+        _one(given.pop("city"), read_city), _one(given.pop("state"), read_state),
+        _one(given.pop("zip"), read_zip),
     ]  # fmt: skip
     return dict(zip(NORM_FIELDS, values, strict=True))
 
 
 def _one(column: Column, read: Callable[[str], str]) -> Column:
-    texts = [read(text) if text else "" for text in column.values.to_pylist()]
-    return coded(column.codes, pa.array(texts, pa.string()))
+    return _several(column, lambda text: (read(text),), 1)[0]
 
 
 def _several(column: Column, read: Callable[[str], Iterable[str]], count: int) -> list[Column]:
-    rows = [read(text) if text else ("",) * count for text in column.values.to_pylist()]
-    parts = zip(*rows, strict=True)
-    return [coded(column.codes, pa.array(part, pa.string())) for part in parts]
+    def texts(values: pa.StringArray) -> list[pa.StringArray]:
+        rows = [read(text) if text else ("",) * count for text in values.to_pylist()]
+        return [pa.array(part, pa.string()) for part in zip(*rows, strict=True)]
+
+    return _in_parts(column, texts)
+
+
+def _mostly_plain(
+    column: Column, plain: Callable[[pa.StringArray], Read], read: Callable[[str], Sequence[str]]
+) -> list[Column]:
+    """Columns of what ``plain`` reads together, and ``read`` one by one where it does not."""
+
+    def texts(values: pa.StringArray) -> list[pa.StringArray]:
+        chosen, parts = plain(values)
+        rest = [read(text) for text in values.filter(pa.array(~chosen)).to_pylist()]
+        others = zip(*rest, strict=True) if rest else [[] for _ in parts]
+        places = np.empty(len(chosen), np.int64)
+        places[np.append(np.flatnonzero(chosen), np.flatnonzero(~chosen))] = np.arange(len(chosen))
+        return [
+            pa.concat_arrays([part, pa.array(other, pa.string())]).take(pa.array(places))
+            for part, other in zip(parts, others, strict=True)
+        ]
+
+    return _in_parts(column, texts)
+
+
+def _in_parts(column: Column, read: Callable[[pa.StringArray], list[pa.StringArray]]) -> list[Column]:
+    """Columns of what ``read`` makes of the distinct values, some at a time: bounds memory."""
+    starts = range(0, len(column.values), AT_ONCE)
+    parts = [read(column.values.slice(low, AT_ONCE)) for low in starts]
+    return [coded(column.codes, pa.concat_arrays(texts)) for texts in zip(*parts, strict=True)]
 
 
 def _first_known(*columns: Column) -> Column:

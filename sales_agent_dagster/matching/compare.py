@@ -17,7 +17,7 @@ from rapidfuzz.distance import OSA, JaroWinkler
 from sales_agent_dagster.matching.compare_names import compare_names
 from sales_agent_dagster.matching.facts import Facts
 from sales_agent_dagster.matching.levels import FIELDS
-from sales_agent_dagster.matching.pairwise import pairwise
+from sales_agent_dagster.matching.pairwise import all_pairwise, pairwise
 from sales_agent_dagster.matching.table import Codes
 
 Levels = NDArray[np.int8]
@@ -126,8 +126,8 @@ def _web(chunk: _Chunk) -> Compared:
     levels = np.where((a == 0) | (b == 0), 0, np.where(a == b, 1, 4)).astype(np.int8)
     rows = np.flatnonzero(levels == 4)
     stems = chunk.facts.web_stems
-    similarity = chunk.alike(JaroWinkler.normalized_similarity, stems, a[rows], b[rows])
-    ratio = chunk.alike(OSA.normalized_similarity, stems, a[rows], b[rows])
+    scorers = JaroWinkler.normalized_similarity, OSA.normalized_similarity
+    similarity, ratio = all_pairwise(scorers, stems, a[rows], b[rows], chunk.workers)
     levels[rows] = np.select([ratio >= 0.85, (similarity >= 0.88) | (ratio >= 0.65)], [2, 3], 4)
     others = np.where(levels == 1, chunk.facts.web_spread[a] - 1, 1)
     return levels, others, _spread_out(rows, ratio, levels)
@@ -188,8 +188,10 @@ def _street(chunk: _Chunk) -> Compared:
         JaroWinkler.normalized_similarity, table["street"].values, word[0][rows], word[1][rows]
     )
     words, numbers = similarity >= 0.9, same_number[rows]
-    near = chunk.alike(OSA.distance, table["street_no"].values, number[0][rows], number[1][rows]) <= 1
     exact = similarity >= 0.999
+    near, other_number = np.zeros(len(rows), bool), np.flatnonzero(exact & ~numbers)
+    sides = (side[rows[other_number]] for side in number)
+    near[other_number] = chunk.alike(OSA.distance, table["street_no"].values, *sides) <= 1
     levels[rows] = np.select(
         [exact & numbers & other_unit[rows], exact & numbers, (words & numbers) | (exact & near), words],
         [2, 1, 3, 4], 5,

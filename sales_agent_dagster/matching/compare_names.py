@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from rapidfuzz.distance import OSA, Indel, Prefix
 
 from sales_agent_dagster.matching.facts import Facts
-from sales_agent_dagster.matching.pairwise import pairwise
+from sales_agent_dagster.matching.pairwise import all_pairwise, pairwise
 from sales_agent_dagster.matching.table import MAX_TOKENS, Codes
 
 Floats = NDArray[np.float32]
@@ -115,8 +115,8 @@ class _Overlap:
         return rows[use]
 
     def _similarity(self, first: Codes, second: Codes) -> Floats:
-        found = pairwise(OSA.normalized_similarity, self._texts, first, second, self._workers)
-        common = pairwise(Prefix.similarity, self._texts, first, second, self._workers)
+        scorers = OSA.normalized_similarity, Prefix.similarity
+        found, common = all_pairwise(scorers, self._texts, first, second, self._workers)
         shorter = np.minimum(self._lengths[first], self._lengths[second])
         cut = (common == shorter) & (shorter >= SHORTEST_CUT)
         return np.where(cut, np.maximum(found, CUT_WORD), found)

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from sales_agent_dagster.matching.arrays import distinct
 from sales_agent_dagster.matching.lead import NormLead
+from sales_agent_dagster.matching.table import LeadTable, stacked
 
 COUNTED = ("name", "token", "phone", "host", "email", "street", "city", "zip", "contact")
 """Kinds of values that are counted."""
@@ -41,6 +49,38 @@ def values_of(lead: NormLead) -> list[Value]:
     return list(dict.fromkeys((kind, value) for kind, value in found if value))
 
 
+Held = tuple[str, pa.StringArray, NDArray[np.int64]]
+"""Kind, values, and how many leads hold each."""
+
+
+def held_values(table: LeadTable) -> Iterator[Held]:
+    """What ``values_of`` gives for each lead, counted over all leads of a table."""
+    for kind, values, leads in _held(table):
+        held = np.flatnonzero(leads * np.asarray(pc.not_equal(values, "")))
+        yield kind, values.take(pa.array(held)), leads[held]
+
+
+def _held(table: LeadTable) -> Iterator[Held]:
+    names = table.core_values.values
+    in_names = np.bincount(table.core, minlength=len(names))
+    yield "name", names, in_names
+    for kind, field_name in (("host", "host"), ("email", "email"), ("contact", "contact"), ("zip", "zip5")):
+        column = table[field_name]
+        yield kind, column.values, column.counts.astype(np.int64)
+    phones = stacked([table["phone"], table["phone_2"]])
+    first, second = phones.codes.reshape(2, -1)
+    both = np.append(first, second[first != second])
+    yield "phone", phones.values, np.bincount(both, minlength=len(phones.values))
+    for kind, make in (("street", address_values), ("city", city_values)):
+        texts = make(table, np.flatnonzero(table[kind].codes)).dictionary_encode()
+        yield kind, texts.dictionary, np.bincount(texts.indices.to_numpy(), minlength=len(texts.dictionary))
+    words = pc.split_pattern(names, " ")
+    texts = words.flatten().dictionary_encode()
+    pairs = distinct(pc.list_parent_indices(words).to_numpy() << 32 | texts.indices.to_numpy())
+    held = np.bincount(pairs & 0xFFFFFFFF, in_names[pairs >> 32], len(texts.dictionary))
+    yield "token", texts.dictionary, held.astype(np.int64)
+
+
 def address_value(number: str, street: str, state: str, zip5: str) -> str:
     """The address that co-tenants share."""
     return f"{number}|{street}|{zip5[:3] or state}"
@@ -49,3 +89,17 @@ def address_value(number: str, street: str, state: str, zip5: str) -> str:
 def city_value(city: str, state: str) -> str:
     """The city, told from its namesakes."""
     return f"{city}|{state}"
+
+
+def address_values(table: LeadTable, rows: NDArray[Any]) -> pa.StringArray:
+    """``address_value`` of some rows."""
+    number, street, state, zip5 = (
+        table[name].texts(rows) for name in ("street_no", "street", "state", "zip5")
+    )
+    region = pc.if_else(pc.equal(zip5, ""), state, pc.utf8_slice_codeunits(zip5, 0, 3))
+    return pc.binary_join_element_wise(number, street, region, "|")
+
+
+def city_values(table: LeadTable, rows: NDArray[Any]) -> pa.StringArray:
+    """``city_value`` of some rows."""
+    return pc.binary_join_element_wise(table["city"].texts(rows), table["state"].texts(rows), "|")

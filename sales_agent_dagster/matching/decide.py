@@ -8,18 +8,19 @@ from enum import StrEnum
 from functools import lru_cache
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from sales_agent_dagster.domain.hashing import content_hash
 from sales_agent_dagster.matching.blocking import Keys, block_keys
 from sales_agent_dagster.matching.cluster import HIGHEST, LOWEST
 from sales_agent_dagster.matching.counts import ValueCounts
-from sales_agent_dagster.matching.facts import Facts
-from sales_agent_dagster.matching.lead import NormLead
+from sales_agent_dagster.matching.facts import Facts, Known
+from sales_agent_dagster.matching.lead import NORM_FIELDS, NormLead
 from sales_agent_dagster.matching.model import LinkageModel
 from sales_agent_dagster.matching.pairs import candidate_pairs
 from sales_agent_dagster.matching.score import PairScore, Scores, known_from
-from sales_agent_dagster.matching.table import LeadTable, appended
+from sales_agent_dagster.matching.table import Column, LeadTable
 from sales_agent_dagster.matching.weigh import RELATIONS
 
 MAX_PROPOSALS = 5
@@ -62,7 +63,8 @@ class Decision:
         bits: of the best proposal; None when nothing was compared.
         matched_lead_id: lead of the best proposal on ``merge`` and ``review``; None when ``new``.
         relation: branch, franchise or sister of ``related_entity_id``.
-        proposals: best lead of each entity considered, best first, at most ``MAX_PROPOSALS``.
+        proposals: best lead of each entity considered, best first, at most ``MAX_PROPOSALS``; the first alone
+            where linkage asks nobody.
         sentence: readable reason.
     """
 
@@ -98,7 +100,8 @@ class Arrivals:
         new: new leads in a fixed order; each is also compared with earlier ones that share a key.
         new_ids: their ids.
         keys: ``block_keys`` of ``new``.
-        stored: stored leads that share a key with a new one or that a label names with it.
+        stored: field to the values of stored leads: all that share a key with a new one or that a label names
+            with it.
         stored_ids, accounts: their ids and accounts.
         owners: per stored lead what tells its entity: ``entity_of`` gives the id. That of a new lead's own
             entity is its lead id.
@@ -108,7 +111,7 @@ class Arrivals:
     new: LeadTable
     new_ids: Sequence[str]
     keys: Iterable[Keys]
-    stored: LeadTable
+    stored: Mapping[str, pa.StringArray]
     stored_ids: Sequence[str]
     accounts: Sequence[str]
     owners: Sequence[str]
@@ -148,20 +151,20 @@ def decide(
         table,
         [lead.lead_id for lead in new],
         block_keys(table) if new else (),
-        LeadTable.of([one.lead for one in known]),
+        {name: pa.array([getattr(one.lead, name) for one in known], pa.string()) for name in NORM_FIELDS},
         [one.lead.lead_id for one in known],
         [one.account_id for one in known],
         [one.entity_id for one in known],
         (*np.array(pairs, np.int64).reshape(-1, 2).T,),
         lambda owner: owner if owner in entities else entity_id_of(owner),
     )
-    return decide_arrivals(arrivals, model, counts, population, auto=auto, labels=labels)
+    return decide_arrivals(arrivals, model, known_from(counts), population, auto=auto, labels=labels)
 
 
 def decide_arrivals(
     arrivals: Arrivals,
     model: LinkageModel,
-    counts: ValueCounts,
+    known: Known,
     population: int,
     *,
     auto: float | None = None,
@@ -172,7 +175,7 @@ def decide_arrivals(
     Args:
         arrivals: the leads.
         model: weights and thresholds.
-        counts: over stored and new leads together.
+        known: how common values are over stored and new leads together.
         population: stored and new leads together.
         auto: bits from which a merge needs no person's look; default: the model's ``thresholds.auto``.
         labels: two lead ids to what a person said: True, the lead joins the other's entity whatever the bits;
@@ -180,19 +183,24 @@ def decide_arrivals(
     """
     answers = _answers(labels or {})
     new, other = _pairs(arrivals, answers)
-    known = len(arrivals.stored_ids)
+    size = len(arrivals.stored_ids)
     # Only leads with a candidate count: the others say nothing about the values that are compared.
-    among = np.union1d(new, other[other >= known] - known)
-    table = appended([arrivals.stored, arrivals.new.take(among)])
-    places = np.append(np.arange(known), np.zeros(arrivals.new.size, np.int64))
-    places[known + among] = known + np.arange(len(among))
-    facts = Facts(table, population, known_from(counts))
-    left, right = (places[side].astype(np.int32) for side in (new + known, other))
+    among = np.union1d(new, other[other >= size] - size)
+    table = LeadTable(
+        {
+            name: Column.of(pa.concat_arrays([values, arrivals.new[name].texts(among)]))
+            for name, values in arrivals.stored.items()
+        }
+    )
+    places = np.append(np.arange(size), np.zeros(arrivals.new.size, np.int64))
+    places[size + among] = size + np.arange(len(among))
+    facts = Facts(table, population, known)
+    left, right = (places[side].astype(np.int32) for side in (new + size, other))
     scores = Scores(facts, left, right, model)
-    deciding = _Deciding(arrivals, scores, other, model, auto)
+    deciding = _Deciding(arrivals, scores, (new, other), model, auto)
     ends = np.searchsorted(new, np.arange(arrivals.new.size), "right").tolist()
     return [
-        deciding.decide(lead_id, range(low, high), answers.get(lead_id, {}))
+        deciding.decide(lead_id, low, high, answers.get(lead_id, {}))
         for lead_id, low, high in zip(arrivals.new_ids, [0, *ends], ends, strict=False)
     ]
 
@@ -235,8 +243,14 @@ class _Deciding:
     """Decides about one new lead after the other; pairs are numbers of ``scores``."""
 
     def __init__(
-        self, arrivals: Arrivals, scores: Scores, other: Rows, model: LinkageModel, auto: float | None
+        self,
+        arrivals: Arrivals,
+        scores: Scores,
+        pairs: tuple[Rows, Rows],
+        model: LinkageModel,
+        auto: float | None,
     ) -> None:
+        new, other = pairs
         self._scores, self._entity_of, self._limits = scores, arrivals.entity_of, model.thresholds
         self._auto = model.thresholds.auto if auto is None else auto
         self._ids = [*arrivals.stored_ids, *arrivals.new_ids]
@@ -246,21 +260,18 @@ class _Deciding:
         self._relation = [RELATIONS[number] for number in scores.relation.tolist()]
         by_id = np.empty(len(self._ids), np.int64)
         by_id[np.argsort(np.array(self._ids))] = np.arange(len(self._ids))
-        rank = np.empty(len(other), np.int64)
-        rank[np.lexsort((by_id[other], -scores.bits, scores.vetoed))] = np.arange(len(other))
-        self._rank = rank.tolist().__getitem__
+        best_first = np.lexsort((by_id[other], -scores.bits, scores.vetoed, new))
+        self._best_first: list[int] = best_first.tolist()
 
-    def decide(self, lead_id: str, pairs: Sequence[int], answers: Answers) -> Decision:
+    def decide(self, lead_id: str, low: int, high: int, answers: Answers) -> Decision:
         """The decision about the next new lead."""
-        entities: dict[str, list[int]] = {}
-        for pair in pairs:
-            entities.setdefault(self._owners[self._other[pair]], []).append(pair)
-        best_ones = sorted([min(group, key=self._rank) for group in entities.values()], key=self._rank)
-        refused = {self._owner(pair) for pair in pairs if answers.get(self._id(pair)) is False}
-        ranked = [pair for pair in best_ones if self._owner(pair) not in refused] if refused else best_ones
-        accepted = next(
-            (pair for pair in pairs if answers.get(self._id(pair)) and self._owner(pair) not in refused), None
-        )
+        best_of: dict[str, int] = {}
+        for pair in self._best_first[low:high]:
+            best_of.setdefault(self._owners[self._other[pair]], pair)
+        best_ones = ranked = list(best_of.values())
+        refused, accepted = self._answered(range(low, high), answers) if answers else (set(), None)
+        if refused:
+            ranked = [pair for pair in best_ones if self._owner(pair) not in refused]
         if accepted is not None:
             outcome, reason = Outcome.MERGE, f"A person says: same as {self._named(accepted)}."
             own = self._owner(accepted)
@@ -269,14 +280,23 @@ class _Deciding:
             outcome, reason = Outcome.NEW, f"New; a person says that it is not {self._named(best_ones[0])}."
             ranked = best_ones
         else:
-            outcome, reason = self._outcome(ranked, entities)
+            outcome, reason = self._outcome(ranked, range(low, high))
         merged = ranked[0] if ranked and outcome is Outcome.MERGE else None
         kin = self._kin(best_ones, None if merged is None else self._owner(merged))
         if kin is not None and outcome is Outcome.REVIEW and kin == ranked[0]:
             kin = None  # whether it is the same or only related is what the review is about
         if kin is not None and outcome is Outcome.NEW and not refused:
             reason = f"New; {self._relation[kin]} of {self._named(kin)}."
-        return self._decision(lead_id, outcome, reason, ranked, kin)
+        asked = MAX_PROPOSALS if accepted is not None or outcome is Outcome.REVIEW else 1
+        return self._decision(lead_id, outcome, reason, ranked[:asked], kin)
+
+    def _answered(self, pairs: Iterable[int], answers: Answers) -> tuple[set[str], int | None]:
+        """The entities that a person refused, and the first pair that a person accepted."""
+        refused = {self._owner(pair) for pair in pairs if answers.get(self._id(pair)) is False}
+        accepted = (
+            pair for pair in pairs if answers.get(self._id(pair)) and self._owner(pair) not in refused
+        )
+        return refused, next(accepted, None)
 
     def _id(self, pair: int) -> str:
         return self._ids[self._other[pair]]
@@ -313,12 +333,12 @@ class _Deciding:
             related_entity_id=None if kin is None else self._entity_of(self._owner(kin)),
             proposals=tuple(
                 Proposal(self._id(pair), self._entity_of(self._owner(pair)), self._scores[pair])
-                for pair in ranked[:MAX_PROPOSALS]
+                for pair in ranked
             ),
             sentence=reason,
         )
 
-    def _outcome(self, ranked: Sequence[int], entities: Mapping[str, Sequence[int]]) -> tuple[Outcome, str]:
+    def _outcome(self, ranked: Sequence[int], pairs: Iterable[int]) -> tuple[Outcome, str]:
         """Outcome and sentence; ``ranked`` holds the best pair of each entity, vetoed ones last."""
         if not ranked:
             return Outcome.NEW, NEW
@@ -332,8 +352,9 @@ class _Deciding:
             return Outcome.REVIEW, f"Fits two companies, {two}; {named}."
         if bits < self._auto:
             return Outcome.REVIEW, f"Perhaps the same as {named}."
-        whole = sum(min(max(self._bits[pair], LOWEST), HIGHEST) for pair in entities[self._owner(best)])
-        if whole <= 0:
-            entity = self._entity_of(self._owner(best))
+        own = self._owner(best)
+        inside = [self._bits[pair] for pair in pairs if self._owner(pair) == own]
+        if sum(min(max(bits, LOWEST), HIGHEST) for bits in inside) <= 0:
+            entity = self._entity_of(own)
             return Outcome.REVIEW, f"Like one lead of {entity} but unlike its others; {named}."
         return Outcome.MERGE, f"Same as {named}."

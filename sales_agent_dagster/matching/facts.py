@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
@@ -14,13 +14,16 @@ from numpy.typing import NDArray
 from sales_agent_dagster.domain.shared_hosts import is_free_mail
 from sales_agent_dagster.domain.values.phone import TOLL_FREE
 from sales_agent_dagster.matching.arrays import distinct, numbered
-from sales_agent_dagster.matching.counts import address_value, city_value
+from sales_agent_dagster.matching.counts import address_values, city_values
 from sales_agent_dagster.matching.table import Codes, Column, LeadTable, stacked
 
 PLATFORM_FROM = 8
 """Different firms on one host from which its pages, not the host, tell firms apart."""
 
 Numbers = NDArray[np.int32]
+Known = Callable[[str, pa.StringArray, Numbers], Numbers]
+"""Name of a figure (``token``, ``name_spread``, ``phone_spread``, ``host_spread``, ``email_spread``,
+``street_spread``, ``city``, ``zip``, ``contact``), values and what a table says, to what is known of them."""
 
 
 class Facts:
@@ -31,9 +34,7 @@ class Facts:
     variations of one firm's copies do not add up: a name with two phones in one city has spread 1.
 
     Args:
-        known: what a larger table knows: name of a figure (``token``, ``name_spread``, ``phone_spread``,
-            ``host_spread``, ``email_spread``, ``street_spread``, ``city``, ``zip``, ``contact``), texts and
-            this table's figures, to better figures.
+        known: what a larger table knows; see ``Known``.
         firms: per row the number, from 1, of the firm that it seems to belong to: words and names are then
             counted per firm, not per row.
     """
@@ -42,7 +43,7 @@ class Facts:
         self,
         table: LeadTable,
         population: int,
-        known: Callable[[str, Sequence[str], Numbers], Numbers] | None = None,
+        known: Known | None = None,
         firms: Numbers | None = None,
     ) -> None:
         self.table = table
@@ -50,7 +51,7 @@ class Facts:
         self._known, self._firms = known, firms
 
     def _better(self, kind: str, values: pa.StringArray, own: Numbers) -> Numbers:
-        return own if self._known is None else self._known(kind, values.to_pylist(), own)
+        return own if self._known is None else self._known(kind, values, own)
 
     @cached_property
     def head(self) -> Codes:
@@ -178,8 +179,7 @@ class Facts:
         """Per distinct address the firms there."""
         size = int(self.address.max(initial=0)) + 1
         own = self._spread(self.address, size, self.head, self.table["phone"].codes)
-        parts = "street_no", "street", "state", "zip5"
-        return self._better_by_row("street_spread", self.address, own, address_value, parts)
+        return self._better_by_row("street_spread", self.address, own, address_values)
 
     @cached_property
     def city(self) -> Codes:
@@ -190,20 +190,20 @@ class Facts:
     def city_count(self) -> Numbers:
         """Per distinct city the leads there."""
         own = np.bincount(self.city, minlength=1).astype(np.int32)
-        return self._better_by_row("city", self.city, own, city_value, ("city", "state"))
+        return self._better_by_row("city", self.city, own, city_values)
 
     def _better_by_row(
-        self, kind: str, codes: Codes, own: Numbers, value: Callable[..., str], parts: Sequence[str]
+        self,
+        kind: str,
+        codes: Codes,
+        own: Numbers,
+        values: Callable[[LeadTable, NDArray[Any]], pa.StringArray],
     ) -> Numbers:
         if self._known is None:
             return own
         numbers, rows = np.unique(codes, return_index=True)
         better = own.copy()
-        texts = [
-            column.values.take(pa.array(column.codes[rows])).to_pylist()
-            for column in [self.table[name] for name in parts]
-        ]
-        better[numbers] = self._known(kind, list(map(value, *texts)), own[numbers])
+        better[numbers] = self._known(kind, values(self.table, rows), own[numbers])
         return better
 
     @cached_property

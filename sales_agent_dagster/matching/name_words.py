@@ -20,13 +20,14 @@ MAX_NAME = 200
 
 _WORD = re.compile(r"[^\W_]+")
 _APOSTROPHES = re.compile(r"['\u2019\u2018`\u00b4]|(?<=\b\w)\.")
-_EDGES = " ,;:|*_-"
+EDGES = " ,;:|*_-"
+"""Signs around a name that say nothing."""
 _SLASHED = re.compile(r"\b([a-z])/([a-z])\b")
 _ALIAS = re.compile(
     r"[\s(,;]+(?:d[\s/]{0,2}b[\s/]{0,2}a|[af][\s/]{0,2}k[\s/]{0,2}a|doing business as|t/a|formerly)"
     r"(?:[\s:.,)]+|$)"
 )
-_ALIAS_WORDS = frozenset({"dba", "aka", "fka", "formerly", "doing", "d", "t", "a", "f", "db", "ak", "fk"})
+ALIAS_WORDS = frozenset({"dba", "aka", "fka", "formerly", "doing", "d", "t", "a", "f", "db", "ak", "fk"})
 """Words of which ``_ALIAS`` needs one: most names have none."""
 _TAIL = re.compile(r"\s+[-\u2013\u2014|@]\s+|\s*[\u2013\u2014|]\s*")
 _BRACKETS = re.compile(r"\s*[(\[][^)\]]*[)\]]?\s*$")
@@ -51,7 +52,7 @@ def read_name(text: str) -> NameWords:
         return _NOTHING
     found = _WORD.findall(lower)
     parts = [lower]
-    if not _ALIAS_WORDS.isdisjoint(found):
+    if not ALIAS_WORDS.isdisjoint(found):
         parts = [part for part in _ALIAS.split(lower) if _WORD.search(part)] or parts
         found = _WORD.findall(parts[-1])
     main = _spelled_out(found)
@@ -72,7 +73,7 @@ def _plain(text: str) -> str:
     if not text.isascii():
         letters = unicodedata.normalize("NFKD", undo_mojibake(text))
         text = "".join(letter for letter in letters if not unicodedata.combining(letter)).casefold()
-    lower = text.strip(_EDGES).lower()
+    lower = text.strip(EDGES).lower()
     if "'" in lower or "." in lower or "`" in lower or not lower.isascii():
         lower = _APOSTROPHES.sub("", lower)
     return _SLASHED.sub(r"\1\2", lower) if "/" in lower else lower

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from sales_agent_dagster.matching.arrays import starts_of
 from sales_agent_dagster.matching.compare import compare
 from sales_agent_dagster.matching.counts import ValueCounts
-from sales_agent_dagster.matching.facts import Facts
+from sales_agent_dagster.matching.facts import Facts, Known
 from sales_agent_dagster.matching.lead import NormLead
 from sales_agent_dagster.matching.levels import FIELDS, LEVELS
 from sales_agent_dagster.matching.model import LinkageModel
@@ -120,13 +121,13 @@ def score(
     return [found[pair] for pair in range(len(pairs))]
 
 
-def known_from(counts: ValueCounts) -> Callable[[str, Sequence[str], NDArray[np.int32]], NDArray[np.int32]]:
+def known_from(counts: ValueCounts) -> Known:
     """Figures of the whole table where they are higher than those of the leads at hand."""
 
-    def known(kind: str, texts: Sequence[str], own: NDArray[np.int32]) -> NDArray[np.int32]:
+    def known(kind: str, texts: pa.StringArray, own: NDArray[np.int32]) -> NDArray[np.int32]:
         figures = counts.spread if kind.endswith("_spread") else counts.leads
         name = kind.removesuffix("_spread")
-        found = np.array([figures.get((name, text), 0) for text in texts], np.int32)
+        found = np.array([figures.get((name, text), 0) for text in texts.to_pylist()], np.int32)
         return np.maximum(own, found)
 
     return known

@@ -54,6 +54,10 @@ class Column:
         """Rows per distinct value."""
         return np.bincount(self.codes, minlength=len(self.values)).astype(np.int32)
 
+    def texts(self, rows: NDArray[Any]) -> pa.StringArray:
+        """The values of some rows."""
+        return self.values.take(pa.array(self.codes[rows]))
+
     def text(self, row: int) -> str:
         """The value of one row."""
         return str(self.values[int(self.codes[row])])

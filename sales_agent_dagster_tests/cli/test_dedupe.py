@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from sales_agent_dagster.cli import dedupe as command
+from sales_agent_dagster.cli import dedupe_warehouse
 from sales_agent_dagster.cli.dedupe_warehouse import read_warehouse
 from sales_agent_dagster.cli.main import app
 from sales_agent_dagster.domain.errors import ConfigurationError
@@ -188,9 +189,11 @@ def test_a_blank_entity_is_unknown_rather_than_one_company(tmp_path: Path) -> No
     assert found["account_id"] == ["A-a7", "GROUP"]
 
 
-def test_against_the_warehouse(tmp_path: Path, demo_home: Path) -> None:
+def test_against_the_warehouse(tmp_path: Path, demo_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     known = read_warehouse()
     assert len(known) == len(known.entity_ids) > 150
+    monkeypatch.setattr(dedupe_warehouse, "ROWS_AT_ONCE", 64)
+    assert read_warehouse() == known
     row = max(
         range(len(known)), key=lambda number: sum(bool(cells[number].as_py()) for cells in known.raw.values())
     )

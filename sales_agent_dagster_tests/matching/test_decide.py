@@ -3,6 +3,7 @@ from __future__ import annotations
 from itertools import permutations
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from sales_agent_dagster.matching.blocking import Keys, block_keys
@@ -17,13 +18,15 @@ from sales_agent_dagster.matching.decide import (
     decide_arrivals,
     entity_id_of,
 )
-from sales_agent_dagster.matching.lead import NormLead
+from sales_agent_dagster.matching.lead import NORM_FIELDS, NormLead
 from sales_agent_dagster.matching.model import load_model
+from sales_agent_dagster.matching.score import known_from
 from sales_agent_dagster.matching.table import LeadTable
 from sales_agent_dagster_tests.matching.leads import bare, lead
 from sales_agent_dagster_tests.matching.test_score import BRANCH, OTHER
 
 MODEL = load_model()
+NOBODY = pa.array([], pa.string())
 
 
 def known(one: NormLead, entity: str = "E1") -> KnownLead:
@@ -102,8 +105,8 @@ def test_new_leads_are_compared_with_each_other_under_the_keys_that_are_given() 
     def outcomes(keys: list[Keys]) -> list[str]:
         pairs = np.zeros(0, np.int64), np.zeros(0, np.int64)
         ids = [one.lead_id for one in batch]
-        arrivals = Arrivals(table, ids, keys, LeadTable.of([]), [], [], [], pairs)
-        return [one.outcome for one in decide_arrivals(arrivals, MODEL, ValueCounts(), 10_000)]
+        arrivals = Arrivals(table, ids, keys, dict.fromkeys(NORM_FIELDS, NOBODY), [], [], [], pairs)
+        return [one.outcome for one in decide_arrivals(arrivals, MODEL, known_from(ValueCounts()), 10_000)]
 
     assert outcomes(list(block_keys(table))) == ["new", "merge", "new"]
     assert outcomes([]) == ["new"] * 3

@@ -305,9 +305,11 @@ def test_two_processes_give_what_one_gives(monkeypatch: pytest.MonkeyPatch) -> N
         "name": pa.array([f"Quill {number % 7} Electric" for number in range(40)]),
         "phone": pa.array([f"312-555-{number:04}" for number in range(40)]),
     }
+    monkeypatch.setattr(columns, "AT_ONCE", 7)
     alone = normalise_columns(raw)
     monkeypatch.setattr(columns, "PARALLEL_FROM", 10)
-    together = normalise_columns(raw)
+    together = normalise_columns(raw, emptying=True)
+    assert raw == {}
     assert [together.lead(row, "") for row in range(40)] == [alone.lead(row, "") for row in range(40)]
 
 

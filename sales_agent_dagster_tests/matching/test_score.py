@@ -1,16 +1,18 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 
 import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sales_agent_dagster.matching.counts import ValueCounts, values_of
+from sales_agent_dagster.matching.counts import ValueCounts, held_values, values_of
 from sales_agent_dagster.matching.lead import NormLead
 from sales_agent_dagster.matching.model import load_model
 from sales_agent_dagster.matching.score import PairScore, score
+from sales_agent_dagster.matching.table import LeadTable
 from sales_agent_dagster_tests.matching.leads import BASE, bare, lead
 
 MODEL = load_model()
@@ -164,3 +166,22 @@ def test_the_sentence_tells_parts_prior_and_chance() -> None:
 
 def test_nothing_to_score() -> None:
     assert score([], MODEL, ValueCounts(), POPULATION) == []
+
+
+@given(st.lists(st.tuples(st.text("ab ", max_size=6), *[st.sampled_from(["", "1", "2"])] * 7), max_size=6))
+def test_values_are_counted_over_a_table_as_lead_by_lead(rows: list[tuple[str, ...]]) -> None:
+    leads = []
+    for number, (name, phone, phone_2, host, email, contact, street, city) in enumerate(rows):
+        words = {"name": " ".join(name.split()), "core": " ".join(name.split())}
+        places = {"street": street, "street_no": phone, "city": city, "state": host, "zip5": email}
+        webs = {"host": host, "email": email, "contact": contact, "phone": phone, "phone_2": phone_2}
+        leads.append(NormLead(f"L{number}", **words, **places, **webs))
+    expected = Counter(value for one in leads for value in values_of(one))
+    table = LeadTable.of([*leads, NormLead("none", alias="other name")])
+    found = [
+        ((kind, value), held)
+        for kind, values, holders in held_values(table)
+        for value, held in zip(values.to_pylist(), holders.tolist(), strict=True)
+    ]
+    assert len(found) == len(expected)
+    assert dict(found) == expected

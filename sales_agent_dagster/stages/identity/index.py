@@ -6,7 +6,6 @@ batch that is decided again sees what it saw the first time, whatever came after
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -17,11 +16,10 @@ from numpy.typing import NDArray
 
 from sales_agent_dagster.matching.arrays import counting
 from sales_agent_dagster.matching.blocking import Keys, block_keys, limit_of
-from sales_agent_dagster.matching.counts import Value, values_of
 from sales_agent_dagster.matching.decide import entity_id_of
-from sales_agent_dagster.matching.hashing import hash_texts
 from sales_agent_dagster.matching.lead import NORM_FIELDS, NormLead
-from sales_agent_dagster.matching.table import Column, LeadTable
+from sales_agent_dagster.matching.table import LeadTable
+from sales_agent_dagster.stages.identity.figures import Figures, figures_of
 from sales_agent_dagster.stages.identity.many import columns_of
 from sales_agent_dagster.warehouse.connecting import map_file
 from sales_agent_dagster.warehouse.schema import resolution_order
@@ -29,7 +27,6 @@ from sales_agent_dagster.warehouse.schema import resolution_order
 BATCH_SPAN = 1 << 20
 """Lead numbers per batch; ``settings.batch_size`` is at most 100,000."""
 
-_SIGN = np.uint64(0x7FFFFFFFFFFFFFFF)
 _LEAD_COLUMNS = ("lead_no", "lead_id", "founder_id", "account_id", *NORM_FIELDS)
 _NORM_COLUMNS = ", ".join(f"n.{name}" for name in _LEAD_COLUMNS)
 
@@ -38,19 +35,14 @@ _KEYS = """
     WHERE k.key_hash = given.value AND k.lead_no < :before
 """
 _CAPPED = """
-    SELECT c.key_hash FROM {given} CROSS JOIN capped_keys c
-    WHERE c.key_hash = given.value AND c.resolve_seq < :place
+    SELECT given.value FROM {given}
+    WHERE (SELECT c.resolve_seq FROM capped_keys c WHERE c.key_hash = given.value) < :place
 """
+"""A seek per key: joined, PostgreSQL would read all capped keys."""
 _LEADS = f"SELECT {_NORM_COLUMNS} FROM {{given}} CROSS JOIN lead_norm n WHERE n.lead_no = given.value"
 _NAMED = """
     SELECT n.lead_no, n.lead_id FROM {given} CROSS JOIN lead_norm n
     WHERE n.lead_id = given.value AND n.lead_no < :before
-"""
-_COUNTS = """
-    SELECT v.value_hash, v.leads, v.spread FROM {given} CROSS JOIN value_counts v
-    WHERE v.value_hash = given.value AND v.resolve_seq = (
-        SELECT MAX(w.resolve_seq) FROM value_counts w
-        WHERE w.value_hash = given.value AND w.resolve_seq < :place)
 """
 Numbers = NDArray[np.int64]
 
@@ -75,27 +67,25 @@ class Known:
     Attributes:
         arriving: the new leads.
         keys: all keys of the new leads, by their rows.
-        held: values of the new leads and how many of them hold each.
-        leads: stored leads that may be the same company as a new one, earliest first.
+        leads: field to the values of stored leads that may be the same company as a new one, earliest first.
         lead_ids, founder_ids, account_ids: of ``leads``: own id, first lead of its company, its account.
         sharing: which new lead may be the same company as which rows of ``leads``.
         key_hashes, key_leads: keys of the new leads that stored ones have, and how many do; their kind's
             ``limit_of`` when capped.
-        values: leads and spread by value.
+        figures: how common the values of the new leads are.
         population: leads of all earlier batches.
     """
 
     arriving: LeadTable
     keys: Sequence[Keys]
-    held: Mapping[Value, int]
-    leads: LeadTable
+    leads: Mapping[str, pa.StringArray]
     lead_ids: Sequence[str]
     founder_ids: Sequence[str]
     account_ids: Sequence[str]
     sharing: Sharing
     key_hashes: Numbers
     key_leads: Numbers
-    values: Mapping[Value, tuple[int, int]]
+    figures: Figures
     population: int
 
     def founders_of(self, lead_ids: Iterable[str]) -> dict[str, str]:
@@ -112,13 +102,6 @@ class Known:
 def lead_no_of(place: int, offset: int) -> int:
     """Number of the lead that is ``offset`` rows into the batch with this place."""
     return place * BATCH_SPAN + offset
-
-
-def value_hashes(values: Sequence[Value]) -> list[int]:
-    """63-bit hash of each (kind, value)."""
-    texts = pa.array(["\x1f".join(value) for value in values], pa.string())
-    hashed: list[int] = (hash_texts(texts) & _SIGN).tolist()
-    return hashed
 
 
 def look_up(
@@ -142,16 +125,14 @@ def look_up(
     numbers, lead_ids, founders, accounts, *norms = columns_of(
         connection, _LEADS, _LEAD_COLUMNS, wanted.tolist(), int
     )
-    order = np.argsort(np.array(numbers, np.int64)).tolist()  # a server gives them in any order
-    texts = [[column[row] for row in order] for column in (lead_ids, founders, accounts, *norms)]
-    leads = LeadTable(dict(zip(NORM_FIELDS, map(Column.of, texts[3:]), strict=True)))
-    held = Counter(value for lead in new for value in values_of(lead))
-    words = {word for name in texts[3 + NORM_FIELDS.index("core")] for word in name.split()}
-    values = held.keys() | {("token", word) for word in words}
+    texts = [lead_ids, founders, accounts, *norms]
+    if numbers != wanted.tolist():  # a server gives them in any order
+        order = np.argsort(np.array(numbers, np.int64)).tolist()
+        texts = [[column[row] for row in order] for column in texts]
+    leads = {name: pa.array(column, pa.string()) for name, column in zip(NORM_FIELDS, texts[3:], strict=True)}
     return Known(
         arriving,
         keys,
-        held,
         leads,
         texts[0],
         texts[1],
@@ -159,7 +140,7 @@ def look_up(
         Sharing(pairs.new, np.searchsorted(wanted, pairs.stored)),
         hashes,
         sizes,
-        _counts(connection, list(values), place),
+        figures_of(connection, arriving, leads["core"], place),
         population_before(connection, place),
     )
 
@@ -172,7 +153,7 @@ def _sharing_keys(
     hashes = np.concatenate([some.hashes for some in keys])
     wanted, first, which = np.unique(hashes, return_index=True, return_inverse=True)
     limits = limits[first]
-    [full] = columns_of(connection, _CAPPED, ["key_hash"], wanted.tolist(), int, place=place)
+    [full] = columns_of(connection, _CAPPED, ["value"], wanted.tolist(), int, place=place)
     capped = np.isin(wanted, np.array(full, np.int64))
     found = columns_of(
         connection,
@@ -222,15 +203,11 @@ def _distinct(pairs: Sharing) -> Sharing:
     return Sharing(new[first], stored[first])
 
 
-def _counts(connection: sa.Connection, values: Sequence[Value], place: int) -> dict[Value, tuple[int, int]]:
-    by_hash = dict(zip(value_hashes(values), values, strict=True))
-    found = columns_of(
-        connection, _COUNTS, ["value_hash", "leads", "spread"], sorted(by_hash), int, place=place
-    )
-    return {by_hash[key]: (leads, spread) for key, leads, spread in zip(*found, strict=True)}
+_POPULATION = sa.select(sa.func.coalesce(sa.func.sum(resolution_order.c.leads), 0)).where(
+    resolution_order.c.resolve_seq < sa.bindparam("place")
+)
 
 
 def population_before(connection: sa.Connection, place: int) -> int:
     """Leads of the batches resolved before ``place``."""
-    total = sa.func.coalesce(sa.func.sum(resolution_order.c.leads), 0)
-    return int(connection.scalar(sa.select(total).where(resolution_order.c.resolve_seq < place)) or 0)
+    return int(connection.scalar(_POPULATION, {"place": place}) or 0)

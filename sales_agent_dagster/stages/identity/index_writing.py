@@ -11,11 +11,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from sales_agent_dagster.matching.blocking import keys_of_leads, limit_of
-from sales_agent_dagster.matching.counts import ValueCounts, values_of
 from sales_agent_dagster.matching.lead import NormLead
 from sales_agent_dagster.matching.normalise import NORM_VERSION
-from sales_agent_dagster.matching.table import LeadTable, appended
-from sales_agent_dagster.stages.identity.index import BATCH_SPAN, Known, lead_no_of, value_hashes
+from sales_agent_dagster.matching.table import Column, LeadTable, appended
+from sales_agent_dagster.stages.identity.index import BATCH_SPAN, Known, lead_no_of
 from sales_agent_dagster.stages.identity.spread import SHARED_FROM, spreads_of
 from sales_agent_dagster.warehouse.database import Warehouse
 from sales_agent_dagster.warehouse.schema import (
@@ -47,16 +46,11 @@ class IndexedLead:
 
 @dataclass(frozen=True, slots=True)
 class IndexedBatch:
-    """All leads of a batch, with what linkage knew when it decided.
-
-    Attributes:
-        counts: of earlier leads and these together.
-    """
+    """All leads of a batch, with what linkage knew when it decided."""
 
     place: int
     leads: Sequence[IndexedLead]
     known: Known
-    counts: ValueCounts
 
 
 def write_index(
@@ -148,23 +142,26 @@ def _write_keys(warehouse: Warehouse, connection: sa.Connection, batch: IndexedB
 def _write_counts(warehouse: Warehouse, connection: sa.Connection, batch: IndexedBatch) -> None:
     """Replace the batch's counts and shared values; carry the difference on to the batches after it."""
     norms = [lead.norm for lead in batch.leads]
-    values = list(dict.fromkeys(value for norm in norms for value in values_of(norm)))
-    spread = spreads_of(appended([batch.known.leads, LeadTable.of(norms)]))
-    known = batch.known.values
+    stored = LeadTable({name: Column.of(texts) for name, texts in batch.known.leads.items()})
+    spreads = spreads_of(appended([stored, LeadTable.of(norms)]))
+    figures = batch.known.figures
+    leads, known = (figures.leads + figures.held).tolist(), figures.spread.tolist()
+    hashes, held = figures.hashes.tolist(), figures.held.tolist()
+    own = [(value, at) for at, value in enumerate(figures.named()) if held[at]]
     rows = [
         {
-            "value_hash": value_hash,
+            "value_hash": hashes[at],
             "resolve_seq": batch.place,
-            "leads": batch.counts.leads[value],
-            "spread": max(spread.get(value, 1), known.get(value, (0, 1))[1]),
+            "leads": leads[at],
+            "spread": max(spreads.get(value, 1), known[at]),
         }
-        for value_hash, value in zip(value_hashes(values), values, strict=True)
+        for value, at in own
     ]
     old = _replace(warehouse, connection, value_counts, rows, batch.place)
     shared = [
         {"kind": kind, "value": value, "resolve_seq": batch.place, "spread": row["spread"]}
-        for (kind, value), row in zip(values, rows, strict=True)
-        if row["spread"] >= SHARED_FROM and known.get((kind, value), (0, 1))[1] < SHARED_FROM
+        for ((kind, value), at), row in zip(own, rows, strict=True)
+        if row["spread"] >= SHARED_FROM and known[at] < SHARED_FROM
     ]
     _replace(warehouse, connection, shared_values, shared, batch.place)
     if connection.scalar(sa.select(sa.exists().where(resolution_order.c.resolve_seq > batch.place))):
@@ -190,11 +187,8 @@ def _carry_on(
     connection: sa.Connection, batch: IndexedBatch, old: Mapping[int, int], rows: Sequence[Mapping[str, Any]]
 ) -> None:
     """Add to later batches' counts what has changed in this one."""
-    known = batch.known.values
-    earlier = {
-        value_hash: leads
-        for value_hash, (leads, _) in zip(value_hashes(list(known)), known.values(), strict=True)
-    }
+    figures = batch.known.figures
+    earlier = dict(zip(figures.hashes.tolist(), figures.leads.tolist(), strict=True))
     before, after = {**earlier, **old}, {**earlier, **{row["value_hash"]: row["leads"] for row in rows}}
     for value_hash in sorted(before.keys() | after.keys()):
         change = after.get(value_hash, 0) - before.get(value_hash, 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Any
 
 import orjson
@@ -26,14 +27,18 @@ def rows_of(
     ``int`` or ``str``; ``bound`` are further values by their names in ``sql``.
     """
     dialect = connection.dialect.name
-    given = _SOURCES[dialect].format(name="given_values", type=_TYPES[kind])
     listed: Any = list(values)
     if not listed:
         return []
     if dialect == "sqlite":
         listed = orjson.dumps(listed).decode()
-    statement = sa.text(sql.format(given=given))
-    return connection.execute(statement, {"given_values": listed, **bound}).all()
+    return connection.execute(_statement(sql, kind, dialect), {"given_values": listed, **bound}).all()
+
+
+@cache
+def _statement(sql: str, kind: type, dialect: str) -> sa.TextClause:
+    given = _SOURCES[dialect].format(name="given_values", type=_TYPES[kind])
+    return sa.text(sql.format(given=given))
 
 
 def columns_of(

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
-from sales_agent_dagster.matching.counts import ValueCounts
 from sales_agent_dagster.matching.decide import Arrivals, Decision, decide_arrivals, entity_id_of
 from sales_agent_dagster.matching.garbage import without_collecting
 from sales_agent_dagster.matching.lead import RawLead
 from sales_agent_dagster.matching.model import LinkageModel
 from sales_agent_dagster.matching.normalise import normalise
-from sales_agent_dagster.stages.identity.index import Known, lead_no_of, look_up
+from sales_agent_dagster.stages.identity.index import lead_no_of, look_up
 from sales_agent_dagster.stages.identity.index_writing import IndexedBatch, IndexedLead
 from sales_agent_dagster.stages.identity.labels import Labels, labels_of, partners_of
 
@@ -74,7 +72,6 @@ def resolve(
     lead_ids = [lead.lead_id for lead in new]
     labels = labels_of(connection, lead_ids)
     known = look_up(connection, new, place, partners_of(labels, lead_ids))
-    counts = count_values(known)
     arrivals = Arrivals(
         known.arriving,
         lead_ids,
@@ -85,7 +82,9 @@ def resolve(
         known.founder_ids,
         (known.sharing.new, known.sharing.stored),
     )
-    decisions = decide_arrivals(arrivals, model, counts, known.population + len(new), labels=labels)
+    decisions = decide_arrivals(
+        arrivals, model, known.figures.known, known.population + len(new), labels=labels
+    )
     matched = [decision.matched_lead_id for decision in decisions if decision.matched_lead_id]
     founders = {entity_id_of(lead_id): lead_id for lead_id in lead_ids} | known.founders_of(matched)
     indexed = [
@@ -97,11 +96,4 @@ def resolve(
         )
         for lead, norm, decision in zip(leads, new, decisions, strict=True)
     ]
-    return Resolution(decisions, founders, labels, IndexedBatch(place, indexed, known, counts))
-
-
-def count_values(known: Known) -> ValueCounts:
-    """Counts over stored and new leads together; spreads as the earlier batches found them."""
-    leads = Counter({value: held for value, (held, _) in known.values.items()})
-    leads.update(known.held)
-    return ValueCounts(leads, {value: spread for value, (_, spread) in known.values.items()})
+    return Resolution(decisions, founders, labels, IndexedBatch(place, indexed, known))

@@ -6,23 +6,25 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
 import pytest
 import sqlalchemy as sa
 
 from sales_agent_dagster.matching.blocking import MAX_BLOCK
+from sales_agent_dagster.matching.counts import Value
 from sales_agent_dagster.matching.decide import entity_id_of
 from sales_agent_dagster.matching.lead import NormLead, RawLead
 from sales_agent_dagster.matching.normalise import normalise
+from sales_agent_dagster.stages.identity.figures import value_hashes
 from sales_agent_dagster.stages.identity.index import (
     BATCH_SPAN,
     Known,
     lead_no_of,
     look_up,
     population_before,
-    value_hashes,
 )
 from sales_agent_dagster.stages.identity.index_writing import IndexedBatch, IndexedLead, write_index
-from sales_agent_dagster.stages.identity.resolving import count_values
 from sales_agent_dagster.warehouse.database import Warehouse
 from sales_agent_dagster.warehouse.schema import (
     capped_keys,
@@ -61,7 +63,7 @@ def store(warehouse: Warehouse, place: int, leads: Sequence[NormLead]) -> Known:
             IndexedLead(lead_no_of(place, offset), lead, lead.lead_id, f"A{lead.lead_id}")
             for offset, lead in enumerate(leads)
         ]
-        batch = IndexedBatch(place, indexed, known, count_values(known))
+        batch = IndexedBatch(place, indexed, known)
         write_index(warehouse, connection, batch, {**STAMP, "batch_id": batch_id})
     return known
 
@@ -74,6 +76,13 @@ def find(warehouse: Warehouse, lead: NormLead, place: int, *others: str) -> Know
 def ids(known: Known) -> list[str]:
     """Candidates of the only new lead."""
     return [known.lead_ids[row] for row in known.sharing.stored.tolist()]
+
+
+def values(known: Known) -> dict[Value, tuple[int, int]]:
+    """Leads and spread of the values that stored leads hold."""
+    found = known.figures
+    figures = zip(found.named(), found.leads.tolist(), found.spread.tolist(), strict=True)
+    return {value: (leads, spread) for value, leads, spread in figures if leads}
 
 
 def everything(warehouse: Warehouse) -> dict[str, list[Any]]:
@@ -93,11 +102,13 @@ def test_stored_leads_are_found_as_they_were_by_later_batches_only(warehouse: Wa
     twin = norm("b", "ACME POWER", phone="(330) 555-0101")
     found = find(warehouse, twin, 2)
     assert ids(found) == ["a"]
-    assert found.leads.lead(0, "a") == acme
+    assert {name: texts.to_pylist() for name, texts in found.leads.items()} == {
+        name: [value] for name, value in acme._asdict().items() if name != "lead_id"
+    }
     assert (found.account_ids, found.founders_of(["a", "b"])) == (["Aa"], {entity_id_of("a"): "a"})
     assert found.population == 2
     earlier = find(warehouse, twin, 1)
-    assert (ids(earlier), earlier.leads.size, earlier.values, earlier.population) == ([], 0, {}, 0)
+    assert (ids(earlier), len(earlier.leads["core"]), values(earlier), earlier.population) == ([], 0, {}, 0)
 
 
 def test_candidates_are_in_the_order_of_resolution(warehouse: Warehouse) -> None:
@@ -119,11 +130,16 @@ def test_values_are_counted_up_to_each_batch(warehouse: Warehouse) -> None:
     store(warehouse, 1, leads[:2])
     store(warehouse, 2, [norm("b", "Zenith", phone="330-555-0102")])
     known = store(warehouse, 3, leads[2:])
-    assert known.values[phone][0] == 2
-    seen = [find(warehouse, leads[0], place).values.get(phone, (0, 0))[0] for place in (1, 2, 3, 4)]
+    assert values(known)[phone][0] == 2
+    seen = [values(find(warehouse, leads[0], place)).get(phone, (0, 0))[0] for place in (1, 2, 3, 4)]
     assert seen == [0, 2, 2, 3]
-    assert count_values(find(warehouse, leads[0], 4)).leads[phone] == 4
-    assert find(warehouse, norm("x", "Acme"), 4).values["token", "acme"][0] == 3
+    again = find(warehouse, leads[0], 4).figures.known
+    ones = np.ones(2, np.int32)
+    held = pa.array(["3305550101", "3305550109"])
+    assert again("phone", held, ones).tolist() == [4, 1]
+    assert again("phone_spread", held, 2 * ones).tolist() == [2, 2]
+    assert find(warehouse, norm("x"), 4).figures.known("phone", held, ones).tolist() == [1, 1]
+    assert values(find(warehouse, norm("x", "Acme"), 4))["token", "acme"][0] == 3
 
 
 def test_a_batch_that_changes_corrects_the_counts_after_it(warehouse: Warehouse) -> None:
@@ -132,7 +148,7 @@ def test_a_batch_that_changes_corrects_the_counts_after_it(warehouse: Warehouse)
     store(warehouse, 2, [norm("c", phone="330-555-0101"), norm("d", phone="330-555-0102")])
     store(warehouse, 1, [norm("a", phone="330-555-0101"), norm("b", phone="330-555-0102")])
     held = find(warehouse, norm("x", phone="330-555-0101", phone_2="330-555-0102"), 3)
-    assert (held.values[old][0], held.values[new][0]) == (2, 2)
+    assert (values(held)[old][0], values(held)[new][0]) == (2, 2)
     assert ids(held) == ["a", "b", "c", "d"]
 
 
@@ -144,7 +160,7 @@ def test_a_lead_that_is_gone_leaves_no_key_and_no_count(warehouse: Warehouse) ->
         connection.execute(sa.delete(lead_norm).where(lead_norm.c.lead_id == "b"))
     store(warehouse, 1, [norm("a", phone="330-555-0101")])
     held = find(warehouse, norm("x", phone="330-555-0101"), 3)
-    assert (held.values[phone][0], ids(held), held.population) == (2, ["a", "c"], 2)
+    assert (values(held)[phone][0], ids(held), held.population) == (2, ["a", "c"], 2)
 
 
 def test_writing_the_same_again_changes_nothing(warehouse: Warehouse) -> None:
@@ -198,7 +214,7 @@ def test_a_value_of_several_firms_is_listed_as_shared_once(warehouse: Warehouse)
     assert row == ("phone", "3305550101", 2, 4)
     store(warehouse, 3, [user(4)])
     assert everything(warehouse)["shared_values"] == [row]
-    assert find(warehouse, user(5), 4).values["phone", "3305550101"] == (5, 5)
+    assert values(find(warehouse, user(5), 4))["phone", "3305550101"] == (5, 5)
 
 
 def test_population_counts_earlier_batches(warehouse: Warehouse) -> None:
@@ -211,7 +227,5 @@ def test_population_counts_earlier_batches(warehouse: Warehouse) -> None:
 def test_numbers_and_hashes_are_for_ever() -> None:
     assert lead_no_of(3, 7) == 3 * BATCH_SPAN + 7
     assert BATCH_SPAN > 100_000
-    assert value_hashes([("phone", "3305550101"), ("name", "acme")]) == [
-        222004357438339647,
-        6099589943072897227,
-    ]
+    assert value_hashes("phone", pa.array(["3305550101"])).tolist() == [222004357438339647]
+    assert value_hashes("name", pa.array(["acme"])).tolist() == [6099589943072897227]
