@@ -185,7 +185,10 @@ class Stage(ABC):
         return len(results)
 
     async def compute(self, context: StageContext, inputs: Sequence[LeadInput]) -> list[LeadResult]:
-        """Results of all inputs: skipped rows for those a gate stopped, then the processed ones."""
+        """Results of all inputs: skipped rows for those a gate stopped, then the processed ones.
+
+        What was paid for them is in the ledger: no row is there without the calls it was made of.
+        """
         results = [
             LeadResult(item.lead_id, Status.SKIPPED, item.skip, self.skipped_values(item))
             for item in inputs
@@ -196,6 +199,7 @@ class Stage(ABC):
             self.warm_up()
             started = time.perf_counter()
             done = await self.process(context, open_inputs)
+            await context.engine.settle()
             share = (time.perf_counter() - started) * 1000 / len(open_inputs)
             for result in (item for item in done if not item.own_latency):
                 result.latency_ms = max(result.latency_ms, share)
