@@ -139,7 +139,6 @@ class StandIn:
         stats.requests += 1
         stats.arrivals.append(time.monotonic())
         stats.askers.add(scope["client"])
-        stats.cookies += b"cookie" in dict(scope["headers"])
         raw = await read_body(receive)
         request = parse(raw, dict(scope["headers"]))
         self._check(request)
@@ -202,7 +201,7 @@ class StandIn:
     async def _deliver(
         self, scope: Scope, request: dict[str, Any], response: dict[str, Any], fault: Fault | None, send: Send
     ) -> None:
-        headers = [*self.limits.headers(), (b"set-cookie", b"__cf_bm=stand-in; Path=/")]
+        headers = self.limits.headers()
         if request.get("stream"):
             await reply_in_parts(send, list(responses.stream(response)), headers, b"text/event-stream", 0.0)
             return

@@ -50,7 +50,6 @@ class Stats:
         requests: chat completions asked for, refused ones included.
         billed: answers made; abandoned: those whose asker had gone before.
         duplicate_bills: answers made again to the very same body.
-        cookies: requests that came with cookies, which every answer hands out.
         arrivals: monotonic seconds at which requests arrived.
     """
 
@@ -66,7 +65,6 @@ class Stats:
     most_in_flight: int = 0
     model_lists: int = 0
     warmings: int = 0
-    cookies: int = 0
     statuses: Counter[str] = field(default_factory=Counter)
     faults: Counter[str] = field(default_factory=Counter)
     models: Counter[str] = field(default_factory=Counter)
