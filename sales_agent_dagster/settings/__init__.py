@@ -90,6 +90,7 @@ class CheckSettings(BaseModel):
     campaign_lint: Enforcement = Enforcement.BLOCK
     largest_cluster: Enforcement = Enforcement.WARN
     review_share: Enforcement = Enforcement.WARN
+    block_recall: Enforcement = Enforcement.WARN
     explanations_add_up: Enforcement = Enforcement.BLOCK
     bits_distribution: Enforcement = Enforcement.WARN
     provider_hit_rate: Enforcement = Enforcement.WARN

@@ -108,8 +108,9 @@ class Buyer:
             TransientError: the database does not answer.
         """
         async with self._flow.gate.slot():
-            if order.fault is not None:
-                raise order.fault
+            # Also what was paid for in other orders: each would else buy once more than can be stored.
+            if fault := order.fault or self._ledger.fault:
+                raise fault
             if refusal := self._hopeless.get(question.request.model):
                 raise NotBought(refusal)
             purse = _Purse(self._budgets, order.scope, question.task.lead_id, self._most)
