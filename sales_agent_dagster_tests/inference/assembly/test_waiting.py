@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from sales_agent_dagster.inference.flow.breaker import BreakerRules
-from sales_agent_dagster.inference.flow.rates import Window
+from sales_agent_dagster.inference.flow.clock import SystemClock
 from sales_agent_dagster.settings import BudgetSettings
 from sales_agent_dagster.warehouse.database import Warehouse
 from sales_agent_dagster.warehouse.schema import agent_calls
@@ -15,21 +15,6 @@ from sales_agent_dagster_tests.cerebras_server.limits import Bucket
 from sales_agent_dagster_tests.cerebras_server.running import RunningServer
 from sales_agent_dagster_tests.inference.assembly.conftest import MakeEngine
 from sales_agent_dagster_tests.inference.assembly.judging import SCOPE, engines, given, tasks
-
-
-def test_waiting_for_the_limits_again_is_not_the_lead_s_time_and_no_outage(
-    make_engine: MakeEngine, cerebras: RunningServer
-) -> None:
-    cerebras.script("500", "500")
-    engine = make_engine(
-        requests_per_minute=2,
-        window=Window(0.3, 0.0),
-        deadline_s=0.2,
-        breaker=BreakerRules(ratio=0.9, least=3, open_s=60),
-    )
-    answers = asyncio.run(engine.answer_all(tasks(2), SCOPE))
-    assert engines(answers) == {"cerebras": 2}
-    assert cerebras.stats.requests == 4
 
 
 def test_a_provider_that_says_only_when_to_come_back_gets_every_call_in_time(
@@ -73,3 +58,20 @@ def test_what_was_not_billed_needs_no_more_money(make_engine: MakeEngine, cerebr
     tight = {"budgets": BudgetSettings(lead_usd=0.0006)}
     answers = asyncio.run(make_engine(more=tight).answer_all(tasks(1), SCOPE))
     assert (engines(answers), cerebras.stats.requests) == ({"cerebras": 1}, 4)
+
+
+def test_who_finds_the_breaker_open_does_not_wait(
+    make_engine: MakeEngine, cerebras: RunningServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cerebras.rates({"503": 1.0})
+    engine = make_engine(concurrency=1, breaker=BreakerRules(calls=4, least=4, open_s=60))
+    asyncio.run(engine.answer_all(tasks(1), SCOPE))
+    waits: list[float] = []
+
+    async def sleep(_: SystemClock, seconds: float) -> None:
+        waits.append(seconds)
+
+    monkeypatch.setattr(SystemClock, "sleep", sleep)
+    answers = given(asyncio.run(engine.answer_all(tasks(3, 1), SCOPE)))
+    assert all("circuit breaker open" in str(answer.degraded_reason) for answer in answers)
+    assert (waits, cerebras.stats.requests) == ([], 4)
