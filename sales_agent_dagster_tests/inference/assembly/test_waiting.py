@@ -75,3 +75,13 @@ def test_who_finds_the_breaker_open_does_not_wait(
     answers = given(asyncio.run(engine.answer_all(tasks(3, 1), SCOPE)))
     assert all("circuit breaker open" in str(answer.degraded_reason) for answer in answers)
     assert (waits, cerebras.stats.requests) == ([], 4)
+
+
+def test_a_provider_that_lets_nobody_through_is_asked_no_more_than_one_that_fails(
+    make_engine: MakeEngine, cerebras: RunningServer
+) -> None:
+    cerebras.rates({Fault("429", retry_after=0.001): 1.0})
+    answers = given(asyncio.run(make_engine(concurrency=1).answer_all(tasks(2), SCOPE)))
+    assert {answer.engine for answer in answers} == {"scorecard"}
+    assert all("rate limit reached" in str(answer.degraded_reason) for answer in answers)
+    assert cerebras.stats.requests == 8
