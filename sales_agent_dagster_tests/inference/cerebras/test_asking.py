@@ -30,12 +30,14 @@ ANSWER = Completion(GOOD, USAGE, "m", "stop", None, None, None, RateLimitHeaders
 
 
 class Scripted:
-    """A client that answers at once what it was told to."""
+    """A client that answers at once what it was told to; and then never."""
 
     def __init__(self, *outcomes: Completion | Exception) -> None:
         self.outcomes = list(outcomes)
 
     async def complete(self, request: CompletionRequest, timeout_s: float) -> Completion:
+        if not self.outcomes:
+            await asyncio.sleep(60)
         outcome = self.outcomes.pop(0)
         if isinstance(outcome, Exception):
             raise outcome
@@ -117,3 +119,14 @@ def test_a_call_s_own_waiting_counts() -> None:
 
     with pytest.raises((ProviderDown, TimeoutError)):
         asyncio.run(scene())
+
+
+def test_no_answer_until_the_deadline_is_an_outage() -> None:
+    async def scene() -> Permit:
+        clock = SystemClock()
+        breakers = Breakers(BreakerRules(ratio=1.0, calls=1, least=1), clock)
+        with pytest.raises(TimeoutError):
+            await ask(flow_of(RateLimiter(Limits(), 1.0, clock), breakers), deadline_s=0.02)
+        return await breakers.admit(request().model)
+
+    assert asyncio.run(scene()) is Permit.REFUSED
