@@ -25,10 +25,11 @@ from sales_agent_dagster.inference.ports import CallStore
 
 GROUP_SECONDS = 0.005
 """While calls come faster than they are written, groups are begun this far apart, so that many share one
-transaction. Calls that come one by one are written at once."""
+transaction. Calls that come one by one are written as they come."""
 
 HEAD_START_S = 0.002
-"""Before a group is written, so that whoever got its answers goes on first: only one of them can run."""
+"""After a pause a call is written this much later, so that whoever got the answer goes on first: only one of
+them can run."""
 
 FEW_KEYS = 8
 """So many are looked up where they are asked for, when the store is near."""
@@ -229,8 +230,10 @@ class Ledger:
 
     def _next_group(self) -> list[_Waiting]:
         with self._arrived:
+            idle = not self._waiting
             self._arrived.wait_for(lambda: self._waiting or self._closed)
-        time.sleep(HEAD_START_S)
+        if idle:
+            time.sleep(HEAD_START_S)
         with self._arrived:
             group, self._waiting = self._waiting[:MAX_GROUP], self._waiting[MAX_GROUP:]
             return group
