@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import random
+from contextlib import suppress
 
 import pytest
 
-from sales_agent_dagster.inference.cerebras.asking import Asker, Flow, Progress
-from sales_agent_dagster.inference.cerebras.errors import ProviderDown, RateLimited, RateLimitHeaders
+from sales_agent_dagster.inference.cerebras.asking import Asker, BreakerOpen, Flow, Progress
+from sales_agent_dagster.inference.cerebras.errors import (
+    Fault,
+    InvalidAnswer,
+    ProviderDown,
+    RateLimited,
+    RateLimitHeaders,
+    Rejected,
+)
 from sales_agent_dagster.inference.cerebras.questions import Question
 from sales_agent_dagster.inference.cerebras.replies import Completion
 from sales_agent_dagster.inference.cerebras.request import CompletionRequest
@@ -130,3 +138,27 @@ def test_no_answer_until_the_deadline_is_an_outage() -> None:
         return await breakers.admit(request().model)
 
     assert asyncio.run(scene()) is Permit.REFUSED
+
+
+@pytest.mark.parametrize(
+    ("outcome", "permit"),
+    [
+        (ANSWER, Permit.PASSES),
+        (InvalidAnswer(Fault.EMPTY, "empty", USAGE), Permit.PASSES),
+        (InvalidAnswer(Fault.LENGTH, "cut off", USAGE), Permit.PASSES),
+        (InvalidAnswer(Fault.BODY, "HTML", USAGE), Permit.REFUSED),
+        (Rejected(404), Permit.PASSES),
+        (RateLimited(None, RateLimitHeaders()), Permit.PASSES),
+        (DOWN, Permit.REFUSED),
+    ],
+)
+def test_only_no_answer_and_nonsense_are_an_outage(outcome: Completion | Exception, permit: Permit) -> None:
+    async def scene() -> Permit:
+        clock = SystemClock()
+        breakers = Breakers(BreakerRules(ratio=1.0, calls=1, least=1), clock)
+        flow = flow_of(RateLimiter(Limits(), 1.0, clock), breakers)
+        with suppress(InvalidAnswer, Rejected, RateLimited, ProviderDown, BreakerOpen):
+            await ask(flow, *[outcome] * 4)
+        return await breakers.admit(request().model)
+
+    assert asyncio.run(scene()) is permit
