@@ -44,13 +44,16 @@ def test_money_for_another_request_is_set_aside_before_it_is_sent(
 
 
 def test_what_may_have_been_billed_counts_when_a_call_is_tried_again(
-    make_engine: MakeEngine, cerebras: RunningServer
+    make_engine: MakeEngine, cerebras: RunningServer, sqlite_warehouse: Warehouse
 ) -> None:
     cerebras.rates({Fault("hang"): 1.0})
     tight = {"budgets": BudgetSettings(lead_usd=0.0006)}
     engine = make_engine(more=tight, timeout_s=0.05)
     (answer,) = given(asyncio.run(engine.answer_all(tasks(1), SCOPE)))
     assert (answer.engine, cerebras.stats.requests) == ("scorecard", 1)
+    with sqlite_warehouse.reading() as connection:
+        row = connection.execute(sa.select(agent_calls)).one()
+    assert (row.outcome, row.prompt_tokens > 0, row.cost_usd > 0) == ("failed", True, True)
 
 
 def test_what_was_not_billed_needs_no_more_money(make_engine: MakeEngine, cerebras: RunningServer) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 
@@ -38,31 +39,33 @@ ANSWER = Completion(GOOD, USAGE, "m", "stop", None, None, None, RateLimitHeaders
 
 
 class Scripted:
-    """A client that answers at once what it was told to; and then never."""
+    """A client that answers at once what it was told to; for None, and then, never."""
 
-    def __init__(self, *outcomes: Completion | Exception) -> None:
+    def __init__(self, *outcomes: Completion | Exception | None) -> None:
         self.outcomes = list(outcomes)
 
     async def complete(self, request: CompletionRequest, timeout_s: float) -> Completion:
-        if not self.outcomes:
+        outcome = self.outcomes.pop(0) if self.outcomes else None
+        if outcome is None:
             await asyncio.sleep(60)
-        outcome = self.outcomes.pop(0)
         if isinstance(outcome, Exception):
             raise outcome
+        assert outcome is not None
         return outcome
 
 
 class Crowded(RateLimiter):
     """Whose turns come late, but for the first."""
 
-    def __init__(self) -> None:
+    def __init__(self, late_s: float = LONGER_S) -> None:
         super().__init__(Limits(), 1.0, SystemClock())
-        self.turns = 0
+        self.turns: list[int] = []
+        self.late_s = late_s
 
     async def admit(self, model: str, tokens: int) -> None:
-        self.turns += 1
-        if self.turns > 1:
-            await asyncio.sleep(LONGER_S)
+        self.turns.append(tokens)
+        if len(self.turns) > 1:
+            await asyncio.sleep(self.late_s)
 
 
 def flow_of(limiter: RateLimiter, breakers: Breakers) -> Flow:
@@ -79,7 +82,9 @@ def flow_of(limiter: RateLimiter, breakers: Breakers) -> Flow:
     )
 
 
-async def ask(flow: Flow, *outcomes: Completion | Exception, deadline_s: float = DEADLINE_S) -> Opinion:
+async def ask(
+    flow: Flow, *outcomes: Completion | Exception | None, deadline_s: float = DEADLINE_S
+) -> Opinion:
     async def pay(_: CompletionRequest) -> None:
         """Everything is affordable."""
 
@@ -162,3 +167,14 @@ def test_only_no_answer_and_nonsense_are_an_outage(outcome: Completion | Excepti
         return await breakers.admit(request().model)
 
     assert asyncio.run(scene()) is permit
+
+
+def test_a_second_request_takes_its_turn_too() -> None:
+    async def scene() -> Crowded:
+        limiter = Crowded(late_s=0.0)
+        breakers = Breakers(BreakerRules(), SystemClock())
+        flow = replace(flow_of(limiter, breakers), hedging=Hedging(5.0, 1.0))
+        assert await ask(flow, None, ANSWER, deadline_s=30) == OPINION
+        return limiter
+
+    assert asyncio.run(scene()).turns == [request().reserved_tokens] * 2
