@@ -91,8 +91,9 @@ async def ask(
 async def run_graph(
     graph: Any, state: dict[str, Any], context: AgentContext, resumption: Resumption | None = None
 ) -> dict[str, Any]:
-    """Run a compiled LangGraph graph over a chunk of leads and return its final state; all calls are stored.
+    """Run a compiled LangGraph graph over a chunk of leads and return its final state.
 
+    Its calls may still be being stored: who keeps what is made of the state lets the engine ``settle`` first.
     With a ``resumption``, a place for checkpoints and a model as the engine, a run that was killed goes on
     after its last finished step. LangSmith tracing is off whatever the environment says: leads never leave
     the process.
@@ -101,8 +102,6 @@ async def run_graph(
 
     with tracing_context(enabled=False):
         if resumption and context.checkpoints and context.engine.name != SCORECARD:
-            result = await run_resumable(graph, state, context, context.checkpoints, resumption)
-        else:
-            result = await graph.ainvoke(state, context=context)
-    await context.engine.settle()
-    return result
+            return await run_resumable(graph, state, context, context.checkpoints, resumption)
+        result: dict[str, Any] = await graph.ainvoke(state, context=context)
+        return result

@@ -148,6 +148,7 @@ async def evaluate(
     rows = [case.row() for case in cases]
     verdicts = await qualify(rows, context)
     enriched = await enrich(rows, context)
+    await engine.settle()
     results = tuple(map(_result, cases, verdicts, enriched))
     given = (answer for result in results for answer in result.answers if isinstance(answer, Answer))
     models = sorted({f"{answer.engine} {answer.engine_version}" for answer in given})

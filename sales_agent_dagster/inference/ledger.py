@@ -25,7 +25,14 @@ from sales_agent_dagster.inference.ports import CallStore
 
 GROUP_SECONDS = 0.005
 """While calls come faster than they are written, groups are begun this far apart, so that many share one
-transaction. Calls that come one by one are written at once."""
+transaction. Calls that come one by one are written as they come."""
+
+HEAD_START_S = 0.002
+"""After a pause a call is written this much later, so that whoever got the answer goes on first: only one of
+them can run."""
+
+FEW_KEYS = 8
+"""So many are looked up where they are asked for, when the store is near."""
 
 MAX_GROUP = 500
 """Calls in one transaction."""
@@ -57,6 +64,10 @@ class _Waiting:
     record: CallRecord
     loop: asyncio.AbstractEventLoop
     done: asyncio.Future[None]
+
+
+_Seen = tuple[dict[str, CallRecord], dict[str, float]]
+"""Finished calls by key, and US dollars by lead."""
 
 
 class Ledger:
@@ -104,9 +115,14 @@ class Ledger:
 
     async def recall_for(
         self, call_keys: Sequence[str], scope: CallScope, lead_ids: Collection[str]
-    ) -> tuple[dict[str, CallRecord], dict[str, float]]:
-        """``recall``, and the ``lead_spend`` of leads, in one go."""
-        return await asyncio.to_thread(self._recall_for, call_keys, scope, lead_ids)
+    ) -> _Seen:
+        """``recall``, and the ``lead_spend`` of leads, in one go. Few keys in a near store are read here."""
+        seen = self._seen(call_keys, scope, lead_ids)
+        if seen is None:
+            seen = await asyncio.to_thread(self._look_up, call_keys, scope, lead_ids)
+        if seen[0]:
+            await asyncio.to_thread(self._count_replays, call_keys, seen[0], scope)
+        return seen
 
     async def record(self, call: CallRecord) -> None:
         """Keep a finished call; returns when it is stored. Cancelling the wait does not lose the call.
@@ -171,15 +187,30 @@ class Ledger:
         self._save([])
         self._prune()
         found = self._store.find(call_keys)
+        self._count_replays(call_keys, found, scope)
+        return found
+
+    def _count_replays(
+        self, call_keys: Sequence[str], found: Mapping[str, CallRecord], scope: CallScope
+    ) -> None:
         if found:
             replayed = (found[key] for key in call_keys if key in found)
             self._store.add_replays(_count(replayed, scope, self._now().date()))
-        return found
 
-    def _recall_for(
-        self, call_keys: Sequence[str], scope: CallScope, lead_ids: Collection[str]
-    ) -> tuple[dict[str, CallRecord], dict[str, float]]:
-        found = self._recall(call_keys, scope)
+    def _seen(self, call_keys: Sequence[str], scope: CallScope, lead_ids: Collection[str]) -> _Seen | None:
+        """What the ledger has, when that can be read at once; None when something has to be waited for."""
+        if len(call_keys) > FEW_KEYS or not self._store.is_near or not self._storing.acquire(blocking=False):
+            return None
+        try:
+            waits = self._unsaved or self._prune_after is not None
+            return None if waits else self._look_up(call_keys, scope, lead_ids)
+        finally:
+            self._storing.release()
+
+    def _look_up(self, call_keys: Sequence[str], scope: CallScope, lead_ids: Collection[str]) -> _Seen:
+        self._save([])
+        self._prune()
+        found = self._store.find(call_keys)
         return found, self._store.lead_spend(scope.batch_id, lead_ids) if lead_ids else {}
 
     def _prune(self) -> None:
@@ -199,7 +230,11 @@ class Ledger:
 
     def _next_group(self) -> list[_Waiting]:
         with self._arrived:
+            idle = not self._waiting
             self._arrived.wait_for(lambda: self._waiting or self._closed)
+        if idle:
+            time.sleep(HEAD_START_S)
+        with self._arrived:
             group, self._waiting = self._waiting[:MAX_GROUP], self._waiting[MAX_GROUP:]
             return group
 

@@ -13,7 +13,16 @@ class CallStore(Protocol):
     """The ledger of calls. Blocking; called from threads, in groups.
 
     Methods raise TransientError when the database does not answer.
+
+    Attributes:
+        is_near: a few keys are looked up in a fraction of a millisecond, and whoever writes is not waited
+            for: handing that to another thread would take longer.
     """
+
+    @property
+    def is_near(self) -> bool:
+        """See the class."""
+        ...
 
     def find(self, call_keys: Collection[str]) -> dict[str, CallRecord]:
         """Finished calls with an answer, by key."""

@@ -120,8 +120,8 @@ class CerebrasSettings(BaseModel):
 
     Attributes:
         fallback_models: tried in order when ``model`` is unavailable.
-        requests_per_minute, tokens_per_minute: limits of the organisation; None learns the tokens from the
-            provider's headers and leaves requests unlimited.
+        requests_per_minute, tokens_per_minute: limits of the organisation; None learns them from the
+            provider's headers. Cerebras names none for requests: set it, or some are refused and wait.
         share: part of those limits this process may use when no Redis shares them out.
         concurrency: most calls in flight per process.
         timeout_s: longest that one request may take.

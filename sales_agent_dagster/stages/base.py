@@ -226,7 +226,8 @@ class Stage(ABC):
     ) -> list[LeadResult]:
         """Results of all inputs: skipped rows for those a gate stopped, then the processed ones.
 
-        So many ``groups`` share the time that it takes.
+        What was paid for them is in the ledger: no row is there without the calls it was made of. So many
+        ``groups`` share the time that it takes.
         """
         results = [
             LeadResult(item.lead_id, Status.SKIPPED, item.skip, self.skipped_values(item))
@@ -238,6 +239,8 @@ class Stage(ABC):
             self.warm_up()
             started = time.perf_counter()
             done = await self.process(context, open_inputs)
+            if self.agent is not None:
+                await context.engine.settle()
             share = (time.perf_counter() - started) * 1000 / len(open_inputs) / groups
             for result in (item for item in done if not item.own_latency):
                 result.latency_ms = max(result.latency_ms, share)

@@ -90,6 +90,11 @@ class WarehouseCalls:
     def __init__(self, warehouse: Warehouse) -> None:
         self._warehouse = warehouse
 
+    @property
+    def is_near(self) -> bool:
+        """True of SQLite: a file in this machine's memory, whose readers wait for no writer."""
+        return self._warehouse.url.get_backend_name() == "sqlite"
+
     def find(self, call_keys: Collection[str]) -> dict[str, CallRecord]:
         """Finished calls with an answer, by key."""
         found: dict[str, CallRecord] = {}

@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
+from sales_agent_dagster.domain.errors import TransientError
 from sales_agent_dagster.inference.cerebras.engine import CerebrasEngine
 from sales_agent_dagster.stages import base
 from sales_agent_dagster.stages.analyzed import AnalyzedLeads
@@ -19,6 +21,7 @@ from sales_agent_dagster.warehouse.database import Warehouse
 from sales_agent_dagster.warehouse.schema import campaign_messages
 from sales_agent_dagster_tests.cerebras_server.running import RunningServer
 from sales_agent_dagster_tests.conftest import MakeContext
+from sales_agent_dagster_tests.inference.assembly.judging import LockedCalls
 from sales_agent_dagster_tests.rows import seed_batch
 
 STAGES = (QualifiedLeads, EnrichedLeads, AnalyzedLeads, Campaigns)
@@ -153,3 +156,22 @@ def test_rows_are_the_same_in_groups_of_any_size(
     assert outcome() == together
     assert cerebras.stats.billed == bought
     engine.close()
+
+
+def test_no_row_is_there_before_the_calls_it_was_made_of(
+    work: StageContext, cerebras: RunningServer, sqlite_warehouse: Warehouse
+) -> None:
+    calls = LockedCalls(sqlite_warehouse)
+    engine = CerebrasEngine(work.settings, calls)
+    locked = replace(work, engine=engine)
+    try:
+        calls.locked = True
+        with pytest.raises(TransientError, match="locked"):
+            asyncio.run(QualifiedLeads().run(locked))
+        assert rows(work, QualifiedLeads.table) == []
+        calls.locked = False
+        asyncio.run(QualifiedLeads().run(locked))
+    finally:
+        engine.close()
+    assert len(rows(work, QualifiedLeads.table)) == len(LEADS)
+    assert (cerebras.stats.billed, cerebras.stats.duplicate_bills) == (len(LEADS), 0)

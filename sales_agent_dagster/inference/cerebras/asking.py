@@ -270,8 +270,9 @@ class Asker:
             await self._flow.limiter.pause(model, pause)
 
     def _learn(self, model: str, limits: RateLimitHeaders) -> None:
-        if limits.limit_tokens_minute:
-            self._flow.limiter.learn(model, Limits(tokens=int(limits.limit_tokens_minute)))
+        requests, tokens = limits.limit_requests_minute, limits.limit_tokens_minute
+        if requests or tokens:
+            self._flow.limiter.learn(model, Limits(int(requests or 0) or None, int(tokens or 0) or None))
 
 
 def _is_billed(error: InvalidAnswer | RateLimited | ProviderDown) -> bool:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from sales_agent_dagster.inference.cerebras.endpoint import Endpoint
 
 if TYPE_CHECKING:
+    import httpx
     from cerebras.cloud.sdk import AsyncCerebras
 
 KEEP_ALIVE_S = 4.0
@@ -72,7 +73,7 @@ def _close_all() -> None:
 
 def _new_sdk(endpoint: Endpoint, connections: int) -> AsyncCerebras:
     import httpx
-    from cerebras.cloud.sdk import AsyncCerebras, DefaultAioHttpClient
+    from cerebras.cloud.sdk import AsyncCerebras
 
     limits = httpx.Limits(
         max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=KEEP_ALIVE_S
@@ -83,13 +84,29 @@ def _new_sdk(endpoint: Endpoint, connections: int) -> AsyncCerebras:
         max_retries=0,
         # Warming is a blocking request that warms a connection of another client.
         warm_tcp_connection=False,
-        http_client=DefaultAioHttpClient(
+        http_client=_http_client_type()(
             # Leads go to the host that was named and to no other.
             follow_redirects=False,
             limits=limits,
             verify=_ssl_context() if endpoint.url.startswith("https:") else False,
         ),
     )
+
+
+@lru_cache(maxsize=1)
+def _http_client_type() -> type[httpx.AsyncClient]:
+    """The SDK's aiohttp client without cookies: nobody asks for them, and looking for them takes a while."""
+    import httpx
+    from cerebras.cloud.sdk import DefaultAioHttpClient
+
+    class NoCookies(httpx.Cookies):
+        def extract_cookies(self, response: httpx.Response) -> None:
+            """Keep none."""
+
+    class Client(DefaultAioHttpClient):
+        cookies = property(lambda _: NoCookies())
+
+    return Client
 
 
 @lru_cache(maxsize=1)

@@ -57,6 +57,8 @@ class _Chunk(Generic[OutputT]):
         self.order = Order(scope)
         self.questions: list[Question[OutputT] | str] = []
         self.answers: list[Answer[OutputT] | NoAnswer | None] = [None] * len(tasks)
+        self.leads: list[str] = []  # of whom ``spent`` tells what the ledger has
+        self.spent: dict[str, float] = {}
 
 
 class CerebrasEngine:
@@ -144,7 +146,13 @@ class CerebrasEngine:
         if not tasks:
             return []
         self._close_at_exit()
-        return await self._thread.run(self._answer_chunk(_Chunk(tasks, scope), stored))
+        chunk = _Chunk(tasks, scope)
+        chunk.questions = [self._question(task) for task in tasks]
+        # In the caller's loop, which has nothing to wait for but this.
+        await self._replay(chunk)
+        if None in chunk.answers:
+            return await self._thread.run(self._answer_chunk(chunk, stored))
+        return [answer for answer in chunk.answers if answer is not None]
 
     async def settle(self) -> None:
         """See ``Engine``. Costs nothing when all is stored, as it mostly is."""
@@ -172,8 +180,7 @@ class CerebrasEngine:
             await self._shared.close()
 
     async def _answer_chunk(self, chunk: _Chunk[OutputT], stored: bool) -> list[Answer[OutputT] | NoAnswer]:
-        chunk.questions = [self._question(task) for task in chunk.tasks]
-        await self._replay(chunk)
+        self._budgets.learn(chunk.order.scope, chunk.leads, chunk.spent)
         missing = [number for number, answer in enumerate(chunk.answers) if answer is None]
         if missing:
             await self._check_models()
@@ -198,9 +205,8 @@ class CerebrasEngine:
     async def _replay(self, chunk: _Chunk[OutputT]) -> None:
         scope = chunk.order.scope
         keys = [question.key for question in chunk.questions if isinstance(question, Question)]
-        leads = self._budgets.unread(scope, {task.lead_id for task in chunk.tasks})
-        found, spent = await self._ledger.recall_for(keys, scope, leads)
-        self._budgets.learn(scope, leads, spent)
+        chunk.leads = self._budgets.unread(scope, {task.lead_id for task in chunk.tasks})
+        found, chunk.spent = await self._ledger.recall_for(keys, scope, chunk.leads)
         for number, question in enumerate(chunk.questions):
             if isinstance(question, Question) and question.key in found:
                 chunk.answers[number] = _answer_of(question, found[question.key], scope)

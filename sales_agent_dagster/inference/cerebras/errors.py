@@ -45,7 +45,8 @@ _FIXES = {
 class RateLimitHeaders:
     """The six ``x-ratelimit-*`` headers; None where absent or not a number. Resets in seconds.
 
-    Limits are the organisation's, for the model asked: requests per day and tokens per minute.
+    Limits are the organisation's, for the model asked: requests per day and tokens per minute. Where a server
+    also says ``x-ratelimit-limit-requests-minute``, that is taken, too.
     """
 
     limit_requests_day: float | None = None
@@ -54,6 +55,7 @@ class RateLimitHeaders:
     limit_tokens_minute: float | None = None
     remaining_tokens_minute: float | None = None
     reset_tokens_minute_s: float | None = None
+    limit_requests_minute: float | None = None
 
 
 class Rejected(PermanentError):
@@ -206,6 +208,7 @@ def rate_limit_headers(headers: Mapping[str, str]) -> RateLimitHeaders:
         _number(headers.get("x-ratelimit-limit-tokens-minute")),
         _number(headers.get("x-ratelimit-remaining-tokens-minute")),
         _number(headers.get("x-ratelimit-reset-tokens-minute")),
+        _number(headers.get("x-ratelimit-limit-requests-minute")),
     )
 
 

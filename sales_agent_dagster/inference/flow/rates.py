@@ -109,7 +109,11 @@ _RESERVE = """
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local window, need = tonumber(ARGV[1]), tonumber(ARGV[4])
-local requests, limit = tonumber(ARGV[2]), tonumber(ARGV[3])
+local function known(name, given)
+  if given > 0 then redis.call('HSET', KEYS[2], name, given) return given end
+  return tonumber(redis.call('HGET', KEYS[2], name) or '0')
+end
+local requests, limit = known('requests', tonumber(ARGV[2])), known('limit', tonumber(ARGV[3]))
 local paused = tonumber(redis.call('HGET', KEYS[2], 'paused') or '0')
 if paused > now then return paused - now end
 local used = tonumber(redis.call('HGET', KEYS[2], 'tokens') or '0')
@@ -150,7 +154,10 @@ redis.call('PEXPIRE', KEYS[1], kept)
 redis.call('PEXPIRE', KEYS[2], kept)
 return math.max(wait, 0)
 """
-"""The sliding window of all processes; times are the server's, in microseconds."""
+"""The sliding window of all processes; times are the server's, in microseconds.
+
+A limit that a process does not know, 0, is the one that another process came with last.
+"""
 
 _PAUSE = """
 local clock = redis.call('TIME')
@@ -240,7 +247,7 @@ class RateLimiter:
 
     async def _shared_wait(self, model: str, tokens: int, limits: Limits) -> float | None:
         """Seconds to wait as all processes together see it; None when only this one can tell."""
-        if self._shared is None or limits == Limits():
+        if self._shared is None:
             return None
         arguments = [int(self._seconds * 1e6), limits.requests or 0, limits.tokens or 0, tokens]
         try:

@@ -13,6 +13,7 @@ from sales_agent_dagster.domain.calls import CallScope
 from sales_agent_dagster.domain.errors import ConfigurationError
 from sales_agent_dagster.inference.cerebras.errors import Rejected
 from sales_agent_dagster.inference.engine import NoAnswer, Task
+from sales_agent_dagster.inference.flow.rates import Limits
 from sales_agent_dagster.settings import BudgetSettings
 from sales_agent_dagster.warehouse.database import Warehouse
 from sales_agent_dagster.warehouse.schema import agent_calls
@@ -248,7 +249,7 @@ def test_tokens_per_minute_are_learned(make_engine: MakeEngine, cerebras: Runnin
     cerebras.reset(tokens_minute=300_000)
     engine = make_engine()
     asyncio.run(engine.answer_all(tasks(1), SCOPE))
-    assert engine.limiter.limits_of(MODEL).tokens == 300_000
+    assert engine.limiter.limits_of(MODEL) == Limits(tokens=300_000)
 
 
 def test_a_server_without_a_list_of_models_is_used_all_the_same(

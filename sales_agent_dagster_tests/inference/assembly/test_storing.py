@@ -22,10 +22,11 @@ class HeldCalls(WarehouseCalls):
 
     def __init__(self, warehouse: Warehouse) -> None:
         super().__init__(warehouse)
-        self.let_go = threading.Event()
+        self.has_begun, self.let_go = threading.Event(), threading.Event()
 
     def add(self, records: Sequence[CallRecord]) -> None:
         if records:
+            self.has_begun.set()
             assert self.let_go.wait(30)
         super().add(records)
 
@@ -131,29 +132,10 @@ def test_a_call_that_the_database_refuses_fails_who_asked(
     asyncio.run(scene())
 
 
-def test_an_agent_returns_when_its_calls_are_stored(
-    make_engine: MakeEngine, cerebras: RunningServer, sqlite_warehouse: Warehouse
-) -> None:
-    from benchmarks.scorecard import made_up_leads
-    from sales_agent_dagster.agents.qualification.graph import qualify
-    from sales_agent_dagster.agents.runtime import AgentContext
-    from sales_agent_dagster.domain.profile import load_profile
-    from sales_agent_dagster.settings import PROJECT_ROOT
-
-    calls = LockedCalls(sqlite_warehouse)
-    profile = load_profile(PROJECT_ROOT / "data" / "profile.yaml")
-    context = AgentContext(make_engine(calls), profile, SCOPE)
-    leads = made_up_leads(2)
-    calls.locked = True
-    with pytest.raises(TransientError, match="locked"):
-        asyncio.run(qualify(leads, context))
-    calls.locked = False
-    asyncio.run(qualify(leads, context))
-    assert (cerebras.stats.billed, cerebras.stats.duplicate_bills) == (2, 0)
-
-
 class SlowReader(WarehouseCalls):
     """A ledger whose first reading comes to its reader late."""
+
+    is_near = False
 
     def __init__(self, warehouse: Warehouse) -> None:
         super().__init__(warehouse)
@@ -182,3 +164,31 @@ def test_what_was_bought_since_the_ledger_was_read_is_not_bought_again(
 
     asyncio.run(scene())
     assert cerebras.stats.requests == 2
+
+
+@pytest.mark.parametrize("few", [0, 8])
+def test_few_keys_are_read_in_the_caller_s_own_thread_unless_somebody_writes(
+    make_engine: MakeEngine, sqlite_warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, few: int
+) -> None:
+    monkeypatch.setattr("sales_agent_dagster.inference.ledger.FEW_KEYS", few)
+    readers = []
+
+    class Watched(HeldCalls):
+        def find(self, call_keys: Collection[str]) -> dict[str, CallRecord]:
+            readers.append(threading.current_thread() is threading.main_thread())
+            return super().find(call_keys)
+
+    calls = Watched(sqlite_warehouse)
+    engine = make_engine(calls)
+
+    async def scene() -> None:
+        assert engines(await engine.answer_all(tasks(1), SCOPE, stored=False)) == {"cerebras": 1}
+        await asyncio.to_thread(calls.has_begun.wait, 30)
+        meanwhile = asyncio.create_task(engine.answer_all(tasks(1, 1), SCOPE))
+        await asyncio.sleep(0.02)
+        assert not meanwhile.done(), "a call that is being written might be the one that is asked for"
+        calls.let_go.set()
+        assert engines(await meanwhile) == {"cerebras": 1}
+
+    asyncio.run(scene())
+    assert readers == [few > 0, False]

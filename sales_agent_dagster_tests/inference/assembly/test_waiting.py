@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from sales_agent_dagster.inference.flow.breaker import BreakerRules
-from sales_agent_dagster.inference.flow.rates import Window
+from sales_agent_dagster.inference.flow.clock import SystemClock
 from sales_agent_dagster.settings import BudgetSettings
 from sales_agent_dagster.warehouse.database import Warehouse
 from sales_agent_dagster.warehouse.schema import agent_calls
@@ -15,21 +15,6 @@ from sales_agent_dagster_tests.cerebras_server.limits import Bucket
 from sales_agent_dagster_tests.cerebras_server.running import RunningServer
 from sales_agent_dagster_tests.inference.assembly.conftest import MakeEngine
 from sales_agent_dagster_tests.inference.assembly.judging import SCOPE, engines, given, tasks
-
-
-def test_waiting_for_the_limits_again_is_not_the_lead_s_time_and_no_outage(
-    make_engine: MakeEngine, cerebras: RunningServer
-) -> None:
-    cerebras.script("500", "500")
-    engine = make_engine(
-        requests_per_minute=2,
-        window=Window(0.3, 0.0),
-        deadline_s=0.2,
-        breaker=BreakerRules(ratio=0.9, least=3, open_s=60),
-    )
-    answers = asyncio.run(engine.answer_all(tasks(2), SCOPE))
-    assert engines(answers) == {"cerebras": 2}
-    assert cerebras.stats.requests == 4
 
 
 def test_a_provider_that_says_only_when_to_come_back_gets_every_call_in_time(
@@ -59,13 +44,16 @@ def test_money_for_another_request_is_set_aside_before_it_is_sent(
 
 
 def test_what_may_have_been_billed_counts_when_a_call_is_tried_again(
-    make_engine: MakeEngine, cerebras: RunningServer
+    make_engine: MakeEngine, cerebras: RunningServer, sqlite_warehouse: Warehouse
 ) -> None:
     cerebras.rates({Fault("hang"): 1.0})
     tight = {"budgets": BudgetSettings(lead_usd=0.0006)}
     engine = make_engine(more=tight, timeout_s=0.05)
     (answer,) = given(asyncio.run(engine.answer_all(tasks(1), SCOPE)))
     assert (answer.engine, cerebras.stats.requests) == ("scorecard", 1)
+    with sqlite_warehouse.reading() as connection:
+        row = connection.execute(sa.select(agent_calls)).one()
+    assert (row.outcome, row.prompt_tokens > 0, row.cost_usd > 0) == ("failed", True, True)
 
 
 def test_what_was_not_billed_needs_no_more_money(make_engine: MakeEngine, cerebras: RunningServer) -> None:
@@ -73,3 +61,30 @@ def test_what_was_not_billed_needs_no_more_money(make_engine: MakeEngine, cerebr
     tight = {"budgets": BudgetSettings(lead_usd=0.0006)}
     answers = asyncio.run(make_engine(more=tight).answer_all(tasks(1), SCOPE))
     assert (engines(answers), cerebras.stats.requests) == ({"cerebras": 1}, 4)
+
+
+def test_who_finds_the_breaker_open_does_not_wait(
+    make_engine: MakeEngine, cerebras: RunningServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cerebras.rates({"503": 1.0})
+    engine = make_engine(concurrency=1, breaker=BreakerRules(calls=4, least=4, open_s=60))
+    asyncio.run(engine.answer_all(tasks(1), SCOPE))
+    waits: list[float] = []
+
+    async def sleep(_: SystemClock, seconds: float) -> None:
+        waits.append(seconds)
+
+    monkeypatch.setattr(SystemClock, "sleep", sleep)
+    answers = given(asyncio.run(engine.answer_all(tasks(3, 1), SCOPE)))
+    assert all("circuit breaker open" in str(answer.degraded_reason) for answer in answers)
+    assert (waits, cerebras.stats.requests) == ([], 4)
+
+
+def test_a_provider_that_lets_nobody_through_is_asked_no_more_than_one_that_fails(
+    make_engine: MakeEngine, cerebras: RunningServer
+) -> None:
+    cerebras.rates({Fault("429", retry_after=0.001): 1.0})
+    answers = given(asyncio.run(make_engine(concurrency=1).answer_all(tasks(2), SCOPE)))
+    assert {answer.engine for answer in answers} == {"scorecard"}
+    assert all("rate limit reached" in str(answer.degraded_reason) for answer in answers)
+    assert cerebras.stats.requests == 8

@@ -44,6 +44,11 @@ def test_what_may_pass_is_transient(status: int) -> None:
     assert (error.status, error.timed_out) == (status, False)
 
 
+def test_a_limit_of_requests_a_minute_is_read_where_there_is_one() -> None:
+    found = rate_limit_headers({**HEADERS, "x-ratelimit-limit-requests-minute": "30"})
+    assert (found.limit_requests_minute, found.limit_requests_day) == (30, 1440000)
+
+
 def test_a_rate_limit_says_how_long_and_how_much() -> None:
     error = error_of_status(429, {"retry-after": "1.5", **HEADERS}, "too fast")
     assert isinstance(error, RateLimited)

@@ -132,6 +132,23 @@ def test_tokens_and_pauses_are_shared(redis_url: str) -> None:
     assert paused >= 0.39
 
 
+def test_what_one_process_has_learned_holds_for_all_and_calls_before_it_count(redis_url: str) -> None:
+    async def scene() -> float:
+        async with two(redis_url) as (first, second):
+            a, b = (
+                RateLimiter(Limits(), 1.0, CLOCK, shared=one, window=Window(0.3, 0))
+                for one in (first, second)
+            )
+            began = time.monotonic()
+            await b.admit("m", 60)
+            a.learn("m", Limits(tokens=100))
+            await a.admit("m", 40)
+            await b.admit("m", 1)
+            return time.monotonic() - began
+
+    assert asyncio.run(scene()) >= 0.3
+
+
 def test_tomorrow_is_too_far_for_everybody(redis_url: str) -> None:
     async def scene() -> None:
         async with two(redis_url) as (first, second):
