@@ -65,7 +65,7 @@ _TENANT_HOSTS = _words(
 _SERVICE_LABELS = _words("www www2 m mobile en es app blog shop store my sites site login")
 """First labels that belong to the platform itself, not to a tenant."""
 
-_FREE_MAIL = _words(
+FREE_MAIL = _words(
     """
     # Free mail anywhere.
     gmail.com googlemail.com yahoo.com ymail.com rocketmail.com hotmail.com outlook.com live.com msn.com
@@ -121,7 +121,7 @@ def tenant_host(host: str) -> str | None:
 
 def is_free_mail(domain: str) -> bool:
     """True when anybody can have an address at ``domain``: free mail, access providers' customer mail."""
-    return not _FREE_MAIL.isdisjoint(_parents(domain))
+    return not FREE_MAIL.isdisjoint(_parents(domain))
 
 
 def is_role_mailbox(email: str) -> bool:
