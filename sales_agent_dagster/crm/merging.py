@@ -30,6 +30,7 @@ class Agreed:
         written: it was us who wrote it.
         locked: somebody edited it in the CRM since.
         edited_at: when, by the CRM's clock.
+        carried: it was agreed on about a record that was merged into this one.
     """
 
     base: Value | None
@@ -37,10 +38,12 @@ class Agreed:
     written: bool = False
     locked: bool = False
     edited_at: datetime | None = None
+    carried: bool = False
 
     def document(self) -> dict[str, Any]:
         """As ``crm_shadow`` keeps it."""
         kept = {"base": self.base, "ours": self.ours, "written": self.written, "locked": self.locked}
+        kept |= {"carried": True} if self.carried else {}
         return kept | ({"edited_at": self.edited_at.isoformat()} if self.edited_at else {})
 
     @classmethod
@@ -48,7 +51,8 @@ class Agreed:
         """From what ``document`` gave."""
         edited = document.get("edited_at")
         at = datetime.fromisoformat(edited) if edited else None
-        return cls(document["base"], document["ours"], document["written"], document["locked"], at)
+        flags = document["written"], document["locked"], at, document.get("carried", False)
+        return cls(document["base"], document["ours"], *flags)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +150,8 @@ def _sides(
     wanted_at: datetime,
     modified_at: datetime,
 ) -> _Sides:
+    if agreed is not None and agreed.carried and not agreed.locked and theirs is None:
+        agreed = None  # the merge did not take it along: nobody took it away
     if agreed is None:
         newer = theirs is not None and modified_at > wanted_at
         return _Sides(name, None, ours, theirs, ours_changed=True, theirs_changed=True, theirs_newer=newer)

@@ -76,7 +76,8 @@ def follow_merge(
     save_links(context, connection, [link for link in moved if link.state == "linked"])
     agreed = agreements_of(connection, context.crm, kind, [source, target])
     if source in agreed and target not in agreed and any(link.state == "linked" for link in moved):
-        save_agreements(context, connection, kind, {target: agreed[source]})
+        carried = {name: replace(one, carried=True) for name, one in agreed[source].items()}
+        save_agreements(context, connection, kind, {target: carried})
     return survivor is not None
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from sales_agent_dagster.crm.contract import Record, Value
+from sales_agent_dagster.crm.contract import Action, Record, Value
 from sales_agent_dagster.crm.fields import FIELDS, Kind
 from sales_agent_dagster.crm.merging import Agreed
 from sales_agent_dagster.stages.crm.context import SyncContext
@@ -260,6 +260,7 @@ class OpenOperation:
     op_id: str
     kind: Kind
     external_key: str
+    entity_id: str
     state: str
     payload: Mapping[str, Value | None]
     remote_id: str | None
@@ -272,12 +273,48 @@ def open_operations(
     """Operations on these companies that are not decided yet, by kind and external key."""
     row, found = crm_outbox.c, {}
     query = sa.select(
-        row.op_id, row.kind, row.external_key, row.state, row.payload, row.remote_id, row.sending_at
+        row.op_id,
+        row.kind,
+        row.external_key,
+        row.entity_id,
+        row.state,
+        row.payload,
+        row.remote_id,
+        row.sending_at,
     ).where(row.crm == crm, row.batch_id.is_(None), row.state.in_(OPEN_STATES))
     for some in chunked(sorted(entity_ids)):
         for op_id, kind, *rest in connection.execute(query.where(row.entity_id.in_(some))):
             operation = OpenOperation(op_id, Kind(kind), *rest)
             found[operation.kind, operation.external_key] = operation
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class LastWrite:
+    """The newest operation on a record that was surely done.
+
+    Attributes:
+        created: it created the record.
+        fields: names of what it wrote.
+    """
+
+    created: bool
+    fields: frozenset[str]
+
+
+def last_writes(
+    connection: sa.Connection, crm: str, kind: Kind, remote_ids: Iterable[str]
+) -> dict[str, LastWrite]:
+    """Per record what we wrote last."""
+    row, found = crm_outbox.c, {}
+    query = (
+        sa.select(row.remote_id, row.operation, row.payload)
+        .where(row.crm == crm, row.kind == kind.value, row.state == "sent")
+        .order_by(row.sending_at)
+    )
+    for some in chunked(sorted(remote_ids)):
+        for remote_id, operation, payload in connection.execute(query.where(row.remote_id.in_(some))):
+            found[remote_id] = LastWrite(operation == Action.CREATE.value, frozenset(payload))
     return found
 
 

@@ -27,6 +27,7 @@ from sales_agent_dagster.warehouse.schema.crm_pulled import (
 from sales_agent_dagster.warehouse.schema.enrichment import (
     enrichment_cache,
     enrichment_credits,
+    enrichment_leases,
     enrichment_queue,
     enrichment_suppressions,
 )
@@ -107,6 +108,7 @@ __all__ = [
     "enriched_leads",
     "enrichment_cache",
     "enrichment_credits",
+    "enrichment_leases",
     "enrichment_queue",
     "enrichment_suppressions",
     "evaluation_cases",

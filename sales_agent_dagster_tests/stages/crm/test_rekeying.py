@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 
 from sales_agent_dagster.crm.fields import Kind
@@ -126,6 +128,54 @@ def test_where_both_have_a_record_nothing_is_created_and_a_person_is_asked(
     card = joining.sync()
     assert (card["created"], card["updated"], len(joining.crm.living())) == (0, 1, 2)
     assert joining.links()[joining.second] == before[joining.second]
+
+
+def test_a_company_that_leaves_after_its_only_record_went_along_has_it_again(warehouse: Warehouse) -> None:
+    joining = Joining(warehouse)
+    joining.want(1, score=1.0, contacts=[JO, AL])
+    joining.sync()
+    before = joining.links()
+    [record] = joining.crm.living()
+    joining.join(score=2.0, contacts=[JO, AL])
+    joining.sync()
+    joining.sync()
+    assert joining.links()[joining.first] == ("linked", record.remote_id)
+    joining.leave(score=3.0, contacts=[JO, AL])
+    joining.want(0, score=4.0)
+    card = joining.sync()
+    assert (card["created"], card["updated"], card["rejected"]) == (1, 1, 0)
+    scores = {one.external_key: one.fields["score"] for one in joining.crm.living()}
+    assert scores == {joining.first: 4.0, joining.second: 3.0}
+    links = joining.links()
+    assert {key: link for key, link in links.items() if key in before} == before, "and its people theirs"
+    assert links.keys() - before.keys() == {joining.first}
+    assert len(joining.crm.living(Kind.CONTACT)) == 2
+    assert joining.left() == []
+
+
+@pytest.mark.parametrize("fault", ["lost", "never"])
+def test_a_company_that_joins_another_while_its_create_is_unknown_makes_no_second_record(
+    sqlite_warehouse: Warehouse, fault: str
+) -> None:
+    joining = Joining(sqlite_warehouse)
+    joining.crm.lag = timedelta(seconds=45)
+    joining.want(1, contacts=[JO])
+    joining.crm.fault = lambda operation: fault
+    assert joining.sync()["still_unknown"] == 1
+    joining.crm.fault = lambda operation: None
+    joining.crm.tick(-59)
+    joining.join(contacts=[JO])
+    joining.crm.tick(-30)
+    card = joining.sync()
+    assert (card["created"], card["still_unknown"]) == (0, 1)
+    assert joining.left()[0].external_key == joining.first, "it is still to be read back"
+    for _ in range(2):
+        joining.crm.tick(60)
+        joining.sync()
+    [record] = joining.crm.living()
+    assert joining.links()[joining.first] == ("linked", record.remote_id)
+    assert len(joining.crm.living(Kind.CONTACT)) == 1
+    assert joining.left() == []
 
 
 def test_what_a_company_is_not_the_one_that_it_joins_is_not_either(sqlite_warehouse: Warehouse) -> None:
