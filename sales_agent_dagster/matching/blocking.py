@@ -84,7 +84,7 @@ def table_keys(table: LeadTable) -> Iterator[Keys]:
 
     Where most rows say where they are, names alone bring the few others no true partners, only strangers.
     """
-    return block_keys(table, by_name=not any(table.tells(table[name].codes) for name in ("city", "zip5")))
+    return block_keys(table, by_name=not table.is_placed)
 
 
 def block_keys(table: LeadTable, *, by_name: bool = True) -> Iterator[Keys]:

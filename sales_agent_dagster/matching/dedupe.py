@@ -122,8 +122,8 @@ def dedupe(
         progress: told the name of each step when it begins.
         fixed: the first rows' known entities, as the smallest row of each: they are matched against, not
             decided about, and never joined.
-        learning: adapt the weights to the table when it has at least ``LEARN_FROM`` rows, and fields enough
-            to tell its matches by.
+        learning: adapt the weights to the table when it has at least ``LEARN_FROM`` rows and says where firms
+            are: without places it would take strangers for matches, and learn from them.
     """
     known = 0 if fixed is None else len(fixed)
     spelt = model
@@ -157,7 +157,7 @@ def _dedupe(
     found = candidate_pairs(table_keys(table), table.size, new_from=known)
     facts = Facts(table, table.size)
     report: dict[str, Any] = {"candidate_pairs": len(found.left), "capped_keys": _capped(found)}
-    if learning and table.size >= LEARN_FROM and model.usual_repeats is None:
+    if learning and table.size >= LEARN_FROM and table.is_placed:
         _begin("learning", progress)
         model, report["learnt"] = _learnt(facts, found, model)
     _begin("comparing", progress)

@@ -198,8 +198,12 @@ class LeadTable:
     @cached_property
     def is_unplaced(self) -> bool:
         """True when too few rows say where a firm is or its phone: names and sites alone tell firms apart."""
-        placed = ("phone", "city", "zip5")
-        return not any(self.tells(self.columns[name].codes) for name in placed)
+        return not self.is_placed and not self.tells(self.columns["phone"].codes)
+
+    @cached_property
+    def is_placed(self) -> bool:
+        """True when enough rows say where a firm is."""
+        return any(self.tells(self.columns[name].codes) for name in ("city", "zip5"))
 
     @staticmethod
     def tells(codes: Codes) -> bool:
