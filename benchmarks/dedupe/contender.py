@@ -127,13 +127,13 @@ def _score(score: Score) -> tuple[float, float, float]:
 
 def _pairs(table: Any, model: Any, entity: Labels) -> tuple[Score, Score]:
     """Pairs at or above the matcher's threshold, and all its candidate pairs."""
-    from sales_agent_dagster.matching.blocking import block_keys
+    from sales_agent_dagster.matching.blocking import table_keys
     from sales_agent_dagster.matching.compare import CHUNK, compare
     from sales_agent_dagster.matching.facts import Facts
     from sales_agent_dagster.matching.pairs import candidate_pairs
     from sales_agent_dagster.matching.weigh import evidence_of, odds, vetoed
 
-    found = candidate_pairs(block_keys(table), table.size)
+    found = candidate_pairs(table_keys(table), table.size)
     facts = Facts(table, table.size)
     linked = np.zeros(len(found.left), bool)
     for low in range(0, len(found.left), CHUNK):

@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from benchmarks.dedupe.generator import Leads, generate
-from sales_agent_dagster.matching.blocking import block_keys
+from sales_agent_dagster.matching.blocking import table_keys
 from sales_agent_dagster.matching.calibrate import Labelled, calibrated
 from sales_agent_dagster.matching.columns import normalise_columns
 from sales_agent_dagster.matching.compare import compare
@@ -67,7 +67,7 @@ def labelled(leads: Leads, columns: Sequence[str]) -> tuple[Labelled, float]:
     """All candidate pairs of a world, judged by its truth, and how often its names repeat."""
     raw = {name: leads.table[name].fill_null("").combine_chunks() for name in columns}
     table = normalise_columns(raw)
-    pairs = candidate_pairs(block_keys(table), table.size)
+    pairs = candidate_pairs(table_keys(table), table.size)
     entity = leads.truth["entity"].to_numpy()
     evidence = evidence_of(compare(Facts(table, table.size), pairs.left, pairs.right))
     same = entity[pairs.left] == entity[pairs.right]

@@ -67,7 +67,7 @@ _SHARED_HOSTS = _LISTING_HOSTS | _TENANT_HOSTS
 _SERVICE_LABELS = _words("www www2 m mobile en es app blog shop store my sites site login")
 """First labels that belong to the platform itself, not to a tenant."""
 
-_FREE_MAIL = _words(
+FREE_MAIL = _words(
     """
     # Free mail anywhere.
     gmail.com googlemail.com yahoo.com ymail.com rocketmail.com hotmail.com outlook.com live.com msn.com
@@ -122,7 +122,7 @@ def tenant_host(host: str) -> str | None:
 
 def is_free_mail(domain: str) -> bool:
     """True when anybody can have an address at ``domain``: free mail, access providers' customer mail."""
-    return _is_within(_FREE_MAIL, domain)
+    return _is_within(FREE_MAIL, domain)
 
 
 def is_role_mailbox(email: str) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sales_agent_dagster.matching.blocking import block_keys
+from sales_agent_dagster.matching.blocking import table_keys
 from sales_agent_dagster.matching.calibrate import MIN_LABELS, Labelled, calibrated
 from sales_agent_dagster.matching.compare import compare
 from sales_agent_dagster.matching.facts import Facts
@@ -139,7 +139,7 @@ def _held_out(labelled: Labelled, sure: Labelled, model: LinkageModel, hold: flo
 def _sure(facts: Facts, model: LinkageModel, answered: Answered) -> Labelled:
     """Candidate pairs that the model is sure of, and that nobody was asked about."""
     table = facts.table
-    found = candidate_pairs(block_keys(table), table.size)
+    found = candidate_pairs(table_keys(table), table.size)
     wanted = SURE_PER_ANSWER * len(answered)
     asked = answered.left.astype(np.int64) * table.size + answered.right
     free = np.flatnonzero(~np.isin(found.left.astype(np.int64) * table.size + found.right, asked))

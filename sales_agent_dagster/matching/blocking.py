@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from sales_agent_dagster.domain.shared_hosts import FREE_MAIL
+from sales_agent_dagster.domain.zip_states import state_of_zip
 from sales_agent_dagster.matching.hashing import Hashes, hash_texts, mix
 from sales_agent_dagster.matching.lead import NormLead
 from sales_agent_dagster.matching.table import LeadTable
@@ -25,9 +28,15 @@ MAX_LOOSE_BLOCK = 4
 """The same for kinds that only leads without a city or ZIP need, in tables that are large."""
 LARGE = 50_000
 
-_LOOSE = frozenset({"head_state", "street_state"})
-_WIDE = frozenset({"stem", "name", "pair", "head_zip", "head_area", "second_zip"}) | _LOOSE
+_LOOSE = frozenset(
+    {"digits_state", "head_state", "person_state", "skeleton_state", "start_state", "street_state"}
+)
+_WIDE = frozenset({"stem", "name", "pair", "word_zip", "head_area", "initials_city"}) | _LOOSE
 
+SHORTEST_STEM = 7
+"""Letters that a mailbox has at least to be taken for a firm's name."""
+
+_FREE_MAIL = pa.array(sorted(FREE_MAIL), pa.string())
 _MASK = np.uint64(0x7FFFFFFFFFFFFFFF)
 Rows = NDArray[np.int64]
 
@@ -70,18 +79,28 @@ def keys_of_leads(leads: Sequence[NormLead]) -> list[list[BlockKey]]:
     return [list(keys) for keys in found]
 
 
-def block_keys(table: LeadTable) -> Iterator[Keys]:
-    """All keys of a table, kind by kind; a row has a kind's key only when all its parts are known.
+def table_keys(table: LeadTable) -> Iterator[Keys]:
+    """All keys of a table that is matched as a whole.
 
-    Rows whose place is not known have keys made of names alone.
+    Where most rows say where they are, names alone bring the few others no true partners, only strangers.
+    """
+    return block_keys(table, by_name=not table.is_placed)
+
+
+def block_keys(table: LeadTable, *, by_name: bool = True) -> Iterator[Keys]:
+    """All keys of leads, kind by kind; a row has a kind's key only when all its parts are known.
+
+    Rows whose place is not known have keys made of names alone as well, unless ``by_name`` is False.
     """
     parts = _Parts(table)
     placeless = (parts.city == 0) & (parts.zip5 == 0)
-    for kind, make in (_KINDS | _BY_NAME if placeless.any() else _KINDS).items():
-        for hashes, rows in make(parts):
-            known = np.flatnonzero(hashes if kind in _KINDS else placeless[rows] & (hashes > 0))
-            mixed = mix(hashes[known], _SALTS[kind]) & _MASK
-            yield Keys(kind, rows[known], mixed.astype(np.int64))
+    for kind, make in (_KINDS | _BY_NAME if by_name else _KINDS).items():
+        made = make(parts)
+        hashes, rows = (np.concatenate(some) for some in zip(*made, strict=True))
+        known = np.flatnonzero(hashes if kind in _KINDS else placeless[rows] & (hashes > 0))
+        mixed = mix(hashes[known], _SALTS[kind]) & _MASK
+        # All at once: a phone must meet the same number where it is the second one.
+        yield Keys(kind, rows[known], mixed.astype(np.int64))
 
 
 class _Parts:
@@ -97,30 +116,42 @@ class _Parts:
         self.bag = names.bag[codes]
         tokens = np.append(names.token_hashes, np.uint64(0))
         self.head, self.second = tokens[names.head[codes]], tokens[names.second[codes]]
+        self.third = tokens[names.third[codes]]
         self.names, self.codes = names, codes
-        self.city, self.state = self.field("city"), self.field("state")
+        self.city, self.zip5 = self.field("city"), self.field("zip5")
         self.zip3 = self._cut("zip5", 0, 3)
-        self.zip5 = self.field("zip5")
+
+    @cached_property
+    def owner(self) -> Hashes:
+        """The first two words of the name in one."""
+        texts = pc.replace_substring_regex(self.table.core_values.values, r"^(\w+) (\w+).*$|^.*$", r"\1\2")
+        hashes: Hashes = hash_texts(texts)[self.table.core]
+        return hashes
+
+    @cached_property
+    def state(self) -> Hashes:
+        """The state, also where only the ZIP tells it."""
+        zips = self.table["zip5"]
+        told = hash_texts(pa.array(map(state_of_zip, zips.values.to_pylist()), pa.string()))[zips.codes]
+        given = self.field("state")
+        return np.where(given > 0, given, told)
 
     def field(self, name: str) -> Hashes:
         column = self.table[name]
         found: Hashes = column.hashes[column.codes]
         return found
 
-    def _cut(self, name: str, start: int, stop: int) -> Hashes:
+    def changed(self, name: str, change: Callable[[pa.StringArray], pa.StringArray]) -> Hashes:
+        """Hash of a field's value changed by ``change``."""
         column = self.table[name]
-        hashes: Hashes = hash_texts(pc.utf8_slice_codeunits(column.values, start, stop))[column.codes]
+        hashes: Hashes = hash_texts(change(column.values))[column.codes]
         return hashes
+
+    def _cut(self, name: str, start: int, stop: int | None) -> Hashes:
+        return self.changed(name, lambda texts: pc.utf8_slice_codeunits(texts, start, stop))
 
     def area(self) -> Hashes:
         return self._cut("phone", 0, 3)
-
-    def stem(self) -> Hashes:
-        """Host without its top-level domain and punctuation."""
-        column = self.table["host"]
-        bare = pc.replace_substring_regex(column.values, r"\..*$", "")
-        hashes: Hashes = hash_texts(pc.replace_substring_regex(bare, "[^a-z0-9]", ""))[column.codes]
-        return hashes
 
     def squeezed(self, start: int, stop: int | None) -> Hashes:
         texts = pc.utf8_slice_codeunits(self.names.squeezed_texts, start, stop)
@@ -167,8 +198,59 @@ def _phones(parts: _Parts) -> list[Made]:
     return [(parts.field("phone"), parts.all), (parts.field("phone_2"), parts.all)]
 
 
+def _hosts(parts: _Parts) -> list[Made]:
+    """The host, and the domain of the e-mail address where that is another one."""
+    host = parts.field("host")
+    domain = parts.changed("email", _own_domain)
+    return [(host, parts.all), (np.where(domain == host, np.uint64(0), domain), parts.all)]
+
+
 def _stems(parts: _Parts) -> list[Made]:
-    return [(parts.stem(), parts.all), (parts.squeezed(0, None), parts.named)]
+    """Names as websites, mailboxes and pages spell them: in one word."""
+    texts = (("host", _stem), ("email", _mailbox), ("linkedin", _letters))
+    found = [(parts.changed(name, change), parts.all) for name, change in texts]
+    return _once([*found, (parts.squeezed(0, None), parts.named)])
+
+
+def _once(made: list[Made]) -> list[Made]:
+    """The same without a row's second key of one hash: it would count twice in its block."""
+    kept: list[Made] = []
+    for hashes, rows in made:
+        for earlier, all_rows in kept:
+            hashes = np.where(hashes == earlier[: len(all_rows)][rows], np.uint64(0), hashes)
+        kept.append((hashes, rows))
+    return kept
+
+
+def _stem(hosts: pa.StringArray) -> pa.StringArray:
+    """Hosts without top-level domain, punctuation and number at the end."""
+    return _letters(pc.replace_substring_regex(hosts, r"\d*\..*$", ""))
+
+
+def _letters(texts: pa.StringArray) -> pa.StringArray:
+    return pc.replace_substring_regex(texts, "[^a-z0-9]", "")
+
+
+def _mailbox(emails: pa.StringArray) -> pa.StringArray:
+    """Letters of the mailbox where they are as many as a firm's name has."""
+    letters = pc.replace_substring_regex(pc.replace_substring_regex(emails, "@.*$", ""), "[^a-z]", "")
+    return pc.if_else(pc.greater_equal(pc.binary_length(letters), SHORTEST_STEM), letters, "")
+
+
+def _own_domain(emails: pa.StringArray) -> pa.StringArray:
+    domains = pc.replace_substring_regex(emails, "^.*@", "")
+    return pc.if_else(pc.is_in(domains, _FREE_MAIL), "", domains)
+
+
+def _words(other: str, count: int) -> Callable[[_Parts], list[Made]]:
+    """The first telling words of the name, each together with a field of the row."""
+
+    def make(parts: _Parts) -> list[Made]:
+        place = _place(parts, other)[parts.named]
+        found = (parts.head, parts.second, parts.third)[:count]
+        return [(_both(word, place), parts.named) for word in found]
+
+    return make
 
 
 def _street(other: str) -> Callable[[_Parts], list[Made]]:
@@ -179,8 +261,37 @@ def _street(other: str) -> Callable[[_Parts], list[Made]]:
     return make
 
 
-def _contact(parts: _Parts) -> list[Made]:
-    return [(_both(parts.field("contact"), parts.city), parts.all)]
+def _people(other: str) -> Callable[[_Parts], list[Made]]:
+    """A person, as contact, mailbox or at the beginning of the name, together with a field of the row."""
+
+    def make(parts: _Parts) -> list[Made]:
+        place = _place(parts, other)
+        found = [parts.changed("contact", _letters), parts.changed("email", _mailbox), parts.owner]
+        return _once([(_both(hashes, place), parts.all) for hashes in found])
+
+    return make
+
+
+def _digits(parts: _Parts) -> list[Made]:
+    """Phones with the same digits in any order, within a state."""
+    return [(_both(parts.changed("phone", _sorted), parts.state), parts.all)]
+
+
+def _sorted(phones: pa.StringArray) -> pa.StringArray:
+    """The digits of each number of ten in ascending order."""
+    ten = np.asarray(pc.equal(pc.binary_length(phones), 10))
+    digits = np.frombuffer("".join(phones.filter(pa.array(ten)).to_pylist()).encode(), np.uint8).reshape(
+        -1, 10
+    )
+    texts = np.sort(digits, axis=1).tobytes()
+    offsets = np.concatenate([[0], np.cumsum(10 * ten)]).astype(np.int32)
+    return pa.StringArray.from_buffers(len(phones), pa.py_buffer(offsets), pa.py_buffer(texts))
+
+
+def _initials(parts: _Parts) -> list[Made]:
+    """Initials of names of several words, and short names that may be somebody's initials, in one town."""
+    names, city = parts.names, parts.city[parts.named]
+    return [(_both(some[parts.codes], city), parts.named) for some in (names.initials, names.short)]
 
 
 def _pair(parts: _Parts) -> Hashes:
@@ -189,7 +300,10 @@ def _pair(parts: _Parts) -> Hashes:
 
 
 def _skeleton(tokens: pa.StringArray) -> pa.StringArray:
-    """First letter and the consonants after it: most vowel slips do not change it."""
+    """First letter and the consonants after it: vowel slips and digits read for letters change nothing."""
+    for digit, letter in (("0", "o"), ("1", "l"), ("5", "s")):
+        tokens = pc.replace_substring_regex(tokens, f"{digit}([a-z])", rf"{letter}\1")
+        tokens = pc.replace_substring_regex(tokens, f"([a-z]){digit}", rf"\1{letter}")
     return pc.replace_substring_regex(tokens, r"(?:\B[aeiouyh])+", "")
 
 
@@ -203,28 +317,28 @@ _KINDS: dict[str, Callable[[_Parts], list[Made]]] = {
     "phone": _phones,
     "email": _whole("email"),
     "linkedin": _whole("linkedin"),
-    "host": _whole("host"),
+    "host": _hosts,
     "page": _whole("page"),
     "stem": _stems,
     "name": _named(of=lambda parts: parts.bag),
     "name_state": _named("state", of=lambda parts: parts.bag),
-    "name_city": _named("city", of=lambda parts: parts.bag),
-    "name_zip": _named("zip3", of=lambda parts: parts.bag),
     "pair": _named(of=_pair),
     "pair_state": _named("state", of=_pair),
-    "head_city": _named("city", of=lambda parts: parts.head),
-    "head_zip": _named("zip3", of=lambda parts: parts.head),
+    "word_city": _words("city", 3),
+    "word_zip": _words("zip3", 2),
     "head_area": _named("area", of=lambda parts: parts.head),
-    "second_city": _named("city", of=lambda parts: parts.second),
-    "second_zip": _named("zip3", of=lambda parts: parts.second),
     "start_city": _named("city", of=lambda parts: parts.squeezed(0, 6)),
     "start_zip": _named("zip5", of=lambda parts: parts.squeezed(0, 4)),
     "skeleton_city": _named("city", of=lambda parts: parts.head_form(_skeleton)),
     "ending_city": _named("city", of=lambda parts: parts.head_form(_ending)),
     "street_city": _street("city"),
-    "street_zip": _street("zip5"),
-    "contact": _contact,
+    "person_city": _people("city"),
+    "person_state": _people("state"),
+    "digits_state": _digits,
+    "initials_city": _initials,
     "head_state": _named("state", of=lambda parts: parts.head),
+    "skeleton_state": _named("state", of=lambda parts: parts.head_form(_skeleton)),
+    "start_state": _named("state", of=lambda parts: parts.squeezed(0, 8)),
     "street_state": _street("state"),
 }
 """Kinds of keys. Where a wide one is capped, the narrower ones after it bring its leads together."""

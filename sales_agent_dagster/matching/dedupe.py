@@ -13,7 +13,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from sales_agent_dagster.matching.arrays import distinct
-from sales_agent_dagster.matching.blocking import block_keys
+from sales_agent_dagster.matching.blocking import table_keys
 from sales_agent_dagster.matching.cluster import Clusters, cluster, components
 from sales_agent_dagster.matching.compare import CHUNK, compare
 from sales_agent_dagster.matching.facts import Facts
@@ -122,8 +122,8 @@ def dedupe(
         progress: told the name of each step when it begins.
         fixed: the first rows' known entities, as the smallest row of each: they are matched against, not
             decided about, and never joined.
-        learning: adapt the weights to the table when it has at least ``LEARN_FROM`` rows, and fields enough
-            to tell its matches by.
+        learning: adapt the weights to the table when it has at least ``LEARN_FROM`` rows and says where firms
+            are: without places it would take strangers for matches, and learn from them.
     """
     known = 0 if fixed is None else len(fixed)
     spelt = model
@@ -154,10 +154,10 @@ def _dedupe(
     """See ``dedupe``: the rows as they are."""
     known = 0 if fixed is None else len(fixed)
     _begin("blocking", progress)
-    found = candidate_pairs(block_keys(table), table.size, new_from=known)
+    found = candidate_pairs(table_keys(table), table.size, new_from=known)
     facts = Facts(table, table.size)
     report: dict[str, Any] = {"candidate_pairs": len(found.left), "capped_keys": _capped(found)}
-    if learning and table.size >= LEARN_FROM and model.usual_repeats is None:
+    if learning and table.size >= LEARN_FROM and table.is_placed:
         _begin("learning", progress)
         model, report["learnt"] = _learnt(facts, found, model)
     _begin("comparing", progress)
@@ -244,7 +244,7 @@ def learn_from(
 ) -> tuple[LinkageModel, dict[str, Any]]:
     """The model with what a table teaches, and the report of the training."""
     _begin("blocking", progress)
-    found = candidate_pairs(block_keys(table), table.size)
+    found = candidate_pairs(table_keys(table), table.size)
     _begin("learning", progress)
     return _learnt(Facts(table, table.size), found, model)
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from sales_agent_dagster.domain.errors import ConfigurationError
 from sales_agent_dagster.matching.arrays import numbered
-from sales_agent_dagster.matching.blocking import block_keys
+from sales_agent_dagster.matching.blocking import table_keys
 from sales_agent_dagster.matching.columns import RAW_FIELDS, normalise_columns
 from sales_agent_dagster.matching.dedupe import MERGE, REVIEW, dedupe
 from sales_agent_dagster.matching.model import LinkageModel
@@ -109,7 +109,7 @@ def load_judged(path: Path = EVALUATION_SET) -> JudgedLeads:
 def block_recall(judged: JudgedLeads) -> BlockRecall:
     """How many of the true pairs share a key."""
     table, company = judged.table, judged.company
-    found = candidate_pairs(block_keys(table), table.size)
+    found = candidate_pairs(table_keys(table), table.size)
     reached = int((company[found.left] == company[found.right]).sum())
     return BlockRecall(table.size, _pairs(company), reached, len(found.left))
 

@@ -17,8 +17,8 @@ from sales_agent_dagster.matching.web_keys import (
     read_site,
 )
 
-NORM_VERSION = "2"
-"""Changes whenever the same cells may give other values: stored values of another version are redone."""
+NORM_VERSION = "3"
+"""Changes when the same cells may give other values or keys: stored leads of another version are redone."""
 
 _WHOLE = re.compile(
     r"(.+?),\s*([^,\d]+?),\s*([A-Za-z][A-Za-z. ]+?)[.,]?\s+(\d{5})(?:-\d{4})?(?:,?\s*USA?)?\s*"

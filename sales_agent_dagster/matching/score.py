@@ -73,6 +73,10 @@ class PairScore:
         """Probability of a match, by the model."""
         return float(1 / (1 + np.exp2(min(-self.bits, 1000.0))))
 
+    def level(self, field: str) -> str:
+        """The level of agreement in a field; see ``levels.LEVELS``."""
+        return self.scores.level(self.pair, field)
+
     def explain(self) -> dict[str, Any]:
         """JSON-ready waterfall."""
         return {
@@ -164,6 +168,10 @@ class Scores:
             pair,
             self,
         )
+
+    def level(self, pair: int, field: str) -> str:
+        """See ``PairScore.level``."""
+        return LEVELS[field][self._compared.levels[pair, FIELDS.index(field)]]
 
     def sentence(self, pair: int) -> str:
         """See ``PairScore.sentence``. Those likely to be asked for are made together, which is far faster."""

@@ -22,6 +22,9 @@ Hashes = NDArray[np.uint64]
 MAX_TOKENS = 8
 """Words of a name that are compared."""
 
+INITIALS_FROM, LONGEST_INITIALS = 3, 5
+"""Letters of initials that stand for a name."""
+
 TELLS_FROM = 0.1
 """Share of rows with a value from which a column tells firms apart."""
 
@@ -104,7 +107,7 @@ class Names:
         per_token = mix(self.token_hashes[flat], 1)
         self.bag: Hashes = np.add.reduceat(per_token, offsets[:-1]) if len(flat) else np.zeros(0, np.uint64)
         self.bag[np.asarray(pc.equal(values, ""))] = 0
-        self.head, self.second = self._telling()
+        self.head, self.second, self.third = self._telling()
 
     @cached_property
     def token_lengths(self) -> Codes:
@@ -117,8 +120,31 @@ class Names:
         """Per word whether many firms' names hold it."""
         return np.asarray(pc.is_in(self.tokens, pa.array(sorted(TRADE_WORDS | {""}))))
 
-    def _telling(self) -> tuple[Codes, Codes]:
+    @cached_property
+    def initials(self) -> Hashes:
+        """Per name of ``INITIALS_FROM`` to ``MAX_TOKENS`` words a hash of their initials; else 0."""
+        known = self.ids >= 0
+        first = hash_texts(pc.utf8_slice_codeunits(self.tokens, 0, 1))
+        letters = np.where(known, mix(np.append(first, np.uint64(0))[self.ids], 5), np.uint64(0))
+        return _in_order(letters, known.sum(axis=1) >= INITIALS_FROM)
+
+    @cached_property
+    def short(self) -> Hashes:
+        """Per name that begins with a short word the ``initials`` of names that it abbreviates; else 0."""
+        texts = self.tokens
+        letters = np.stack(
+            [hash_texts(pc.utf8_slice_codeunits(texts, at, at + 1)) for at in range(LONGEST_INITIALS)], axis=1
+        )
+        fits = (self.token_lengths >= INITIALS_FROM) & (self.token_lengths <= LONGEST_INITIALS)
+        hashes = _in_order(np.where(letters > 0, mix(letters, 5), np.uint64(0)), fits)
+        return np.append(hashes, np.uint64(0))[self.ids[:, 0]]
+
+    def _telling(self) -> tuple[Codes, Codes, Codes]:
         telling = (self.ids >= 0) & ~self.is_trade[self.ids]
+        # A number is somebody's for the firm, not its name, unless nothing else is there.
+        number = np.append(np.asarray(pc.match_substring_regex(self.tokens, r"^\d{3,}$")), False)[self.ids]
+        worded = (telling & ~number).any(axis=1)
+        telling &= ~(number & worded[:, None])
         rows = np.arange(len(self.ids))
         first = telling.argmax(axis=1)
         has = telling[rows, first]
@@ -127,7 +153,16 @@ class Names:
         other[rows, first] = 0
         longest = other.argmax(axis=1)
         second = np.where(other[rows, longest] > 0, self.ids[rows, longest], -1).astype(np.int32)
-        return head, second
+        other[rows, longest] = 0
+        shorter = other.argmax(axis=1)
+        third = np.where(other[rows, shorter] > 0, self.ids[rows, shorter], -1).astype(np.int32)
+        return head, second, third
+
+
+def _in_order(letters: Hashes, use: NDArray[np.bool_]) -> Hashes:
+    """Per row a hash of its hashed letters in their order; 0 where it is not to be used."""
+    places = np.arange(1, letters.shape[1] + 1, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
+    return np.where(use, mix((letters * places).sum(axis=1, dtype=np.uint64), 6), np.uint64(0))
 
 
 def _padded(flat: Codes, offsets: NDArray[np.int64]) -> Codes:
@@ -167,8 +202,12 @@ class LeadTable:
     @cached_property
     def is_unplaced(self) -> bool:
         """True when too few rows say where a firm is or its phone: names and sites alone tell firms apart."""
-        placed = ("phone", "city", "zip5")
-        return not any(self.tells(self.columns[name].codes) for name in placed)
+        return not self.is_placed and not self.tells(self.columns["phone"].codes)
+
+    @cached_property
+    def is_placed(self) -> bool:
+        """True when enough rows say where a firm is."""
+        return any(self.tells(self.columns[name].codes) for name in ("city", "zip5"))
 
     @staticmethod
     def tells(codes: Codes) -> bool:

@@ -105,11 +105,15 @@ class ResolvedLeads(ExclusiveStage):
         return [item for item in batch.inputs() if wanted is None or item.lead_id in wanted]
 
     def hashes(self, context: StageContext, inputs: Iterable[LeadInput]) -> dict[str, str]:
-        """Per lead, the hash of its columns, its decision and what is known of its company."""
+        """Per lead, the hash of its columns, its decision, its company and the questions about it."""
         fingerprint = self.fingerprint(context)
         return {
             item.lead_id: content_hash(
-                fingerprint, item.values["lead"], item.values["columns"], item.values["reason"]
+                fingerprint,
+                item.values["lead"],
+                item.values["columns"],
+                item.values["reason"],
+                [(row["review_id"], row["other_entity_id"]) for row in item.values["reviews"]],
             )
             for item in inputs
         }
@@ -143,9 +147,8 @@ class ResolvedLeads(ExclusiveStage):
         resolution: Resolution = inputs[0].values["resolution"]
         write_index(context.warehouse, connection, resolution.index, stamp)
         decisions = [item.values["decision"] for item in inputs]
-        least = _model(context).thresholds.review
-        wanted = {decision.lead_id: review_rows(decision, resolution.labels, least) for decision in decisions}
-        write_reviews(context.warehouse, connection, wanted, stamp)
+        wanted = {item.lead_id: item.values["reviews"] for item in inputs}
+        write_reviews(context.warehouse, connection, wanted, context.batch_id)
         moves = [move for decision in decisions if (move := _move(decision, before, resolution))]
         if moves:
             del stamp["batch_id"]
@@ -162,8 +165,10 @@ class _Batch:
         first_record = sa.select(lead_batches.c.first_record).where(
             lead_batches.c.batch_id == context.batch_id
         )
+        model = _model(context)
+        self._least = model.thresholds.review
         self.resolution = resolve(
-            connection, self.leads, self.place, int(connection.scalar(first_record) or 1), _model(context)
+            connection, self.leads, self.place, int(connection.scalar(first_record) or 1), model
         )
 
     def inputs(self) -> list[LeadInput]:
@@ -177,6 +182,7 @@ class _Batch:
                     "columns": _columns(decision, companies[decision.entity_id], self.resolution.founders),
                     "reason": sentences[lead["lead_id"]],
                     "decision": decision,
+                    "reviews": review_rows(decision, self.resolution.labels, self._least),
                     "resolution": self.resolution,
                 },
             )

@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 
 from sales_agent_dagster.matching import blocking, pairs
-from sales_agent_dagster.matching.blocking import LARGE, Keys, block_keys, keys_of, keys_of_leads, limit_of
+from sales_agent_dagster.matching.blocking import (
+    LARGE,
+    Keys,
+    block_keys,
+    keys_of,
+    keys_of_leads,
+    limit_of,
+    table_keys,
+)
 from sales_agent_dagster.matching.lead import NormLead
 from sales_agent_dagster.matching.pairs import candidate_pairs
 from sales_agent_dagster.matching.table import LeadTable
@@ -21,7 +29,7 @@ def test_hashes_are_the_same_in_every_version() -> None:
         for key in keys_of(bare(name="Quill Oak", phone="312-555-0142", city="Springfield"))
     }
     assert keys["phone"] == 4433057437284356542
-    assert keys["head_city"] == 1744265982726961990
+    assert keys["word_city"] == 5274386925714340615
     assert keys["name"] == 482050172916514918
 
 
@@ -44,15 +52,24 @@ def test_many_leads_at_once_get_the_keys_each_gets_alone() -> None:
         ({"phone": "312-555-0199", "phone_2": "312-555-0142"}, {"phone"}),
         ({"email": "ADA@quillfeather.example"}, {"email"}),
         ({"website": "quillfeather.invalid", "email": ""}, {"stem"}),
-        ({"name": "Electric, Quillfeather Inc"}, {"name", "name_state", "name_city", "name_zip"}),
-        ({"name": "Quillfeather Plumbing"}, {"head_city", "head_zip", "start_city", "start_zip"}),
+        ({"name": "Electric, Quillfeather Inc"}, {"name", "name_state", "word_city"}),
+        ({"name": "Quillfeather Plumbing"}, {"word_city", "word_zip", "start_city", "start_zip"}),
         ({"name": "Quillfeather Plumbing", "phone": "312-999-0100"}, {"head_area"}),
         ({"name": "Quillfaether Electric"}, {"skeleton_city"}),
         ({"name": "Kwillfeather Electric"}, {"ending_city"}),
-        ({"street": "12 N Oak Ave #3"}, {"street_city", "street_zip"}),
-        ({"contact": "ada quill"}, {"contact"}),
+        ({"street": "12 N Oak Ave #3"}, {"street_city", "street_state"}),
+        ({"contact": "ada quill"}, {"person_city", "person_state"}),
+        ({"email": "ada.quill@gmail.com"}, {"person_city", "person_state"}),
+        ({"name": "Ada Quill Plumbing"}, {"person_city", "person_state"}),
+        ({"phone": "312-555-0124"}, {"digits_state"}),
+        ({"email": "zed@quillfeather.example"}, {"host"}),
+        ({"email": "quillfeatherelectric7@gmail.com"}, {"stem"}),
+        ({"linkedin": "linkedin.com/company/quillfeather-electric"}, {"stem"}),
         ({"name": "Quillfeather Plumbing", "city": "", "zip": ""}, {"head_state"}),
         ({"street": "12 N Oak Ave #3", "city": "", "zip": ""}, {"street_state"}),
+        ({"name": "Quillfeather Plumbing", "city": "", "state": ""}, {"head_state"}),
+        ({"name": "Qui11feather Plumbing", "city": "", "zip": ""}, {"skeleton_state"}),
+        ({"name": "Quillfeath Rlectric", "city": "", "zip": ""}, {"start_state"}),
     ],
 )
 def test_leads_that_differ_otherwise_meet_under(changes: dict[str, str], kinds: set[str]) -> None:
@@ -72,14 +89,56 @@ def test_name_of_one_meets_website_of_the_other() -> None:
 
 def test_both_names_of_a_trade_name_are_keys() -> None:
     both = bare(name="Ada Quillfeather LLC dba Comfort Oak", city="Springfield")
-    assert "head_city" in shared(both, bare(name="Quillfeather Ada", city="Springfield")) | {"head_city"}
-    assert "name_city" in shared(both, bare(name="Ada Quillfeather", city="Springfield"))
-    assert "name_city" in shared(both, bare(name="Comfort Oak Inc", city="Springfield"))
+    assert "word_city" in shared(both, bare(name="Quillfeather Ada", city="Springfield"))
+    assert "start_city" in shared(both, bare(name="Ada Quillfeather", city="Springfield"))
+    assert "start_city" in shared(both, bare(name="Comfort Oak Inc", city="Springfield"))
 
 
 def test_words_of_the_trade_alone_find_no_one() -> None:
     kinds = {key.kind for key in keys_of(bare(name="Heating Services", city="Springfield", state="IL"))}
-    assert not kinds & {"head_city", "second_city", "pair", "pair_state", "skeleton_city"}
+    assert not kinds & {"word_city", "word_zip", "pair", "pair_state", "skeleton_city"}
+
+
+def test_a_number_before_the_name_is_not_its_telling_word() -> None:
+    numbered, plain = (bare(name=name, city="Springfield") for name in ("60725 Quill Oak", "Quill Oak"))
+    assert "skeleton_city" in shared(numbered, plain)
+    alone = bare(name="4455 Services", city="Springfield")
+    assert "word_city" in shared(alone, bare(name="4455", city="Springfield"))
+
+
+def test_initials_meet_the_name_that_they_stand_for() -> None:
+    name = bare(name="Valley Forest Dental Law", city="Nichols")
+    assert shared(name, bare(name="VFDL", city="Nichols")) == {"initials_city"}
+    assert shared(name, bare(name="VDFL", city="Nichols")) == set()
+    assert shared(name, bare(name="VFDL", city="Oakton")) == set()
+
+
+def test_every_way_to_a_key_meets_every_other_in_a_table() -> None:
+    leads = [
+        bare("a", phone="312-555-0142", phone_2="312-555-0199"),
+        bare("b", phone="312-555-0199"),
+        bare("c", name="Quillfeather Electric"),
+        bare("d", website="quillfeather-electric.example"),
+        bare("e", name="Zed Oak Plumbing", contact="Ada Quill", city="Springfield"),
+        bare("f", name="Ada Quill Roofing", city="Springfield"),
+    ]
+    found = candidate_pairs(table_keys(LeadTable.of(leads)), len(leads))
+    assert list(zip(found.left.tolist(), found.right.tolist(), strict=True)) == [(0, 1), (2, 3), (4, 5)]
+
+
+def test_keys_of_names_alone_are_for_tables_without_places() -> None:
+    placed = [bare(str(number), name=f"Oak {number}", city="Springfield") for number in range(5)]
+    alone = bare("x", name="Oak Roofing")
+    kinds = {keys.kind for keys in table_keys(LeadTable.of([*placed, alone]))}
+    assert "head" not in kinds
+    assert "head" in {key.kind for key in keys_of(alone)}
+    assert "head" in {keys.kind for keys in table_keys(LeadTable.of([alone]))}
+
+
+def test_a_row_counts_once_per_key() -> None:
+    both = bare(name="Quillfeather", website="quillfeather.example", linkedin="quillfeather")
+    [stems] = [keys for keys in block_keys(LeadTable.of([both])) if keys.kind == "stem"]
+    assert len(stems.rows) == 1
 
 
 def block(kind: str, size: int) -> Keys:
@@ -101,7 +160,7 @@ def test_a_key_that_too_many_share_is_capped_and_counted(kind: str, limit: int) 
     assert (capped.capped[kind], capped.capped_rows[kind]) == (1, limit + 1)
 
 
-@pytest.mark.parametrize("kind", ["head_state", "street_state"])
+@pytest.mark.parametrize("kind", ["digits_state", "head_state", "start_state"])
 def test_keys_of_whole_states_bring_few_together_in_large_tables(kind: str) -> None:
     assert (limit_of(kind, LARGE - 1), limit_of(kind, LARGE)) == (12, 4)
 

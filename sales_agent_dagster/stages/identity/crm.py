@@ -14,6 +14,9 @@ from sales_agent_dagster.matching.model import LinkageModel, Thresholds
 from sales_agent_dagster.matching.normalise import normalise
 from sales_agent_dagster.matching.score import PairScore, score
 
+OTHER_NAMES = ("overlapping", "related", "different")
+"""Levels of names that say more than one thing, such as two trades: never written without a person's look."""
+
 
 @dataclass(frozen=True, slots=True)
 class CrmMatch:
@@ -48,9 +51,9 @@ def match_crm_records(
         rejected: companies and records that a person said are not the same.
 
     Returns:
-        Per company ``merge`` from the model's ``write`` bits on, when the best record leads the second by its
-        ``gap`` and no other company has a claim to it as good; ``review`` when there is evidence but less;
-        ``new`` else.
+        Per company ``merge`` from the model's ``write`` bits on, when the names say the same, the best record
+        leads the second by the model's ``gap`` and no other company has a claim to it as good; ``review`` when
+        there is evidence but less; ``new`` else.
     """
     ours, theirs = list(map(normalise, companies)), list(map(normalise, records))
     pairs = _pairs(ours, theirs)
@@ -95,6 +98,8 @@ def _match(
     doubts = []
     if best.bits < limits.write:
         doubts.append(f"{best.bits:.1f} bits are less than the {limits.write:g} that writing to a CRM needs")
+    if best.level("name") in OTHER_NAMES:
+        doubts.append("the names differ: it may be a sister firm on the same phone and website")
     if len(claims) > 1 and best.bits - claims[1][0].bits < limits.gap:
         doubts.append(f"record {claims[1][1]} is as like it")
     if claimed[record_id] > 1:

@@ -12,7 +12,7 @@ from sales_agent_dagster.matching.decide import Decision, Outcome
 from sales_agent_dagster.stages.identity.labels import Labels
 from sales_agent_dagster.stages.known_companies import chunked
 from sales_agent_dagster.warehouse.database import Warehouse
-from sales_agent_dagster.warehouse.schema import identity_reviews
+from sales_agent_dagster.warehouse.schema import identity_reviews, resolved_leads
 
 
 def review_id_of(lead_id: str, other_lead_id: str) -> str:
@@ -54,27 +54,38 @@ def write_reviews(
     warehouse: Warehouse,
     connection: sa.Connection,
     wanted: Mapping[str, Sequence[Mapping[str, Any]]],
-    stamp: Mapping[str, Any],
+    batch_id: str,
 ) -> None:
     """Ask what is asked now, withdraw what no longer is; what was answered stays.
 
-    ``wanted`` maps lead ids to ``review_rows``; ``stamp`` is ``batch_id``, ``run_id`` and ``created_at``.
+    ``wanted`` maps lead ids of a batch to ``review_rows``. A question is as old as the decision that leaves it
+    open, whose row of ``resolved_leads`` must be written: one that comes back with it is the same to the byte.
     """
-    stored = _stored(connection, stamp["batch_id"], wanted)
+    stored = _stored(connection, batch_id, wanted)
     asked = {
-        row["review_id"]: {**row, "batch_id": stamp["batch_id"], "lead_id": lead_id}
+        row["review_id"]: {**row, "batch_id": batch_id, "lead_id": lead_id}
         for lead_id, rows in wanted.items()
         for row in rows
     }
     withdrawn = [key for key, row in stored.items() if key not in asked and row["state"] == "open"]
     for some in chunked(withdrawn):
         connection.execute(sa.delete(identity_reviews).where(identity_reviews.c.review_id.in_(some)))
+    stamps = _stamps(connection, batch_id)
     changed = [
-        {**row, **stamp, "state": "open"}
+        {**row, **stamps[row["lead_id"]], "state": "open"}
         for key, row in asked.items()
         if key not in stored or (stored[key]["state"] == "open" and not _same(stored[key], row))
     ]
     warehouse.upsert(connection, identity_reviews, changed)
+
+
+def _stamps(connection: sa.Connection, batch_id: str) -> dict[str, dict[str, Any]]:
+    """When and by which run each lead of a batch was decided about."""
+    columns = resolved_leads.c
+    query = sa.select(columns.lead_id, columns.run_id, columns.created_at).where(columns.batch_id == batch_id)
+    return {
+        lead_id: {"run_id": run_id, "created_at": at} for lead_id, run_id, at in connection.execute(query)
+    }
 
 
 def _stored(connection: sa.Connection, batch_id: str, lead_ids: Iterable[str]) -> dict[str, dict[str, Any]]:

@@ -53,6 +53,22 @@ def test_a_record_is_never_given_to_two_companies() -> None:
     assert all("another company is as like the record" in one.reason for one in found)
 
 
+@pytest.mark.parametrize(
+    ("name", "outcome"),
+    [
+        ("Acme Roofing LLC", Outcome.REVIEW),
+        ("Acme Generator Svc", Outcome.MERGE),
+        ("Acme Generator", Outcome.MERGE),
+    ],
+)
+def test_another_trade_at_the_same_phone_and_site_may_be_a_sister_firm(name: str, outcome: Outcome) -> None:
+    [found] = match([ACME], [{**ACME, "company_name": name}])
+    assert found.outcome is outcome
+    assert ("sister firm on the same phone" in found.reason) is (outcome is Outcome.REVIEW)
+    assert found.score is not None
+    assert found.score.bits >= load_model().thresholds.write
+
+
 def test_a_branch_is_not_the_record() -> None:
     assert match([ACME_TAMPA], [ACME])[0].outcome is Outcome.NEW
 

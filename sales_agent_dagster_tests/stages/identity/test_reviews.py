@@ -30,5 +30,5 @@ def test_however_many_questions_are_withdrawn(warehouse: Warehouse) -> None:
     }
     with warehouse.transaction() as connection:
         connection.execute(sa.insert(identity_reviews).from_select(list(asked), sa.select(*asked.values())))
-        write_reviews(warehouse, connection, {lead_id: []}, {**PROVENANCE, "batch_id": "batch-1"})
+        write_reviews(warehouse, connection, {lead_id: []}, "batch-1")
         assert list(connection.scalars(sa.select(identity_reviews.c.review_id))) == ["7"]
