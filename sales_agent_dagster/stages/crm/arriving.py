@@ -139,7 +139,9 @@ def _says_more(record: Record, before: Record | None) -> bool:
 def _changes(record: Record, before: Record | None) -> Iterator[_Change]:
     if before is None:
         return
-    for name in FIELDS[record.kind]:
+    # What is left of a record that is gone may tell nothing of its fields: nobody cleared them.
+    told = FIELDS[record.kind] if record.fields or not (record.archived or record.merged_into) else ()
+    for name in told:
         old, new = before.fields.get(name), record.fields.get(name)
         if not same(record.kind, name, old, new):
             yield _Change(name, old, new)

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sales_agent_dagster.crm.canonical import canonical
 from sales_agent_dagster.crm.contract import Fields, Record
 from sales_agent_dagster.crm.fields import Kind
+from sales_agent_dagster.stages.crm.adopting import adopt
 from sales_agent_dagster.stages.crm.context import SyncContext
 from sales_agent_dagster.stages.crm.desired import Contact, Desired
 from sales_agent_dagster.stages.crm.stored import Key, Link, links_of, links_to, record_of_row, save_links
@@ -34,6 +35,7 @@ def link_contacts(context: SyncContext, connection: sa.Connection, desired: Mapp
                 links.append(found)
                 taken.add(found.remote_id)
     save_links(context, connection, links)
+    adopt(context, connection, Kind.CONTACT, links)
 
 
 def _waiting(desired: Mapping[str, Desired], known: Mapping[Key, Link]) -> dict[str, list[Contact]]:

@@ -19,7 +19,7 @@ from sales_agent_dagster.crm.contract import (
     Sent,
     Verdict,
 )
-from sales_agent_dagster.crm.merging import Agreed
+from sales_agent_dagster.crm.merging import written
 from sales_agent_dagster.stages.crm.arriving import store_records
 from sales_agent_dagster.stages.crm.context import SyncContext
 from sales_agent_dagster.stages.crm.outbox import (
@@ -29,7 +29,7 @@ from sales_agent_dagster.stages.crm.outbox import (
     settle_sent,
     unknown_operations,
 )
-from sales_agent_dagster.stages.crm.stored import SNAPSHOTS, agreements_of, links_to
+from sales_agent_dagster.stages.crm.stored import SNAPSHOTS, agreements_of, links_to, save_agreements
 
 
 def reconcile(context: SyncContext) -> None:
@@ -59,8 +59,7 @@ def _decide(context: SyncContext, waiting: Waiting, lost_at: datetime, told: Rec
                 _done(context, connection, waiting, record)
                 return True
             if settled:
-                store_records(context, connection, [record])
-                mark(context, connection, [operation.op_id], "failed", message="It was not applied.")
+                _in_part(context, connection, operation, record)
                 return True
         elif verdict.verdict is Verdict.ABSENT and settled:
             _absent(context, connection, waiting)
@@ -93,11 +92,8 @@ def _done(context: SyncContext, connection: sa.Connection, waiting: Waiting, rec
     """It was done. What others edited since is seen as theirs: the record is stored as it is now."""
     operation = waiting.operation
     before = agreements_of(connection, context.crm, operation.kind, [record.remote_id])
-    agreed = before.get(record.remote_id, {}) | {
-        name: Agreed(value, value, written=True)
-        for name, value in operation.fields.items()
-        if value is not None
-    }
+    known = before.get(record.remote_id, {})
+    agreed = known | written(operation.kind, operation.fields, known)
     done = Waiting(operation, waiting.entity_id, waiting.payload_hash, agreed)
     created = operation.action is Action.CREATE
     # Stored as we sent it first, so that a later edit by others shows as theirs.
@@ -105,6 +101,20 @@ def _done(context: SyncContext, connection: sa.Connection, waiting: Waiting, rec
     sent = Sent(operation.op_id, record.remote_id, created, at, record.url)
     settle_sent(context, connection, [(done, sent)])
     store_records(context, connection, [record])
+
+
+def _in_part(context: SyncContext, connection: sa.Connection, operation: Operation, record: Record) -> None:
+    """An update of which some fields are not there: it was not done, or people edited those since."""
+    store_records(context, connection, [record])
+    there = {
+        name: value
+        for name, value in operation.fields.items()
+        if same(record.kind, name, value, record.fields.get(name))
+    }
+    known = agreements_of(connection, context.crm, operation.kind, [record.remote_id]).get(record.remote_id, {})
+    agreed = {record.remote_id: known | written(operation.kind, there, known)}
+    save_agreements(context, connection, operation.kind, agreed)
+    mark(context, connection, [operation.op_id], "failed", message="It was not applied, or not for long.")
 
 
 def _absent(context: SyncContext, connection: sa.Connection, waiting: Waiting) -> None:

@@ -60,10 +60,15 @@ class Process:
 
 
 class Machine:
-    """Which process is running, for the warehouse, the lease and the wire to the CRM."""
+    """Which process is running, for the warehouse, the lease and the wire to the CRM.
+
+    Attributes:
+        at_commit: called before each commit of one.
+    """
 
     def __init__(self, warehouse: Warehouse) -> None:
         self.running: Process | None = None
+        self.at_commit: Callable[[], None] = lambda: None
         self._names = 0
         sa.event.listen(warehouse.engine, "begin", self._begins, insert=True)
         sa.event.listen(warehouse.engine, "commit", self._commits)
@@ -98,4 +103,6 @@ class Machine:
             self.running.check()
 
     def _commits(self, _connection: sa.Connection) -> None:
+        if self.running is not None:
+            self.at_commit()
         self.step(COMMIT)
