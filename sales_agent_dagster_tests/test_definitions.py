@@ -29,7 +29,7 @@ FLOW = [
     "crm_synced_leads",
 ]
 PULLED = ["crm_leads", "crm_contacts", "crm_events"]
-HEAVY = ("langgraph", "pandas", "matplotlib", "phonenumbers.geodata", "cerebras", "requests.sessions")
+HEAVY = ("langgraph", "pandas", "phonenumbers.geodata", "cerebras", "requests.sessions")
 
 
 @pytest.fixture

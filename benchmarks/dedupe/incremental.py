@@ -102,7 +102,7 @@ def _fill(warehouse: Warehouse, leads: Leads) -> int:
                 IndexedLead(lead_no_of(place, offset), norm, first, first)
                 for offset, (norm, first) in enumerate(zip(norms, founders, strict=True))
             ]
-            batch = IndexedBatch(place, indexed, known, count_values(norms, known))
+            batch = IndexedBatch(place, indexed, known, count_values(known))
             write_index(warehouse, connection, batch, stamp)
     return place + 1
 

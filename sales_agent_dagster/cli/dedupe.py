@@ -13,10 +13,9 @@ import pyarrow.compute as pc
 from sales_agent_dagster.cli.dedupe_files import LeadFile, read_leads, require_writable, write_decisions
 from sales_agent_dagster.cli.exits import ExitCode
 from sales_agent_dagster.cli.terminal import count, err, interactive, say
-from sales_agent_dagster.domain.errors import ConfigurationError
 from sales_agent_dagster.matching.columns import normalise_columns
 from sales_agent_dagster.matching.dedupe import MERGE, OUTCOMES, REVIEW, Deduped, dedupe
-from sales_agent_dagster.matching.model import LinkageModel, load_model
+from sales_agent_dagster.matching.model import load_model
 from sales_agent_dagster.matching.places_repair import rejoined_cities
 from sales_agent_dagster.matching.table import LeadTable, appended
 from sales_agent_dagster.matching.weigh import RELATIONS
@@ -44,15 +43,15 @@ def dedupe_file(file: Path, out: Path, against: str | None, model_file: Path | N
     require_writable(out)
     if model_file:
         load_model(model_file)  # refused before the work rather than after it
-    with _Steps() as step:
+    with Steps() as step:
         step("reading")
         leads = read_leads(file)
         known = _known(against)
         step("normalising")
-        table = _normalised(leads)
+        table = normalised(leads)
         fixed = None
         if known is not None:
-            table, fixed = appended([_normalised(known), table]), _entities(known)
+            table, fixed = appended([normalised(known), table]), _entities(known)
         model = load_model(model_file, by_name=table.is_unplaced)
         done = dedupe(table, model, fixed=fixed, learning=model_file is None, progress=step)
         step("writing")
@@ -61,7 +60,8 @@ def dedupe_file(file: Path, out: Path, against: str | None, model_file: Path | N
     return ExitCode.OK
 
 
-def _normalised(leads: LeadFile) -> LeadTable:
+def normalised(leads: LeadFile) -> LeadTable:
+    """The comparable values of a table of leads, whose raw cells are then gone."""
     table = rejoined_cities(normalise_columns(leads.raw))
     leads.raw.clear()  # a million rows' cells are hundreds of megabytes
     return table
@@ -165,42 +165,6 @@ def _explained(
     )
 
 
-def train_model(file: Path, out: Path, model_file: Path | None) -> ExitCode:
-    """Learn the weights of ``file`` and write them to ``out``.
-
-    Raises:
-        ConfigurationError: the file cannot be used, or is too small to learn from.
-    """
-    from sales_agent_dagster.matching.dedupe import LEARN_FROM, learn_from
-
-    with _Steps() as step:
-        step("reading")
-        leads = read_leads(file)
-        if len(leads) < LEARN_FROM:
-            raise ConfigurationError(
-                f"{file} has {count(len(leads), 'row')}: at least {LEARN_FROM:,} are needed to learn from. "
-                "Use the shipped weights: leave out --model."
-            )
-        step("normalising")
-        table = _normalised(leads)
-        given = load_model(model_file, by_name=table.is_unplaced)
-        model, report = learn_from(table, given, progress=step)
-    _write_model(model, out)
-    state = "converged" if report["converged"] else "NOT converged"
-    say(f"{out}: {state} after {count(report['iterations'], 'iteration')}; "
-        f"about {report['matches']:,.0f} matching pairs among {len(leads):,} rows.")  # fmt: skip
-    if report["untrained"]:
-        say(f"Kept from the given weights, seen too rarely: {', '.join(report['untrained'])}.")
-    return ExitCode.OK
-
-
-def _write_model(model: LinkageModel, out: Path) -> None:
-    try:
-        out.write_text(model.model_dump_json(indent=1) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise ConfigurationError(f"{out} cannot be written: {error.strerror or error}.") from None
-
-
 def _summary(leads: LeadFile, done: Deduped, out: Path) -> None:
     start = len(done.outcome) - len(leads)
     outcome = done.outcome[start:]
@@ -212,7 +176,7 @@ def _summary(leads: LeadFile, done: Deduped, out: Path) -> None:
     )
 
 
-class _Steps:
+class Steps:
     """The step at work, shown on a terminal and nowhere else."""
 
     def __enter__(self) -> Progress:

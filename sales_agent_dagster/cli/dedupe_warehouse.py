@@ -7,7 +7,9 @@ import sqlalchemy as sa
 
 from sales_agent_dagster.cli.dedupe_files import LeadFile
 from sales_agent_dagster.cli.opening import open_warehouse
+from sales_agent_dagster.matching.answers import Answered
 from sales_agent_dagster.settings import load_settings
+from sales_agent_dagster.stages.identity.training import answered_pairs
 from sales_agent_dagster.warehouse.schema import imported_leads, resolved_leads
 
 _COLUMNS = {
@@ -57,3 +59,14 @@ def read_warehouse() -> LeadFile:
     arrays = [pa.array(column, pa.string()) for column in columns]
     raw = dict(zip(_COLUMNS, arrays[3:], strict=True))
     return LeadFile(settings.home, arrays[0], raw, arrays[1], arrays[2])
+
+
+def read_answers(leads: LeadFile) -> Answered:
+    """What people answered about pairs of the warehouse's leads, as rows of ``leads``.
+
+    Raises:
+        ConfigurationError: the warehouse cannot be opened.
+        TransientError: the database is locked or does not answer.
+    """
+    with open_warehouse(load_settings()) as warehouse, warehouse.reading() as connection:
+        return answered_pairs(connection, leads.record_ids.to_pylist())

@@ -206,6 +206,14 @@ def _providers(settings: Settings) -> Finding:
             f"{detail}: websites cannot tell who visits them",
             "Set SALES_AGENT_WEBSITE__CONTACT to a page or mailbox of yours.",
         )
+    paid = [provider.spec.name for _, provider in made if provider.spec.credits]
+    if paid and "website" not in used:
+        return Finding(
+            "Providers of facts",
+            State.WARNING,
+            f"{detail}: {', '.join(paid)} will be paid for what websites may say for nothing",
+            "Set `enabled: true` at website in the waterfall.",
+        )
     return Finding("Providers of facts", State.OK, detail, advice)
 
 

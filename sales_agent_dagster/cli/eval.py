@@ -22,6 +22,8 @@ from sales_agent_dagster.evaluation.recording import RecordedEngine, RecordingCa
 from sales_agent_dagster.evaluation.run import Evaluation, evaluate
 from sales_agent_dagster.inference.build import build_engine
 from sales_agent_dagster.inference.engine import SCORECARD, Engine
+from sales_agent_dagster.matching.judged import LinkageFigures, judge, load_judged
+from sales_agent_dagster.matching.model import load_model
 from sales_agent_dagster.settings import Settings
 from sales_agent_dagster.warehouse.database import Warehouse
 from sales_agent_dagster.warehouse.evaluations import (
@@ -72,10 +74,12 @@ def run_evaluation(settings: Settings, request: Request) -> ExitCode:
     if request.record:
         store.write(request.record, header_of(engine.name, engine.version, settings.cerebras))
     worse = regressions(figures, accepted.figures) if accepted else {}
+    linkage = judge(load_judged(), load_model(settings.linkage_model_path))
     if request.as_json:
-        _print_document(evaluation_id, evaluation, figures, accepted, worse)
+        _print_document(evaluation_id, evaluation, figures, accepted, worse, linkage)
     else:
         _print_report(evaluation, figures, accepted, worse)
+        _print_linkage(linkage)
         if request.accept:
             say("Accepted: later evaluations of this engine are compared with these figures.")
     return ExitCode.FAILED if worse and not request.accept else ExitCode.OK
@@ -112,6 +116,7 @@ def _print_document(
     figures: EvaluationFigures,
     accepted: StoredEvaluation | None,
     worse: Mapping[str, tuple[float, float]],
+    linkage: LinkageFigures,
 ) -> None:
     print_json(
         {
@@ -123,6 +128,7 @@ def _print_document(
             "confusion": evaluation.confusion(),
             "accepted": asdict(accepted.figures) if accepted else None,
             "worse": sorted(worse),
+            "linkage": {**asdict(linkage), "block_recall": linkage.block.share},
             "cases": [result.row() for result in evaluation.results],
         }
     )
@@ -172,6 +178,21 @@ def _print_report(
     gap()
     _print_confusion(evaluation)
     _print_misses(evaluation)
+
+
+def _print_linkage(linkage: LinkageFigures) -> None:
+    gap()
+    block = linkage.block
+    say(("Linkage", "bold"), f" on {block.rows:,} leads with {block.true_pairs:,} pairs that are one company")
+    rows = [
+        ("Pairs that share a key (block recall)", block.share),
+        ("Pairs linked: F1", linkage.f1),
+        ("Pairs linked: precision", linkage.precision),
+        ("Pairs linked: recall", linkage.recall),
+        ("Merges without a person that are right", linkage.merge_precision),
+        ("Leads that wait for a person", linkage.review_share),
+    ]
+    print_table(["Measure", "Now"], [(told, _figure(value)) for told, value in rows], right=["Now"])
 
 
 def _figure(value: float | None) -> str:

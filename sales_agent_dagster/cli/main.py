@@ -192,7 +192,11 @@ def unmerge(
 def dedupe(
     words: Annotated[
         list[str],
-        typer.Argument(metavar="[train] FILE", help="CSV or Parquet; 'train FILE' learns weights instead."),
+        typer.Argument(
+            metavar="[train] FILE",
+            help="CSV or Parquet. 'train FILE' learns weights instead; 'train warehouse' from all resolved "
+            "leads and, where there are 300, from people's answers to reviews.",
+        ),
     ],
     out: Annotated[Path, typer.Option(help="Decisions, CSV or Parquet; for train the weights, JSON.")],
     against: Annotated[
@@ -203,16 +207,18 @@ def dedupe(
     ] = None,
 ) -> None:
     """Find duplicates in any table of leads: an entity and a decision per row, with its reason."""
-    from sales_agent_dagster.cli.dedupe import dedupe_file, train_model
+    from sales_agent_dagster.cli.dedupe import dedupe_file
 
     match words:
-        case ["train", file] if against is None:
-            raise typer.Exit(train_model(Path(file), out, model))
+        case ["train", source] if against is None:
+            from sales_agent_dagster.cli.dedupe_train import train_model
+
+            raise typer.Exit(train_model(source, out, model))
         case [file] if file != "train":
             raise typer.Exit(dedupe_file(Path(file), out, against, model))
         case _:
             raise typer.BadParameter(
-                "give one file: dedupe FILE --out FILE, or dedupe train FILE --out MODEL"
+                "give one file: dedupe FILE --out FILE, or dedupe train FILE|warehouse --out MODEL"
             )
 
 

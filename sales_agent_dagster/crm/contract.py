@@ -300,6 +300,14 @@ class Connector(Protocol):
         """These records as they are now; what is gone is left out, unless it is known what it merged into."""
         ...
 
+    def appeared(self, stream: str, since: datetime | None) -> Iterator[Record]:
+        """Living companies and people of a stream that were created at or after ``since`` without our key.
+
+        None is ever. As the CRM's searches show them now; what we created carries our key and does not come.
+        A stream of events has none.
+        """
+        ...
+
     def lookup(self, kind: Kind, subjects: Sequence[Subject]) -> dict[str, list[Candidate]]:
         """Candidates by external key of the subject, best evidence first; none of them is archived."""
         ...

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -48,6 +48,8 @@ class Sent:
     Attributes:
         created: False also when an upsert found the record there.
         modified_at: by the CRM's clock; None when the answer does not tell.
+        filled: fields of the CRM's own (a status) that it filled in by itself in what it created, as far as
+            that is known.
     """
 
     op_id: str
@@ -56,6 +58,7 @@ class Sent:
     modified_at: datetime | None = None
     url: str | None = None
     request_id: str | None = None
+    filled: Mapping[str, Value] = field(default_factory=dict)
 
 
 class FailureClass(StrEnum):

@@ -1,12 +1,15 @@
 """How fast a CRM may be asked: what its headers say, else found out (AIMD).
 
-Additive increase, multiplicative decrease (Chiu and Jain 1989): a refusal halves the rate at most once per
-second of waiting, each answer adds a little. Calls are spaced evenly; a short burst makes up for idle time.
+Slow start, then additive increase and multiplicative decrease (RFC 5681, section 3.1; Chiu and Jain 1989):
+until the first refusal the rate doubles each second, afterwards it grows a little; a refusal halves it, at
+most once per second of waiting. Calls are spaced evenly; a short burst makes up for idle time.
 """
 
 from __future__ import annotations
 
+import math
 import threading
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -34,7 +37,10 @@ class Pace:
     Attributes:
         start: before anything is known.
         burst: calls that may go at once after a pause.
-        step: added to the rate per second of undisturbed calls.
+        step: added to the rate per second of undisturbed calls, once there was a refusal.
+        window_s: of a limit that rolls: in no window so long go more calls than the rate allows in it, so
+            that a burst may be longer than the limit leaves above the rate; 0 is none.
+        also: group of calls towards whose rate these count, too.
     """
 
     start: float = 10.0
@@ -42,6 +48,12 @@ class Pace:
     most: float = 100.0
     burst: int = 5
     step: float = 2.0
+    window_s: float = 0.0
+    also: str | None = None
+
+
+_DOUBLING = math.log(2)
+"""Added per answer: as many answers as the rate come in a second, and so it doubles in one."""
 
 
 class RateGate:
@@ -50,10 +62,18 @@ class RateGate:
     Args:
         now: monotonic seconds.
         sleep: waits; called without the lock.
+        also: lets each of these calls through, too.
     """
 
-    def __init__(self, pace: Pace, now: Callable[[], float], sleep: Callable[[float], None]) -> None:
+    def __init__(
+        self,
+        pace: Pace,
+        now: Callable[[], float],
+        sleep: Callable[[float], None],
+        also: RateGate | None = None,
+    ) -> None:
         self._pace = pace
+        self._also = also
         self._now = now
         self._sleep = sleep
         self._lock = threading.Lock()
@@ -61,6 +81,8 @@ class RateGate:
         self._next = 0.0
         self._paused_until = 0.0
         self._slowed_at = float("-inf")
+        self._unrefused = True
+        self._sent: deque[float] = deque()
 
     @property
     def rate(self) -> float:
@@ -69,6 +91,11 @@ class RateGate:
 
     def enter(self) -> None:
         """Return when a call may go out."""
+        self._wait()
+        if self._also is not None:
+            self._also.enter()
+
+    def _wait(self) -> None:
         while True:
             with self._lock:
                 now = self._now()
@@ -76,12 +103,25 @@ class RateGate:
                     # Idle time is worth at most a burst.
                     slot = max(self._next, now - self._pace.burst / self._rate)
                     self._next = slot + 1 / self._rate
-                    wait = slot - now
+                    wait = self._in_window(max(slot, now)) - now
                     break
                 pause = self._paused_until - now
             self._sleep(pause)
         if wait > 0:
             self._sleep(wait)
+
+    def _in_window(self, at: float) -> float:
+        """When a call that may go at a time goes, so that no window holds too many; it is counted."""
+        window_s = self._pace.window_s
+        if not window_s:
+            return at
+        most = max(1, int(self._rate * window_s))
+        if len(self._sent) >= most:
+            at = max(at, self._sent[-most] + window_s)
+        while self._sent and self._sent[0] <= at - window_s:
+            self._sent.popleft()
+        self._sent.append(at)
+        return at
 
     def answered(self, hint: RateHint | None) -> None:
         """A call was answered: follow the hint, or go a little faster."""
@@ -93,12 +133,14 @@ class RateGate:
                 else:
                     self._rate = min(max(hint.remaining / hint.reset_s, pace.least), pace.most)
                 return
-            self._rate = min(self._rate + pace.step / self._rate, pace.most)
+            grows = _DOUBLING if self._unrefused else pace.step / self._rate
+            self._rate = min(self._rate + grows, pace.most)
 
     def refused(self, retry_after: float | None) -> float:
         """A call was refused for its rate: halve it and pause everybody; returns the pause in seconds."""
         with self._lock:
             now = self._now()
+            self._unrefused = False
             if now - self._slowed_at >= 1.0:
                 self._rate = max(self._rate / 2, self._pace.least)
                 self._slowed_at = now

@@ -142,9 +142,14 @@ class Transport:
 
     def _gate(self, group: str) -> RateGate:
         with self._lock:
-            if group not in self._gates:
-                self._gates[group] = RateGate(self._paces[group], self.options.now, self.options.sleep)
-            return self._gates[group]
+            return self._made_gate(group)
+
+    def _made_gate(self, group: str) -> RateGate:
+        if group not in self._gates:
+            pace = self._paces[group]
+            also = None if pace.also is None else self._made_gate(pace.also)
+            self._gates[group] = RateGate(pace, self.options.now, self.options.sleep, also)
+        return self._gates[group]
 
     def _url(self, path: str) -> str:
         if not path.startswith(("http://", "https://")):

@@ -33,9 +33,10 @@ resolved_leads = stage_asset(
     ResolvedLeads(),
     """Which leads are **the same company**.
 
-    By phone, own domain, e-mail, or name and place. The first lead of a company stands for it; later ones
-    are duplicates and go no further. Companies that must not be contacted (opted out, customers, the
-    profile's suppression list) are marked here.
+    Name, phone, website, e-mail and address together, in bits of evidence; what they leave open waits in
+    `sales-agent review`. The first lead of a company stands for it; later ones are duplicates and go no
+    further. Companies that must not be contacted (opted out, customers, the profile's suppression list)
+    are marked here.
     """,
 )
 
@@ -56,7 +57,8 @@ enriched_leads = agent_asset(
 
     Each fact in `facts` has its source and a confidence: region and time zone from ZIP and phone, kind of
     website and e-mail, equipment categories and trades from the brands carried. A model adds what it reads
-    in the lead's own texts, with the quote. Nothing is looked up on the network.
+    in the lead's own texts, with the quote. Websites and paid providers are asked only when the waterfall
+    (`data/waterfall.yaml`) switches them on.
     """,
 )
 

@@ -1,22 +1,26 @@
 """Makes Dagster's embedded event log cheap for the length of a run.
 
-Dagster opens a connection per statement there: a run of seven assets writes more than 200 events in about 750
-connections. Closing the last connection to a database in WAL mode checkpoints and deletes its log, and every
-commit waits for the disk: together more than half of what Dagster adds to a run.
+Dagster makes an engine for every statement there: a run of seven assets writes more than 200 events through
+about 750 engines, and each opens the database and compiles its statement anew. Closing the last connection to
+a database in WAL mode checkpoints and deletes its log, and every commit waits for the disk. Together that is
+more than half of what Dagster adds to a run.
 """
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import event
+import sqlalchemy as sa
+from dagster._core.storage.event_log.sqlite import sqlite_event_log
+from dagster._core.storage.runs.sqlite import sqlite_run_storage
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.pool import ConnectionPoolEntry, NullPool
+from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
-_FILE = "sales_agent_dagster/file"
+STORAGES: tuple[Any, ...] = (sqlite_event_log, sqlite_run_storage)
+"""Dagster's modules that make engines for a run's statements, by a ``create_engine`` of theirs."""
 
 
 @contextmanager
@@ -27,38 +31,60 @@ def kept_open(folder: Path) -> Iterator[None]:
     last events, never the database; leads and money are in the warehouse, which is not concerned.
     See https://www.sqlite.org/pragma.html#pragma_synchronous.
     """
-    root, kept = folder.resolve(), dict[str, sqlite3.Connection]()
-
-    def opened(connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
-        if file := _file_below(root, connection):
-            record.info[_FILE] = file
-            cursor = connection.cursor()
-            cursor.execute("PRAGMA synchronous = NORMAL")
-            if not Path(file).stat().st_size:
-                # Dagster does the same, but after it has made the tables, each in a commit of its own.
-                cursor.execute("PRAGMA journal_mode = WAL")
-
-    def closing(connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
-        if file := record.info.get(_FILE):
-            if file not in kept:
-                kept[file] = sqlite3.connect(file, check_same_thread=False)
-            # Only who has read holds the write-ahead log open; the database may have got one just now.
-            kept[file].execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
-
-    event.listen(NullPool, "connect", opened)
-    event.listen(NullPool, "close", closing)
+    engines = _Engines(folder.resolve())
+    for storage in STORAGES:
+        storage.create_engine = engines.create_engine
     try:
         yield
     finally:
-        event.remove(NullPool, "connect", opened)
-        event.remove(NullPool, "close", closing)
-        for connection in kept.values():
-            connection.close()
+        for storage in STORAGES:
+            storage.create_engine = sa.create_engine
+        engines.close()
 
 
-def _file_below(root: Path, connection: object) -> str | None:
-    """The database's file when it is below the folder; None for others, and for other databases."""
-    if not isinstance(connection, sqlite3.Connection):
-        return None
-    file: str = connection.execute("PRAGMA database_list").fetchone()[2]
-    return file if file and Path(file).is_relative_to(root) else None
+class _LastingPool(QueuePool):
+    """Outlasts ``Engine.dispose``, which Dagster calls after every statement."""
+
+    def dispose(self) -> None:
+        """Nothing: see ``close``."""
+
+    def recreate(self) -> _LastingPool:
+        """The same."""
+        return self
+
+    def close(self) -> None:
+        """Close all connections."""
+        super().dispose()
+
+
+class _Engines:
+    """One engine per database below a folder; for others there is always a new one, as Dagster wants it."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._kept: dict[str, sa.Engine] = {}
+
+    def create_engine(self, url: str, **options: Any) -> sa.Engine:
+        """In place of ``sqlalchemy.create_engine``."""
+        if url in self._kept:
+            return self._kept[url]
+        file = sa.make_url(url).database
+        if not file or not Path(file).resolve().is_relative_to(self._root):
+            return sa.create_engine(url, **options)
+        engine = sa.create_engine(url, **{**options, "poolclass": _LastingPool})
+        sa.event.listen(engine, "connect", _opened)
+        return self._kept.setdefault(url, engine)
+
+    def close(self) -> None:
+        """Close all databases that were kept open."""
+        for engine in self._kept.values():
+            if isinstance(engine.pool, _LastingPool):
+                engine.pool.close()
+
+
+def _opened(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA synchronous = NORMAL")
+    # Dagster does the same, but after it has made the tables, each in a commit of its own.
+    cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.close()

@@ -1,86 +1,87 @@
-"""Pictures for asset metadata, as small PNGs inside Markdown.
-
-Drawn through matplotlib's object API: no pyplot, whose global state leaks figures in long-lived processes.
-matplotlib is imported when the first picture is drawn, not when definitions load.
-"""
+"""Pictures for asset metadata: small SVGs inside Markdown, where Dagster's UI shows ``data:`` images."""
 
 from __future__ import annotations
 
-import base64
-import io
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+from sales_agent_dagster.defs.svg import FONT_PX, Frame, Picture, Scale, counts, stacked
 from sales_agent_dagster.settings import Sla
 from sales_agent_dagster.warehouse.providers import ProviderService
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-INCHES = (4.5, 2.4)
-DPI = 80
-FRAME = (0.12, 0.2, 0.83, 0.66)
-"""Left, bottom, width, height of the plot in the picture. Fixed: fitting it draws everything twice."""
 
 BAR_COLOR = "#4f43dd"
 LIMIT_COLOR = "#d24141"
 FOR_COLOR = "#2f9e63"
-DECISION_COLORS = {"merge": FOR_COLOR, "review": "#e0a126", "new": "#9aa0ac"}
-WIDE_FRAME = (0.32, 0.2, 0.63, 0.68)
-"""Room for the names of fields."""
+OPEN_COLOR = "#e0a126"
+NEUTRAL_COLOR = "#9aa0ac"
+DECISION_COLORS = {"merge": FOR_COLOR, "review": OPEN_COLOR, "new": NEUTRAL_COLOR}
+OUTCOME_COLORS = {
+    "found": FOR_COLOR,
+    "not_found": NEUTRAL_COLOR,
+    "failed": LIMIT_COLOR,
+    "unsettled": OPEN_COLOR,
+}
 
-SCORE_BIN = 5
+MOST_POINTS = 100
+SCORE_BINS = 20
 BITS_BINS = 30
 LEAST_SHOWN_BITS = 0.05
 LATENCY_BINS = 30
+NEAR = 5
+"""A limit is drawn up to this many times the longest latency; farther away it would flatten the bars."""
+
+ROW_PX = 20
+NAMES_PX = 150
+"""Room for the names of fields and providers."""
+
+_DOTTED, _DASHED = "1 3", "5 3"
 
 
 def score_histogram(title: str, scores: Sequence[float]) -> str:
     """Markdown image: how many leads have which score, 0-100 in steps of 5."""
-
-    def draw(axes: Axes) -> None:
-        axes.hist(scores, bins=range(0, 101, SCORE_BIN), color=BAR_COLOR, edgecolor="white")
-        axes.set_xlim(0, 100)
-        axes.set_xlabel("points")
-
-    return _image(f"{title}, {len(scores)} leads", draw)
+    picture = Picture(f"{title}, {len(scores)} leads", Frame())
+    across = picture.frame.across(0, MOST_POINTS)
+    _histogram(picture, across, {BAR_COLOR: counts(scores, 0, MOST_POINTS, SCORE_BINS)}, (0, MOST_POINTS))
+    picture.x_axis(across, "points")
+    return picture.markdown()
 
 
 def latency_histogram(latencies_ms: Sequence[float], p50_ms: float, p95_ms: float, sla: Sla) -> str:
     """Markdown image: how long the leads took, with p50 and p95; a limit is drawn when it is near."""
-
-    def draw(axes: Axes) -> None:
-        axes.hist(latencies_ms, bins=LATENCY_BINS, color=BAR_COLOR, edgecolor="white")
-        axes.axvline(p50_ms, color="black", linestyle=":", label=f"p50 {p50_ms:.3g} ms")
-        axes.axvline(p95_ms, color="black", linestyle="--", label=f"p95 {p95_ms:.3g} ms")
-        if sla.p95_ms is not None and sla.p95_ms <= 5 * max(latencies_ms):
-            axes.axvline(sla.p95_ms, color=LIMIT_COLOR, label=f"p95 limit {sla.p95_ms:g} ms")
-        axes.set_xlabel("milliseconds per lead")
-        axes.legend(fontsize=8, frameon=False)
-
-    return _image(f"latency, {len(latencies_ms)} leads", draw)
+    picture = Picture(f"latency, {len(latencies_ms)} leads", Frame())
+    low, high = min(latencies_ms), max(latencies_ms)
+    limit = sla.p95_ms if sla.p95_ms is not None and sla.p95_ms <= NEAR * high else None
+    across = picture.frame.across(min(low, p50_ms), max(high, p95_ms, limit or 0.0))
+    bounds = (low, high) if high > low else (across.low, across.high)
+    _histogram(picture, across, {BAR_COLOR: counts(latencies_ms, *bounds, LATENCY_BINS)}, bounds)
+    marks = [("black", _DOTTED, p50_ms), ("black", _DASHED, p95_ms)]
+    entries: dict[str, str | None] = {
+        f"dotted: p50 {p50_ms:.3g} ms": None,
+        f"dashed: p95 {p95_ms:.3g} ms": None,
+    }
+    if limit is not None:
+        marks.append((LIMIT_COLOR, "", limit))
+        entries[f"limit {limit:g} ms"] = LIMIT_COLOR
+    for color, dash, value in marks:
+        x = across.at(value)
+        picture.line(x, picture.frame.top, x, picture.frame.height - picture.frame.bottom, color, dash)
+    picture.legend(entries)
+    picture.x_axis(across, "milliseconds per lead")
+    return picture.markdown()
 
 
 def bits_histogram(bits_by_decision: Mapping[str, Sequence[float]]) -> str:
     """Markdown image: evidence that leads are one company with the one they are most like, by decision."""
-    from matplotlib.ticker import MaxNLocator
-
-    shown = [name for name in DECISION_COLORS if bits_by_decision.get(name)]
-
-    def draw(axes: Axes) -> None:
-        axes.hist(
-            [bits_by_decision[name] for name in shown],
-            bins=BITS_BINS,
-            stacked=True,
-            color=[DECISION_COLORS[name] for name in shown],
-            edgecolor="white",
-            label=[f"{name} {len(bits_by_decision[name])}" for name in shown],
-        )
-        axes.yaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.set_xlabel("bits")
-        axes.legend(fontsize=8, frameon=False)
-
-    return _image(f"evidence, {sum(len(bits_by_decision[name]) for name in shown)} leads", draw)
+    shown = {name: bits_by_decision[name] for name in DECISION_COLORS if bits_by_decision.get(name)}
+    values = [bits for found in shown.values() for bits in found]
+    picture = Picture(f"evidence, {len(values)} leads", Frame())
+    across = picture.frame.across(min(values), max(values))
+    bounds = (across.low, across.high)
+    stacks = {DECISION_COLORS[name]: counts(found, *bounds, BITS_BINS) for name, found in shown.items()}
+    _histogram(picture, across, stacks, bounds)
+    picture.legend({f"{name} {len(found)}": DECISION_COLORS[name] for name, found in shown.items()})
+    picture.x_axis(across, "bits")
+    return picture.markdown()
 
 
 def waterfall(title: str, explanation: Mapping[str, Any]) -> str:
@@ -94,60 +95,80 @@ def waterfall(title: str, explanation: Mapping[str, Any]) -> str:
         for part in explanation["parts"]
         if abs(part["bits"] + part["tf_bits"]) >= LEAST_SHOWN_BITS
     ]
-    starts = [sum(bits for _, bits in steps[:number]) for number in range(len(steps))]
-
-    def draw(axes: Axes) -> None:
-        names = [name for name, _ in steps] + ["total"]
-        widths = [bits for _, bits in steps] + [explanation["total"]]
-        lefts = [*starts, 0.0]
-        colors = [*(FOR_COLOR if bits > 0 else LIMIT_COLOR for _, bits in steps), BAR_COLOR]
-        axes.barh(names[::-1], widths[::-1], left=lefts[::-1], color=colors[::-1], height=0.6)
-        for name, width, left in zip(names, widths, lefts, strict=True):
-            axes.annotate(
-                f"{width:+.1f}",
-                (max(left, left + width), name),
-                xytext=(3, 0),
-                textcoords="offset points",
-                va="center",
-                fontsize=7,
-            )
-        edges = [0.0, *lefts, *(left + width for left, width in zip(lefts, widths, strict=True))]
-        room = 0.12 * (max(edges) - min(edges))
-        axes.set_xlim(min(edges) - room / 4, max(edges) + room)
-        axes.axvline(0, color="black", linewidth=0.8)
-        axes.tick_params(axis="y", labelsize=8)
-        axes.set_xlabel("bits")
-
-    return _image(title, draw, ylabel="", inches=(5.6, 1.0 + 0.24 * (len(steps) + 1)), frame=WIDE_FRAME)
+    bars = []
+    total = 0.0
+    for name, bits in steps:
+        bars.append((name, total, bits, FOR_COLOR if bits > 0 else LIMIT_COLOR))
+        total += bits
+    bars.append(("total", 0.0, explanation["total"], BAR_COLOR))
+    edges = [0.0, *(edge for _, left, width, _ in bars for edge in (left, left + width))]
+    picture = Picture(title, _rows_frame(len(bars)))
+    room = 0.14 * (max(edges) - min(edges))
+    across = picture.frame.across(min(edges) - room / 4, max(edges) + room)
+    for row, (name, left, width, color) in enumerate(bars):
+        y = _row_name(picture, row, name)
+        start, end = sorted((across.at(left), across.at(left + width)))
+        picture.rect(start, y, end - start, ROW_PX - 7, color)
+        picture.text(end + 3, y + 10, f"{width:+.1f}", size=FONT_PX - 1)
+    zero = across.at(0)
+    picture.line(zero, picture.frame.top - 4, zero, picture.frame.height - picture.frame.bottom)
+    picture.x_axis(across, "bits")
+    return picture.markdown()
 
 
 def provider_bars(services: Mapping[str, ProviderService]) -> str:
     """Markdown image: each provider's lookups by what came of them, with hit rate and cost per fact."""
-    parts = {"found": FOR_COLOR, "not_found": "#9aa0ac", "failed": LIMIT_COLOR, "unsettled": "#e0a126"}
-    names = list(services)[::-1]
+    picture = Picture("providers of facts", _rows_frame(len(services), legend=True))
+    most = max(sum(_outcomes(service)) for service in services.values())
+    across = picture.frame.across(0, 1.6 * most)
+    for row, (name, service) in enumerate(services.items()):
+        y = _row_name(picture, row, name)
+        left = 0
+        for color, width in zip(OUTCOME_COLORS.values(), _outcomes(service), strict=True):
+            if width:
+                picture.rect(across.at(left), y, across.at(left + width) - across.at(left), ROW_PX - 7, color)
+            left += width
+        picture.text(across.at(left) + 3, y + 10, _worth(service), size=FONT_PX - 1)
+    picture.legend({name.replace("_", " "): color for name, color in OUTCOME_COLORS.items()})
+    picture.x_axis(across, "lookups")
+    return picture.markdown()
 
-    def draw(axes: Axes) -> None:
-        lefts = [0] * len(names)
-        for part, color in parts.items():
-            widths = [getattr(services[name], part) for name in names]
-            axes.barh(names, widths, left=lefts, color=color, height=0.6, label=part.replace("_", " "))
-            lefts = [left + width for left, width in zip(lefts, widths, strict=True)]
-        for name, right in zip(names, lefts, strict=True):
-            axes.annotate(
-                _worth(services[name]),
-                (right, name),
-                xytext=(3, 0),
-                textcoords="offset points",
-                va="center",
-                fontsize=7,
-            )
-        axes.set_xlim(0, 1.45 * max(lefts))
-        axes.tick_params(axis="y", labelsize=8)
-        axes.set_xlabel("lookups")
-        axes.legend(fontsize=7, frameon=False, loc="lower right")
 
-    height = 1.2 + 0.3 * len(names)
-    return _image("providers of facts", draw, ylabel="", inches=(5.6, height), frame=WIDE_FRAME)
+def _histogram(
+    picture: Picture,
+    across: Scale,
+    stacks: Mapping[str, Sequence[int]],
+    bounds: tuple[float, float],
+) -> None:
+    """Bars over equal parts of ``bounds``: rows of counts by their colour, on top of one another."""
+    rows = list(stacks.values())
+    upwards = picture.frame.upwards(1.05 * stacked(rows))
+    picture.y_axis(upwards, "leads")
+    low, high = bounds
+    for place in range(len(rows[0])):
+        x, end = (across.at(low + (high - low) * edge / len(rows[0])) for edge in (place, place + 1))
+        below = 0
+        for color, row in stacks.items():
+            if row[place]:
+                top = upwards.at(below + row[place])
+                picture.rect(x, top, max(end - x - 1, 1), upwards.at(below) - top, color)
+            below += row[place]
+
+
+def _rows_frame(rows: int, *, legend: bool = False) -> Frame:
+    top = 44 if legend else 28
+    return Frame(width=450, height=top + ROW_PX * rows + 40, left=NAMES_PX, top=top)
+
+
+def _row_name(picture: Picture, row: int, name: str) -> float:
+    """Write a row's name; returns the upper edge of its bar."""
+    y = picture.frame.top + ROW_PX * row + 3
+    picture.text(NAMES_PX - 8, y + 10, name, "right")
+    return y
+
+
+def _outcomes(service: ProviderService) -> list[int]:
+    return [getattr(service, name) for name in OUTCOME_COLORS]
 
 
 def _worth(service: ProviderService) -> str:
@@ -160,26 +181,3 @@ def _worth(service: ProviderService) -> str:
 def _finding(part: Mapping[str, Any]) -> str:
     """``phone equal``; what the alternatives take off has a sentence for a level."""
     return part["field"] if part["field"] == "alternatives" else f"{part['field']} {part['level']}"
-
-
-def _image(
-    title: str,
-    draw: Callable[[Axes], None],
-    *,
-    ylabel: str = "leads",
-    inches: tuple[float, float] = INCHES,
-    frame: tuple[float, float, float, float] = FRAME,
-) -> str:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=inches, dpi=DPI)
-    FigureCanvasAgg(figure)
-    axes = figure.add_axes(frame)
-    draw(axes)
-    axes.set_title(title, fontsize=10)
-    axes.set_ylabel(ylabel)
-    axes.spines[["top", "right"]].set_visible(False)
-    png = io.BytesIO()
-    figure.savefig(png, format="png")
-    return f"![{title}](data:image/png;base64,{base64.b64encode(png.getvalue()).decode()})"

@@ -74,6 +74,20 @@ class SpendingCaps:
     day_usd: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class LeaseRequest:
+    """A lookup without cost that one process at a time is to make.
+
+    Attributes:
+        version: of the provider's reading of replies; a kept answer of another version does not do.
+        seconds: until others may make it, should nothing be heard of this one any more.
+    """
+
+    asked: LookupKey
+    version: str
+    seconds: float
+
+
 class RefusalKind(StrEnum):
     """Why credits were not reserved."""
 
@@ -104,10 +118,10 @@ class Settlement:
 
     Attributes:
         lookup_id: of its reservation; None for lookups that cost nothing.
+        lease: of a lookup without cost, which ends with it; None for none.
         facts: number of facts found.
         reason: what went wrong; None when it did not.
         answer: what goes into the cache; None keeps what is there.
-        suppress: addresses and domains that must not be processed any more.
     """
 
     lookup_id: str | None
@@ -122,4 +136,4 @@ class Settlement:
     finished_at: datetime
     reason: str | None = None
     answer: CachedAnswer | None = None
-    suppress: tuple[str, ...] = ()
+    lease: str | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +14,8 @@ from sales_agent_dagster.domain.tiers import Tier
 from sales_agent_dagster.enrichment.desk import Desk, Reply
 from sales_agent_dagster.enrichment.facts import Fact
 from sales_agent_dagster.enrichment.merge import merged, surest
+from sales_agent_dagster.enrichment.outcomes import forbids
+from sales_agent_dagster.enrichment.places import Places
 from sales_agent_dagster.enrichment.providers import (
     Failed,
     FailureKind,
@@ -26,7 +28,9 @@ from sales_agent_dagster.enrichment.providers import (
 from sales_agent_dagster.enrichment.subjects import stranger_asked
 
 OLD = "its answer is old"
-"""Reason of a lead to be asked about again whose answer was past its days."""
+"""How the reason begins of a lead to be asked about again whose answer was past its days."""
+
+PARTIAL = "not all of it in time"
 
 HELD_BACK = frozenset({FailureKind.QUOTA, FailureKind.HELD})
 """Failures that say nothing of the lead: it waits its turn, however long that takes."""
@@ -37,12 +41,18 @@ LATER = HELD_BACK | {FailureKind.TRANSIENT, FailureKind.LATE}
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A lead to find facts about; ``values`` are its `providers.COLUMNS`."""
+    """A lead to find facts about.
+
+    Attributes:
+        values: its `providers.COLUMNS`.
+        again: this is a later pass: it waits for better answers than old ones.
+    """
 
     lead_id: str
     values: Mapping[str, Any]
     tier: Tier = Tier.UNQUALIFIED
     score: float = 0.0
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +82,7 @@ class Collected:
         answered: providers that answered, also that they know nothing.
         suppressed: why the lead must not be processed further; None when nothing forbids it.
         latency_ms: from the lead's turn to its last answer; 0.0 when no network was used.
+        waited_ms: from when it was given in to its turn.
     """
 
     facts: tuple[Fact, ...]
@@ -81,6 +92,7 @@ class Collected:
     suppressed: str | None = None
     credits: float = 0.0
     latency_ms: float = 0.0
+    waited_ms: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +113,7 @@ class _Lead:
         self.broken: str | None = None
         self.suppressed: str | None = None
         self.latency_ms = 0.0
+        self.waited_ms = 0.0
         self._facts: list[Fact] = []
         self._texts: dict[str, str] = {}
         self._answered: list[str] = []
@@ -108,38 +121,39 @@ class _Lead:
         self._credits = 0.0
 
     def take(self, provider: str, reply: Reply, stranger: str | None = None) -> None:
-        """Add what a provider said; ``stranger`` is who opted out, as `_stranger` has it."""
+        """Add what a provider said; ``stranger`` is whose opt-out it is, as `_stranger` has it."""
         outcome = reply.outcome
         self._credits += outcome.credits
         if isinstance(outcome, Failed):
-            if outcome.kind is FailureKind.SUPPRESSED and stranger is None:
+            if forbids(outcome) and stranger is None:
                 self.suppressed = f"{provider}: {outcome.reason}"
-            elif outcome.kind is FailureKind.SUPPRESSED:
+            elif stranger is not None:
                 self._forget(stranger)
-            kind = outcome.kind
-            self._missing.append(
-                Missing(provider, outcome.reason, kind in LATER, outcome.retry_after_s, kind not in HELD_BACK)
-            )
+            self._missing.append(_missing(provider, outcome, outcome.reason))
             return
         self._answered.append(provider)
-        if reply.stale:
-            self._missing.append(Missing(provider, OLD, later=True))
+        partial = isinstance(outcome, Found) and not outcome.complete
+        if reply.failure is not None:
+            told = f"{PARTIAL if partial else OLD}: {reply.failure.reason}"
+            self._missing.append(_missing(provider, reply.failure, told))
+        elif reply.stale or partial:
+            self._missing.append(Missing(provider, PARTIAL if partial else OLD, later=True))
         if isinstance(outcome, Found):
             self._add(provider, outcome)
 
     def _add(self, provider: str, found: Found) -> None:
-        if not found.complete:
-            self._missing.append(Missing(provider, "not all of it in time", later=True))
+        if found.left_out is not None:
+            self._missing.append(Missing(provider, found.left_out, later=False))
         self._facts.extend(found.facts)
         self._texts.update(found.texts)
         # Most leads meet one provider only: what is known is worked out when a second one asks.
         self.known.clear()
         self.filled.clear()
 
-    def _forget(self, person: str | None) -> None:
-        """Drop somebody who was found with all that the same sources say of them."""
+    def _forget(self, person: str) -> None:
+        """Drop somebody who was found with all that is said of them."""
         ids = {_origin(fact) for fact in self._facts if _is_contact(fact) and fact.value == person}
-        self._facts = [fact for fact in self._facts if not (_is_contact(fact) and _origin(fact) in ids)]
+        self._facts = [fact for fact in self._facts if not _is_about(fact, person, ids)]
         self.known.clear()
         self.filled.clear()
 
@@ -162,7 +176,13 @@ class _Lead:
             self.suppressed,
             self._credits,
             self.latency_ms,
+            self.waited_ms,
         )
+
+
+def _missing(provider: str, failure: Failed, reason: str) -> Missing:
+    kind = failure.kind
+    return Missing(provider, reason, kind in LATER, failure.retry_after_s, kind not in HELD_BACK)
 
 
 class Collector:
@@ -172,7 +192,7 @@ class Collector:
         local: providers that need no network, in order; they come before all others.
         desks: the others, in order.
         filled_at: confidence from which on a field counts as filled.
-        concurrency: most leads that use the network at once.
+        concurrency: most leads that use the network at once, as ``places`` says.
     """
 
     def __init__(
@@ -181,12 +201,12 @@ class Collector:
         desks: Sequence[Desk] = (),
         *,
         filled_at: float = 0.6,
-        concurrency: int = 64,
+        concurrency: int = 256,
     ) -> None:
         self._local = tuple(local)
         self._desks = tuple(desks)
         self._filled_at = filled_at
-        self._places = asyncio.Semaphore(concurrency)
+        self._places = Places(concurrency)
 
     async def collect(
         self, subjects: Sequence[Subject], scope: CallScope, limits_ms: Sequence[float]
@@ -203,7 +223,8 @@ class Collector:
             await _ask_all(provider, leads)
         asked = [lead for lead in leads if lead.broken is None and self._wants_any(lead)]
         if asked:
-            await asyncio.gather(*(self._descend(lead, scope) for lead in asked))
+            begun = time.monotonic()
+            await asyncio.gather(*(self._descend(lead, scope, begun) for lead in asked))
         return [lead.result() for lead in leads]
 
     async def close(self) -> None:
@@ -217,9 +238,10 @@ class Collector:
         subject = lead.subject
         return any(desk.step.run_only_if.holds(subject.tier, subject.score) for desk in self._desks)
 
-    async def _descend(self, lead: _Lead, scope: CallScope) -> None:
-        async with self._places:
+    async def _descend(self, lead: _Lead, scope: CallScope, begun: float) -> None:
+        async with self._places.one():
             started = time.monotonic()
+            lead.waited_ms = (started - begun) * 1000
             for desk in self._desks:
                 await self._ask(desk, lead, scope, started + lead.limit_ms / 1000)
                 if lead.suppressed:
@@ -233,15 +255,16 @@ class Collector:
         lead.settle()
         if not desk.step.open_fields(desk.spec.offers, lead.filled, self._filled_at):
             return
-        reply = await desk.ask(subject.lead_id, scope, subject.values, lead.known, deadline)
+        reply = await desk.ask(
+            subject.lead_id, scope, subject.values, lead.known, deadline, again=subject.again
+        )
         if reply is not None:
             lead.take(desk.spec.name, reply, _stranger(desk, lead, reply))
 
 
 def _stranger(desk: Desk, lead: _Lead, reply: Reply) -> str | None:
     """Who opted out, when it is somebody whom another provider found; None for the lead's own contact."""
-    outcome = reply.outcome
-    if not isinstance(outcome, Failed) or outcome.kind is not FailureKind.SUPPRESSED:
+    if not forbids(reply.outcome):
         return None
     return stranger_asked(desk.provider.key_of, lead.subject.values, lead.known)
 
@@ -253,6 +276,19 @@ def _is_contact(fact: Fact) -> bool:
 def _origin(fact: Fact) -> str:
     """Source and number: what one source says of one person has them in common."""
     return fact.id.removeprefix(fact.field)
+
+
+def _is_about(fact: Fact, person: str, origins: Collection[str]) -> bool:
+    """True for a fact about a person, by its origin or by the last name in it; rather one too many.
+
+    A website's facts are numbered field by field: there the origin alone may tell of somebody else.
+    """
+    if not _is_contact(fact):
+        return False
+    if _origin(fact) in origins:
+        return True
+    last_name = person.partition(",")[0].partition("@")[0].replace(".", " ").split()[-1]
+    return last_name.casefold() in fact.value.casefold()
 
 
 async def _ask_all(provider: Provider, leads: Sequence[_Lead]) -> None:

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from sales_agent_dagster.domain.lookups import (
     CachedAnswer,
+    LeaseRequest,
     LookupKey,
     Refusal,
     Reservation,
@@ -33,7 +34,19 @@ class LookupStore(Protocol):
         ...
 
     def settle(self, settlements: Sequence[Settlement]) -> None:
-        """Store how lookups ended, their answers and opt-outs, in one transaction."""
+        """Store how lookups ended and their answers, and end their leases, in one transaction."""
+        ...
+
+    def lease(self, wanted: Sequence[LeaseRequest], now: datetime) -> list[str | CachedAnswer | None]:
+        """Per lookup without cost a lease, None while another process has it, or the answer that it found."""
+        ...
+
+    def give_back(self, leases: Collection[str]) -> None:
+        """End leases whose lookups were not made."""
+        ...
+
+    def suppress(self, provider: str, values: Collection[str], now: datetime) -> None:
+        """Remember addresses and domains whose owner asked not to be processed."""
         ...
 
 

@@ -158,6 +158,8 @@ class Found:
         credits: what the lookup cost.
         complete: False when the deadline cut it short: what is there is used now and the rest asked later.
         lasting: False for what may soon be otherwise, such as a website that is down: kept like `NotFound`.
+        passing: says nothing against what was found before, as a website that is down today: that stays.
+        left_out: what is not asked for in a later pass either, and why; None for nothing.
     """
 
     facts: tuple[Fact, ...]
@@ -165,6 +167,8 @@ class Found:
     credits: float = 0.0
     complete: bool = True
     lasting: bool = True
+    passing: bool = False
+    left_out: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,14 +187,12 @@ class Failed:
         retry_after_s: how long the provider is to be left alone, for all leads.
         credits: what it may have cost nevertheless, as when the connection was lost after the question was
             sent; such a question is not asked again until a person says so.
-        suppress: addresses and domains whose owner asked not to be processed.
     """
 
     kind: FailureKind
     reason: str
     retry_after_s: float | None = None
     credits: float = 0.0
-    suppress: tuple[str, ...] = ()
 
 
 Outcome = Found | NotFound | Failed

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sales_agent_dagster.domain.shared_hosts import is_free_mail, is_shared_host
+from sales_agent_dagster.domain.shared_hosts import is_free_mail, is_role_mailbox, is_shared_host
 from sales_agent_dagster.domain.values.web import registrable_domain
 
 
@@ -51,9 +51,34 @@ def stranger_asked(
     return None
 
 
+def opted_out(
+    key_of: Callable[[Mapping[str, Any], Mapping[str, str]], str | None], key: str, values: Mapping[str, Any]
+) -> tuple[str, ...]:
+    """Addresses and domains that a question's owner asked not to be processed under.
+
+    A question about an address is about that address, one about a domain about all of it. One about the
+    lead's own contact is about the lead's address, unless that is a function's: others read it, too.
+    """
+    if "@" in key or "|" not in key:
+        return (key.casefold(),)
+    email = values.get("email")
+    own = key == key_of(values, {})
+    return (email.casefold(),) if own and email and not is_role_mailbox(email) else ()
+
+
 def _plain(name: str) -> str:
     """Without what parts a `person_key`: people write ``Smith | MBA``."""
     return " ".join(name.replace("|", " ").split())
+
+
+def is_made_of(email: str, name: str) -> bool:
+    """True for addresses made of a person's name: first, last, both, or an initial and the last name."""
+    local = "".join(filter(str.isalpha, email.partition("@")[0])).casefold()
+    parts = ["".join(filter(str.isalpha, part)).casefold() for part in name.split()]
+    if len(parts) < 2 or not local:
+        return False
+    first, last = parts[0], parts[-1]
+    return local in (first, last, first + last, last + first, first[:1] + last, first + last[:1])
 
 
 def is_business_address(email: str) -> bool:

@@ -86,6 +86,7 @@ class Ledger:
         self._closed = False
         self._storing = threading.RLock()
         self._unsaved: list[CallRecord] = []
+        self._fault: TransientError | None = None
 
     def __enter__(self) -> Ledger:
         return self
@@ -139,6 +140,11 @@ class Ledger:
     def has_unsaved(self) -> bool:
         """Whether a finished call could not be stored and is kept in memory."""
         return bool(self._unsaved)
+
+    @property
+    def fault(self) -> TransientError | None:
+        """Why a finished call could not be stored; None when all are."""
+        return self._fault if self._unsaved else None
 
     def save_late(self) -> None:
         """Store what could not be stored before. Blocking. Raises TransientError when it still cannot be."""
@@ -217,7 +223,8 @@ class Ledger:
             try:
                 self._save_late()
                 self._store.add(calls)
-            except TransientError:
+            except TransientError as fault:
+                self._fault = fault
                 self._unsaved += calls
                 raise
 

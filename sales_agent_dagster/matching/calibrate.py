@@ -59,12 +59,7 @@ def calibrated(
         labelled: judged pairs, table by table.
         steps: of gradient descent.
         hold: strength of the pull towards the given figures.
-
-    Raises:
-        ValueError: fewer than ``MIN_LABELS`` pairs.
     """
-    if sum(len(part.same) for part in labelled) < MIN_LABELS:
-        raise ValueError(f"fitting needs at least {MIN_LABELS} labelled pairs")
     start = _packed(model.weights)
     figures, mean, square = start.copy(), np.zeros_like(start), np.zeros_like(start)
     for step in range(1, steps + 1):

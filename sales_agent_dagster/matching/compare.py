@@ -42,6 +42,10 @@ class Comparison:
     others: Floats
     similarity: Floats
 
+    def take(self, pairs: NDArray[np.int64]) -> Comparison:
+        """Some of the pairs."""
+        return Comparison(self.levels[pairs], self.others[pairs], self.similarity[pairs])
+
 
 def compare(facts: Facts, left: Pairs, right: Pairs, *, workers: int = 1) -> Comparison:
     """Levels of all pairs of rows."""

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
 
 from sales_agent_dagster.domain.hashing import content_hash
 from sales_agent_dagster.matching.blocking import Keys, block_keys
 from sales_agent_dagster.matching.cluster import HIGHEST, LOWEST
 from sales_agent_dagster.matching.counts import ValueCounts
+from sales_agent_dagster.matching.facts import Facts
 from sales_agent_dagster.matching.lead import NormLead
-from sales_agent_dagster.matching.model import LinkageModel, Thresholds
+from sales_agent_dagster.matching.model import LinkageModel
 from sales_agent_dagster.matching.pairs import candidate_pairs
-from sales_agent_dagster.matching.score import PairScore, score
-from sales_agent_dagster.matching.table import LeadTable
+from sales_agent_dagster.matching.score import PairScore, Scores, known_from
+from sales_agent_dagster.matching.table import LeadTable, appended
+from sales_agent_dagster.matching.weigh import RELATIONS
 
 MAX_PROPOSALS = 5
 NEW = "No other lead shares enough with it."
@@ -72,14 +78,42 @@ class Decision:
     sentence: str
 
 
+@lru_cache(maxsize=4096)
 def entity_id_of(lead_id: str) -> str:
     """Id of the entity that a lead founds: stable as long as the lead's own id is."""
     return "E" + content_hash("entity", lead_id)[:16]
 
 
+@lru_cache(maxsize=4096)
 def account_id_of(lead_id: str) -> str:
     """Id of the account that a lead founds."""
     return "A" + content_hash("account", lead_id)[:16]
+
+
+@dataclass(frozen=True)
+class Arrivals:
+    """New leads and the stored ones that may be the same companies.
+
+    Attributes:
+        new: new leads in a fixed order; each is also compared with earlier ones that share a key.
+        new_ids: their ids.
+        keys: ``block_keys`` of ``new``.
+        stored: stored leads that share a key with a new one or that a label names with it.
+        stored_ids, accounts: their ids and accounts.
+        owners: per stored lead what tells its entity: ``entity_of`` gives the id. That of a new lead's own
+            entity is its lead id.
+        pairs: numbers of new and of stored leads that share a key; ascending by the new ones.
+    """
+
+    new: LeadTable
+    new_ids: Sequence[str]
+    keys: Iterable[Keys]
+    stored: LeadTable
+    stored_ids: Sequence[str]
+    accounts: Sequence[str]
+    owners: Sequence[str]
+    pairs: tuple[NDArray[np.int64], NDArray[np.int64]]
+    entity_of: Callable[[str], str] = entity_id_of
 
 
 def decide(
@@ -91,43 +125,76 @@ def decide(
     *,
     auto: float | None = None,
     labels: Mapping[frozenset[str], bool] | None = None,
-    keys: Iterable[Keys] | None = None,
 ) -> list[Decision]:
     """One decision per new lead, in order.
 
     Args:
         new: leads in a fixed order; each is also compared with earlier ones that share a key.
         candidates: id of a new lead to the stored leads that share a key with it.
+        model: see ``decide_arrivals``, also for the other arguments.
+        counts: over stored and new leads together.
+        population: stored and new leads together.
+        auto: bits from which a merge needs no person's look.
+        labels: what people said.
+    """
+    known = list({id(one): one for some in candidates.values() for one in some}.values())
+    rows = {id(one): row for row, one in enumerate(known)}
+    pairs = [
+        (number, rows[id(one)]) for number, lead in enumerate(new) for one in candidates.get(lead.lead_id, ())
+    ]
+    table = LeadTable.of(new)
+    entities = {one.entity_id for one in known}
+    arrivals = Arrivals(
+        table,
+        [lead.lead_id for lead in new],
+        block_keys(table) if new else (),
+        LeadTable.of([one.lead for one in known]),
+        [one.lead.lead_id for one in known],
+        [one.account_id for one in known],
+        [one.entity_id for one in known],
+        (*np.array(pairs, np.int64).reshape(-1, 2).T,),
+        lambda owner: owner if owner in entities else entity_id_of(owner),
+    )
+    return decide_arrivals(arrivals, model, counts, population, auto=auto, labels=labels)
+
+
+def decide_arrivals(
+    arrivals: Arrivals,
+    model: LinkageModel,
+    counts: ValueCounts,
+    population: int,
+    *,
+    auto: float | None = None,
+    labels: Mapping[frozenset[str], bool] | None = None,
+) -> list[Decision]:
+    """One decision per new lead, in order.
+
+    Args:
+        arrivals: the leads.
         model: weights and thresholds.
         counts: over stored and new leads together.
         population: stored and new leads together.
         auto: bits from which a merge needs no person's look; default: the model's ``thresholds.auto``.
         labels: two lead ids to what a person said: True, the lead joins the other's entity whatever the bits;
             False, it never shares an entity with it. Stored leads that a label names must be candidates.
-        keys: ``block_keys`` of the new leads' table, where they are made already.
     """
     answers = _answers(labels or {})
-    earlier = _within(new, answers, keys)
-    pairs = [
-        (lead, other)
-        for number, lead in enumerate(new)
-        for other in [
-            *(known.lead for known in candidates.get(lead.lead_id, ())),
-            *(new[row] for row in earlier[number]),
-        ]
+    new, other = _pairs(arrivals, answers)
+    known = len(arrivals.stored_ids)
+    # Only leads with a candidate count: the others say nothing about the values that are compared.
+    among = np.union1d(new, other[other >= known] - known)
+    table = appended([arrivals.stored, arrivals.new.take(among)])
+    places = np.append(np.arange(known), np.zeros(arrivals.new.size, np.int64))
+    places[known + among] = known + np.arange(len(among))
+    facts = Facts(table, population, known_from(counts))
+    left, right = (places[side].astype(np.int32) for side in (new + known, other))
+    scores = Scores(facts, left, right, model)
+    deciding = _Deciding(arrivals, scores, other, model, auto)
+    ends = np.searchsorted(new, np.arange(arrivals.new.size), "right").tolist()
+    return [
+        deciding.decide(lead_id, range(low, high), answers.get(lead_id, {}))
+        for lead_id, low, high in zip(arrivals.new_ids, [0, *ends], ends, strict=False)
     ]
-    found = iter(score(pairs, model, counts, population))
-    decisions: list[Decision] = []
-    for number, lead in enumerate(new):
-        known = [*candidates.get(lead.lead_id, ())]
-        known += [
-            KnownLead(new[row], decisions[row].entity_id, decisions[row].account_id)
-            for row in earlier[number]
-        ]
-        scored = [(other, next(found)) for other in known]
-        answer = answers.get(lead.lead_id, {})
-        decisions.append(_decided(lead, scored, model.thresholds, auto, answer))
-    return decisions
 
 
 Answers = Mapping[str, bool]
@@ -143,104 +210,130 @@ def _answers(labels: Mapping[frozenset[str], bool]) -> dict[str, dict[str, bool]
     return found
 
 
-def _within(
-    new: Sequence[NormLead], answers: Mapping[str, Answers], keys: Iterable[Keys] | None
-) -> list[list[int]]:
-    """Per new lead the earlier ones that share a key with it, or that a label names with it."""
-    found: list[set[int]] = [set() for _ in new]
-    if len(new) > 1:
-        made = block_keys(LeadTable.of(new)) if keys is None else keys
-        pairs = candidate_pairs(made, len(new))
-        for left, right in zip(pairs.left.tolist(), pairs.right.tolist(), strict=True):
-            found[right].add(left)
-    rows = {lead.lead_id: row for row, lead in enumerate(new)} if answers else {}
+Rows = NDArray[np.int64]
+
+
+def _pairs(arrivals: Arrivals, answers: Mapping[str, Answers]) -> tuple[Rows, Rows]:
+    """All pairs to score: new leads, ascending, and their candidates: stored ones, then earlier new ones.
+
+    Earlier new leads are numbered after the stored ones.
+    """
+    found = candidate_pairs(arrivals.keys, arrivals.new.size)
+    within = set(zip(found.right.tolist(), found.left.tolist(), strict=True))
+    rows = {lead_id: row for row, lead_id in enumerate(arrivals.new_ids)} if answers else {}
     for lead_id, others in answers.items():
         row = rows.get(lead_id, -1)
-        found[row] |= {rows[other] for other in others if rows.get(other, row) < row}
-    return [sorted(earlier) for earlier in found]
+        within |= {(row, rows[other]) for other in others if rows.get(other, row) < row}
+    later, earlier = np.array(sorted(within), np.int64).reshape(-1, 2).T
+    new = np.append(arrivals.pairs[0], later)
+    other = np.append(arrivals.pairs[1], earlier + len(arrivals.stored_ids))
+    order = np.argsort(new, kind="stable")
+    return new[order], other[order]
 
 
-Scored = tuple[KnownLead, PairScore]
+class _Deciding:
+    """Decides about one new lead after the other; pairs are numbers of ``scores``."""
 
+    def __init__(
+        self, arrivals: Arrivals, scores: Scores, other: Rows, model: LinkageModel, auto: float | None
+    ) -> None:
+        self._scores, self._entity_of, self._limits = scores, arrivals.entity_of, model.thresholds
+        self._auto = model.thresholds.auto if auto is None else auto
+        self._ids = [*arrivals.stored_ids, *arrivals.new_ids]
+        self._owners, self._accounts = [*arrivals.owners], [*arrivals.accounts]
+        self._other: list[int] = other.tolist()
+        self._bits, self._vetoed = scores.bits.tolist(), scores.vetoed.tolist()
+        self._relation = [RELATIONS[number] for number in scores.relation.tolist()]
+        by_id = np.empty(len(self._ids), np.int64)
+        by_id[np.argsort(np.array(self._ids))] = np.arange(len(self._ids))
+        rank = np.empty(len(other), np.int64)
+        rank[np.lexsort((by_id[other], -scores.bits, scores.vetoed))] = np.arange(len(other))
+        self._rank = rank.tolist().__getitem__
 
-def _decided(
-    lead: NormLead, scored: Sequence[Scored], thresholds: Thresholds, auto: float | None, answers: Answers
-) -> Decision:
-    refused = {known.entity_id for known, _ in scored if answers.get(known.lead.lead_id) is False}
-    entities: dict[str, list[Scored]] = {}
-    for known, found in scored:
-        entities.setdefault(known.entity_id, []).append((known, found))
-    best_ones = sorted((_best(group) for group in entities.values()), key=_rank)
-    ranked = [item for item in best_ones if item[0].entity_id not in refused]
-    accepted = [
-        item for item in scored if answers.get(item[0].lead.lead_id) and item[0].entity_id not in refused
-    ]
-    if accepted:
-        outcome, reason = Outcome.MERGE, f"A person says: same as {_named(accepted[0])}."
-        ranked = [accepted[0], *(item for item in ranked if item[0].entity_id != accepted[0][0].entity_id)]
-    elif best_ones and not ranked:
-        outcome, reason = Outcome.NEW, f"New; a person says that it is not {_named(best_ones[0])}."
-        ranked = best_ones
-    else:
-        outcome, reason = _outcome(ranked, entities, thresholds, thresholds.auto if auto is None else auto)
-    proposals = tuple(
-        Proposal(known.lead.lead_id, known.entity_id, found) for known, found in ranked[:MAX_PROPOSALS]
-    )
-    best = ranked[0] if ranked else None
-    merged = best[0] if best and outcome is Outcome.MERGE else None
-    own = merged.entity_id if merged else None
-    kin = next((item for item in best_ones if item[1].relation and item[0].entity_id != own), None)
-    if kin and outcome is Outcome.REVIEW and kin is best:
-        kin = None  # whether it is the same or only related is what the review is about
-    if kin and outcome is Outcome.NEW and not refused:
-        reason = f"New; {kin[1].relation} of {_named(kin)}."
-    account = merged or (kin[0] if kin and kin[1].relation == "branch" else None)
-    return Decision(
-        lead_id=lead.lead_id,
-        outcome=outcome,
-        entity_id=merged.entity_id if merged else entity_id_of(lead.lead_id),
-        account_id=account.account_id if account else account_id_of(lead.lead_id),
-        bits=best[1].bits if best else None,
-        matched_lead_id=best[0].lead.lead_id if best and outcome is not Outcome.NEW else None,
-        relation=kin[1].relation if kin else None,
-        related_entity_id=kin[0].entity_id if kin else None,
-        proposals=proposals,
-        sentence=reason,
-    )
+    def decide(self, lead_id: str, pairs: Sequence[int], answers: Answers) -> Decision:
+        """The decision about the next new lead."""
+        entities: dict[str, list[int]] = {}
+        for pair in pairs:
+            entities.setdefault(self._owners[self._other[pair]], []).append(pair)
+        best_ones = sorted([min(group, key=self._rank) for group in entities.values()], key=self._rank)
+        refused = {self._owner(pair) for pair in pairs if answers.get(self._id(pair)) is False}
+        ranked = [pair for pair in best_ones if self._owner(pair) not in refused] if refused else best_ones
+        accepted = next(
+            (pair for pair in pairs if answers.get(self._id(pair)) and self._owner(pair) not in refused), None
+        )
+        if accepted is not None:
+            outcome, reason = Outcome.MERGE, f"A person says: same as {self._named(accepted)}."
+            own = self._owner(accepted)
+            ranked = [accepted, *(pair for pair in ranked if self._owner(pair) != own)]
+        elif best_ones and not ranked:
+            outcome, reason = Outcome.NEW, f"New; a person says that it is not {self._named(best_ones[0])}."
+            ranked = best_ones
+        else:
+            outcome, reason = self._outcome(ranked, entities)
+        merged = ranked[0] if ranked and outcome is Outcome.MERGE else None
+        kin = self._kin(best_ones, None if merged is None else self._owner(merged))
+        if kin is not None and outcome is Outcome.REVIEW and kin == ranked[0]:
+            kin = None  # whether it is the same or only related is what the review is about
+        if kin is not None and outcome is Outcome.NEW and not refused:
+            reason = f"New; {self._relation[kin]} of {self._named(kin)}."
+        return self._decision(lead_id, outcome, reason, ranked, kin)
 
+    def _id(self, pair: int) -> str:
+        return self._ids[self._other[pair]]
 
-def _named(item: Scored) -> str:
-    return f"{item[0].lead.lead_id}: {item[1].sentence()}"
+    def _owner(self, pair: int) -> str:
+        return self._owners[self._other[pair]]
 
+    def _named(self, pair: int) -> str:
+        return f"{self._id(pair)}: {self._scores.sentence(pair)}"
 
-def _best(group: Sequence[Scored]) -> Scored:
-    return min(group, key=_rank)
+    def _kin(self, best_ones: Sequence[int], own: str | None) -> int | None:
+        """The best pair with a relation to another entity than ``own``."""
+        return next((pair for pair in best_ones if self._relation[pair] and self._owner(pair) != own), None)
 
+    def _decision(
+        self, lead_id: str, outcome: Outcome, reason: str, ranked: Sequence[int], kin: int | None
+    ) -> Decision:
+        best = ranked[0] if ranked else None
+        merged = best if outcome is Outcome.MERGE else None
+        branch = kin if kin is not None and self._relation[kin] == "branch" else None
+        account = branch if merged is None else merged
+        self._owners.append(lead_id if merged is None else self._owner(merged))
+        self._accounts.append(
+            account_id_of(lead_id) if account is None else self._accounts[self._other[account]]
+        )
+        return Decision(
+            lead_id=lead_id,
+            outcome=outcome,
+            entity_id=self._entity_of(self._owners[-1]),
+            account_id=self._accounts[-1],
+            bits=None if best is None else self._bits[best],
+            matched_lead_id=None if best is None or outcome is Outcome.NEW else self._id(best),
+            relation=None if kin is None else self._relation[kin],
+            related_entity_id=None if kin is None else self._entity_of(self._owner(kin)),
+            proposals=tuple(
+                Proposal(self._id(pair), self._entity_of(self._owner(pair)), self._scores[pair])
+                for pair in ranked[:MAX_PROPOSALS]
+            ),
+            sentence=reason,
+        )
 
-def _rank(item: Scored) -> tuple[bool, float, str]:
-    known, found = item
-    return found.veto is not None, -found.bits, known.lead.lead_id
-
-
-def _outcome(
-    ranked: Sequence[Scored],
-    entities: Mapping[str, Sequence[Scored]],
-    thresholds: Thresholds,
-    auto: float,
-) -> tuple[Outcome, str]:
-    """Outcome and sentence; ``ranked`` holds the best lead of each entity, vetoed ones last."""
-    if not ranked:
-        return Outcome.NEW, NEW
-    known, best = ranked[0]
-    named = _named(ranked[0])
-    if best.veto or best.bits < thresholds.review:
-        return Outcome.NEW, f"New; nearest is {named}."
-    second = next((found.bits for _, found in ranked[1:] if not found.veto), float("-inf"))
-    if second >= auto or (best.bits >= auto and best.bits - second < thresholds.gap):
-        return Outcome.REVIEW, f"Fits two companies, {known.entity_id} and {ranked[1][0].entity_id}; {named}."
-    if best.bits < auto:
-        return Outcome.REVIEW, f"Perhaps the same as {named}."
-    whole = sum(min(max(found.bits, LOWEST), HIGHEST) for _, found in entities[known.entity_id])
-    if whole <= 0:
-        return Outcome.REVIEW, f"Like one lead of {known.entity_id} but unlike its others; {named}."
-    return Outcome.MERGE, f"Same as {named}."
+    def _outcome(self, ranked: Sequence[int], entities: Mapping[str, Sequence[int]]) -> tuple[Outcome, str]:
+        """Outcome and sentence; ``ranked`` holds the best pair of each entity, vetoed ones last."""
+        if not ranked:
+            return Outcome.NEW, NEW
+        best, bits, limits = ranked[0], self._bits[ranked[0]], self._limits
+        named = self._named(best)
+        if self._vetoed[best] or bits < limits.review:
+            return Outcome.NEW, f"New; nearest is {named}."
+        second = next((self._bits[pair] for pair in ranked[1:] if not self._vetoed[pair]), float("-inf"))
+        if second >= self._auto or (bits >= self._auto and bits - second < limits.gap):
+            two = " and ".join(self._entity_of(self._owner(pair)) for pair in ranked[:2])
+            return Outcome.REVIEW, f"Fits two companies, {two}; {named}."
+        if bits < self._auto:
+            return Outcome.REVIEW, f"Perhaps the same as {named}."
+        whole = sum(min(max(self._bits[pair], LOWEST), HIGHEST) for pair in entities[self._owner(best)])
+        if whole <= 0:
+            entity = self._entity_of(self._owner(best))
+            return Outcome.REVIEW, f"Like one lead of {entity} but unlike its others; {named}."
+        return Outcome.MERGE, f"Same as {named}."

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sales_agent_dagster.matching.compare import Comparison, compare
+from sales_agent_dagster.matching.arrays import starts_of
+from sales_agent_dagster.matching.compare import compare
 from sales_agent_dagster.matching.counts import ValueCounts
 from sales_agent_dagster.matching.facts import Facts
 from sales_agent_dagster.matching.lead import NormLead
@@ -18,7 +18,7 @@ from sales_agent_dagster.matching.levels import FIELDS, LEVELS
 from sales_agent_dagster.matching.model import LinkageModel
 from sales_agent_dagster.matching.sentences import ALTERNATIVE_WORDS, VETO, sentences
 from sales_agent_dagster.matching.table import LeadTable
-from sales_agent_dagster.matching.weigh import RELATIONS, Waterfall, evidence_of, related, vetoed, waterfall
+from sales_agent_dagster.matching.weigh import RELATIONS, evidence_of, related, vetoed, waterfall
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +51,7 @@ class PairScore:
         veto: named reason why they must not be merged, whatever the bits; None when there is none.
         relation: ``branch``, ``franchise`` or ``sister`` if they are not the same firm.
         model: version of the weights.
-        text: see ``sentence``.
-        fall: gives ``parts``; most pairs are never asked for theirs.
+        pair: number of the pair among ``scores``, which put it into words when asked.
     """
 
     bits: float
@@ -60,13 +59,13 @@ class PairScore:
     veto: str | None
     relation: str | None
     model: str
-    text: str
-    fall: Callable[[], tuple[Part, ...]] = field(repr=False, compare=False)
+    pair: int = field(repr=False, compare=False)
+    scores: Scores = field(repr=False, compare=False)
 
     @property
     def parts(self) -> tuple[Part, ...]:
         """Fields that both leads know, and what the alternatives take off."""
-        return self.fall()
+        return self.scores.parts(self.pair)
 
     @property
     def probability(self) -> float:
@@ -98,7 +97,7 @@ class PairScore:
 
     def sentence(self) -> str:
         """One line: fields, heaviest first, what the alternatives take off, prior, and the sum."""
-        return self.text
+        return self.scores.sentence(self.pair)
 
 
 def score(
@@ -117,7 +116,8 @@ def score(
     if not len(rows):
         return []
     facts = Facts(LeadTable.of(list(leads)), population, known_from(counts))
-    return scores(facts, rows[:, 0], rows[:, 1], model)
+    found = Scores(facts, rows[:, 0], rows[:, 1], model)
+    return [found[pair] for pair in range(len(pairs))]
 
 
 def known_from(counts: ValueCounts) -> Callable[[str, Sequence[str], NDArray[np.int32]], NDArray[np.int32]]:
@@ -132,59 +132,79 @@ def known_from(counts: ValueCounts) -> Callable[[str, Sequence[str], NDArray[np.
     return known
 
 
-def scores(
-    facts: Facts, left: NDArray[np.int32], right: NDArray[np.int32], model: LinkageModel
-) -> list[PairScore]:
-    """Scores of pairs of rows of a table."""
-    compared = compare(facts, left, right)
-    falls = waterfall(evidence_of(compared), model.weights, facts.population)
-    vetoes = vetoed(compared.levels)
-    relations = related(compared.levels, compared.others)
-    texts = sentences(compared, falls, vetoes).to_pylist()
-    totals = falls.prior + (falls.fields + falls.tf).sum(axis=1) + falls.penalty
-    tell = partial(_parts, facts, left, right, compared, falls)
-    return [
-        PairScore(
-            total,
-            falls.prior,
-            VETO if veto else None,
-            RELATIONS[relation],
-            model.version,
-            text,
-            partial(tell, pair),
-        )
-        for pair, (total, veto, relation, text) in enumerate(
-            zip(totals.tolist(), vetoes.tolist(), relations.tolist(), texts, strict=True)
-        )
-    ]
+class Scores:
+    """Scores of pairs of rows of a table. Most are never asked for more than their bits.
 
+    Attributes:
+        bits: per pair; see ``PairScore``.
+        vetoed: per pair.
+        relation: per pair the number in ``weigh.RELATIONS``.
+    """
 
-def _parts(
-    facts: Facts,
-    left: NDArray[np.int32],
-    right: NDArray[np.int32],
-    compared: Comparison,
-    falls: Waterfall,
-    pair: int,
-) -> tuple[Part, ...]:
-    rows = int(left[pair]), int(right[pair])
-    parts = []
-    for number in np.flatnonzero(compared.levels[pair]).tolist():
-        name, similarity = FIELDS[number], float(compared.similarity[pair, number])
-        parts.append(
-            Part(
-                name,
-                shown(facts, name, rows[0]),
-                shown(facts, name, rows[1]),
-                LEVELS[name][compared.levels[pair, number]],
-                None if np.isnan(similarity) else round(similarity, 3),
-                float(falls.fields[pair, number]),
-                float(falls.tf[pair, number]),
+    def __init__(
+        self, facts: Facts, left: NDArray[np.int32], right: NDArray[np.int32], model: LinkageModel
+    ) -> None:
+        self._facts, self._model, self._rows = facts, model, (left, right)
+        self._compared = compare(facts, left, right)
+        self._falls = waterfall(evidence_of(self._compared), model.weights, facts.population)
+        falls = self._falls
+        self.bits = falls.prior + (falls.fields + falls.tf).sum(axis=1) + falls.penalty
+        self.vetoed = vetoed(self._compared.levels)
+        self.relation = related(self._compared.levels, self._compared.others)
+        self._texts: dict[int, str] = {}
+
+    def __getitem__(self, pair: int) -> PairScore:
+        return PairScore(
+            float(self.bits[pair]),
+            self._falls.prior,
+            VETO if self.vetoed[pair] else None,
+            RELATIONS[self.relation[pair]],
+            self._model.version,
+            pair,
+            self,
+        )
+
+    def sentence(self, pair: int) -> str:
+        """See ``PairScore.sentence``. Those likely to be asked for are made together, which is far faster."""
+        if not self._texts:
+            self._say(self._likely())
+        if pair not in self._texts:
+            self._say(np.array([pair]))
+        return self._texts[pair]
+
+    def _likely(self) -> NDArray[np.int64]:
+        """The best pair of each left row, and pairs that are likelier one than not or related."""
+        left = self._rows[0]
+        order = np.lexsort((-self.bits, self.vetoed, left))
+        best = np.zeros(len(left), bool)
+        best[order[starts_of(left[order])]] = True
+        return np.flatnonzero(best | (self.relation > 0) | (self.bits >= 0))
+
+    def _say(self, pairs: NDArray[np.int64]) -> None:
+        texts = sentences(self._compared.take(pairs), self._falls.take(pairs), self.vetoed[pairs])
+        self._texts.update(zip(pairs.tolist(), texts.to_pylist(), strict=True))
+
+    def parts(self, pair: int) -> tuple[Part, ...]:
+        """See ``PairScore.parts``."""
+        facts, compared, falls = self._facts, self._compared, self._falls
+        rows = [int(side[pair]) for side in self._rows]
+        parts = []
+        for number in np.flatnonzero(compared.levels[pair]).tolist():
+            name, similarity = FIELDS[number], float(compared.similarity[pair, number])
+            parts.append(
+                Part(
+                    name,
+                    shown(facts, name, rows[0]),
+                    shown(facts, name, rows[1]),
+                    LEVELS[name][compared.levels[pair, number]],
+                    None if np.isnan(similarity) else round(similarity, 3),
+                    float(falls.fields[pair, number]),
+                    float(falls.tf[pair, number]),
+                )
             )
-        )
-    words = ALTERNATIVE_WORDS[falls.alternative[pair]]
-    parts.append(Part("alternatives", "", "", words, None, float(falls.penalty[pair]), 0.0))
-    return tuple(parts)
+        words = ALTERNATIVE_WORDS[falls.alternative[pair]]
+        parts.append(Part("alternatives", "", "", words, None, float(falls.penalty[pair]), 0.0))
+        return tuple(parts)
 
 
 _SHOWN = {

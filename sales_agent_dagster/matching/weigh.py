@@ -154,6 +154,12 @@ class Waterfall:
     alternative: NDArray[np.int64]
     prior: float
 
+    def take(self, pairs: NDArray[np.int64]) -> Waterfall:
+        """Some of the pairs."""
+        return Waterfall(
+            self.fields[pairs], self.tf[pairs], self.penalty[pairs], self.alternative[pairs], self.prior
+        )
+
 
 def waterfall(evidence: Evidence, weights: Weights, population: int) -> Waterfall:
     """Parts of the bits that ``odds`` gives."""

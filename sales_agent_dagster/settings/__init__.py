@@ -90,6 +90,7 @@ class CheckSettings(BaseModel):
     campaign_lint: Enforcement = Enforcement.BLOCK
     largest_cluster: Enforcement = Enforcement.WARN
     review_share: Enforcement = Enforcement.WARN
+    block_recall: Enforcement = Enforcement.WARN
     explanations_add_up: Enforcement = Enforcement.BLOCK
     bits_distribution: Enforcement = Enforcement.WARN
     provider_hit_rate: Enforcement = Enforcement.WARN
@@ -124,7 +125,8 @@ class CerebrasSettings(BaseModel):
         share: part of those limits this process may use when no Redis shares them out.
         concurrency: most calls in flight per process.
         timeout_s: longest that one request may take.
-        deadline_s: longest that one lead waits for one model once its turn has come, retries included.
+        deadline_s: longest that one lead waits for one model once its turn has come, retries included; not
+            while the provider's limits make it wait for its turn again.
         hedge_after_ms: a call slower than this is asked a second time and the first answer counts; "p95" is
             the 95th percentile of the last calls, None hedges never.
         hedge_share: most hedged calls, as a share of all.

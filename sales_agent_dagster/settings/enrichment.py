@@ -36,7 +36,7 @@ class EnrichmentSettings(BaseModel):
     """How the providers of waterfall.yaml that use the network are asked.
 
     Attributes:
-        concurrency: most leads asked about at once per process.
+        concurrency: most leads asked about at once per process; beyond 64 only while it keeps up.
         deadline_ms: longest that a lead waits for all of them; None is 80 % of SLA__ENRICHMENT__P95_MS,
             which leaves room for a model to read what was found.
         pending_deadline_ms: the same in a later pass over what was not answered in time.
@@ -46,11 +46,12 @@ class EnrichmentSettings(BaseModel):
         organization_days, email_days, negative_days: how long answers about companies and addresses, and
             the answer that nothing is known, are taken from the cache.
         stale_days: an answer older than that is used this much longer, and asked again for the next time.
+        kept_days: an answer past its days stands in this much longer where a lookup fails, then it goes.
         min_hit_rate, max_error_share, max_stale_share: where the checks of enriched_leads draw the line.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    concurrency: int = Field(default=64, ge=1, le=512)
+    concurrency: int = Field(default=256, ge=1, le=512)
     deadline_ms: float | None = Field(default=None, gt=0)
     pending_deadline_ms: float = Field(default=30_000, gt=0)
     pending_attempts: int = Field(default=4, ge=1, le=20)
@@ -59,6 +60,7 @@ class EnrichmentSettings(BaseModel):
     email_days: float = Field(default=30, ge=0)
     negative_days: float = Field(default=14, ge=0)
     stale_days: float = Field(default=30, ge=0)
+    kept_days: float = Field(default=180, ge=0)
     min_hit_rate: float = Field(default=0.1, ge=0, le=1)
     max_error_share: float = Field(default=0.2, ge=0, le=1)
     max_stale_share: float = Field(default=0.2, ge=0, le=1)

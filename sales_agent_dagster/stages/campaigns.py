@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -14,9 +14,12 @@ from sales_agent_dagster.agents.marketing.state import Campaign, CampaignLead, D
 from sales_agent_dagster.agents.marketing.templating import templates_version
 from sales_agent_dagster.domain.hashing import content_hash
 from sales_agent_dagster.domain.status import DONE, Status
+from sales_agent_dagster.domain.suppression import SuppressionList
 from sales_agent_dagster.domain.tiers import Tier
 from sales_agent_dagster.inference.engine import NoAnswer
 from sales_agent_dagster.stages.base import LeadInput, LeadResult, Stage, StageContext, describe_dropped
+from sales_agent_dagster.stages.crm.suppressing import suppressed_leads
+from sales_agent_dagster.stages.writing_to import found_addresses, recipient_of
 from sales_agent_dagster.warehouse.schema import (
     analyzed_leads,
     campaign_messages,
@@ -37,7 +40,7 @@ class Campaigns(Stage):
     name = "campaigns"
     table = campaigns
     upstream = "analyzed_leads"
-    version = "1"
+    version = "2"
     agent = "marketing"
     profile_sections = ("seller", "outreach")
     child_tables = (campaign_messages,)
@@ -58,7 +61,9 @@ class Campaigns(Stage):
         if lead_ids is not None:
             query = query.where(imported_leads.c.lead_id.in_(lead_ids))
         line = context.profile.gates.campaign
-        return [_input(row, line) for row in connection.execute(query).mappings()]
+        rows = connection.execute(query).mappings().all()
+        barred = _barred(context, connection, {email for row in rows for email in found_addresses(row)})
+        return [_input(row, line, barred) for row in rows]
 
     def warm_up(self) -> None:
         """Imports LangGraph and compiles the graph, once per process."""
@@ -104,6 +109,8 @@ def _leads_query(batch_id: str) -> sa.Select[Any]:
             resolved_leads.c.suppressed_reason,
             qualified_leads.c.tier,
             enriched_leads.c.email_kind,
+            enriched_leads.c.contact_email,
+            enriched_leads.c.company_email,
             enriched_leads.c.timezone,
             enriched_leads.c.facts,
             *(analyzed[name] for name in _GROWTH),
@@ -116,15 +123,44 @@ def _leads_query(batch_id: str) -> sa.Select[Any]:
     )
 
 
-def _input(row: sa.RowMapping, line: Tier) -> LeadInput:
+def _barred(context: StageContext, connection: sa.Connection, found: Iterable[str]) -> set[str]:
+    """Found addresses that must not be written to: their owner, or all of their domain, opted out."""
+    pepper = context.settings.suppression_pepper.get_secret_value()
+    parties = [
+        {"lead_id": email, "email": email, "phone": None, "website": email.rpartition("@")[2]}
+        for email in found
+    ]
+    listed = SuppressionList(context.profile.suppress)
+    return {
+        *(suppressed_leads(connection, pepper, parties) if parties else ()),
+        *(str(party["email"]) for party in parties if listed.reason(_listed(party))),
+    }
+
+
+def _listed(party: Mapping[str, Any]) -> dict[str, Any]:
+    """As the profile's list looks at leads."""
+    return {
+        "do_not_contact": False,
+        "existing_customer": False,
+        "company_name": "",
+        "email": party["email"],
+        "phone": "",
+        "phone_2": "",
+        "website_host": party["website"],
+    }
+
+
+def _input(row: sa.RowMapping, line: Tier, barred: Collection[str]) -> LeadInput:
     skip = _gate(row, line)
     if skip is not None:
         return LeadInput(row["lead_id"], {}, skip)
+    to = recipient_of(row, barred)
     values = {
         "company_name": row["company_name"],
-        "contact_first_name": row["contact_first_name"],
+        "contact_first_name": to.first_name if to and to.source else row["contact_first_name"],
         "contact_name": row["contact_name"],
-        "email_kind": row["email_kind"] if row["email"] else None,
+        "email_kind": to.kind if to else None,
+        "email_source": to.source if to else None,
         "phone_kind": row["phone_kind"],
         "has_linkedin_url": row["linkedin_url"] is not None,
         "domain": row["domain"],

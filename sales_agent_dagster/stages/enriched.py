@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import timedelta
 from functools import lru_cache
@@ -58,6 +58,12 @@ _SETTLED = (
 )
 """Columns that are a field's surest value."""
 
+_COMMON = frozenset(
+    {"batch_id", "lead_id", "status", "reason", "engine", "engine_version", "latency_ms", "cost_usd"}
+    | {"input_hash", "run_id", "created_at"}
+)
+"""Columns of every stage's table."""
+
 
 class EnrichedLeads(Stage):
     """Collects facts about every qualified lead whose tier reaches the profile's line."""
@@ -92,7 +98,9 @@ class EnrichedLeads(Stage):
                 qualified.reason.label("qualified_reason"),
                 qualified.tier,
                 qualified.score,
-                sa.or_(lead.email.in_(opted_out), lead.website_host.in_(opted_out)).label("opted_out"),
+                sa.or_(
+                    lead.email.in_(opted_out), lead.website_host.in_(opted_out), lead.domain.in_(opted_out)
+                ).label("opted_out"),
             )
             .join(
                 resolved_leads,
@@ -139,17 +147,22 @@ class EnrichedLeads(Stage):
         from sales_agent_dagster.agents.enrichment.graph import enrich
 
         passes = _passes(context, inputs)
+        before = _stored(context, passes)
         leads = [
             {
                 **item.values,
                 "lead_id": item.lead_id,
                 "limit_ms": limit_ms(context.settings, later=item.lead_id in passes),
+                "again": item.lead_id in passes,
+                "read_before": before[item.lead_id]["facts"] if item.lead_id in before else None,
             }
             for item in inputs
         ]
         enriched = await enrich(leads, context.agent, context.facts)
         return [
-            _result(context, item, lead, passes.get(item.lead_id, {}))
+            _kept(context, lead, before[item.lead_id], passes[item.lead_id])
+            if isinstance(lead, NoAnswer) and item.lead_id in before
+            else _result(context, item, lead, passes.get(item.lead_id, {}))
             for item, lead in zip(inputs, enriched, strict=True)
         ]
 
@@ -181,6 +194,45 @@ def _passes(context: StageContext, inputs: Sequence[LeadInput]) -> dict[str, dic
         for row in connection.execute(query):
             passes.setdefault(row.lead_id, {})[row.provider] = row.attempts
     return passes
+
+
+def _stored(context: StageContext, lead_ids: Iterable[str]) -> dict[str, sa.RowMapping]:
+    """Rows of an earlier pass that say something."""
+    row = enriched_leads.c
+    query = sa.select(enriched_leads).where(
+        row.batch_id == context.batch_id,
+        row.lead_id.in_(list(lead_ids)),
+        row.status.in_([status.value for status in DONE]),
+    )
+    with context.warehouse.reading() as connection:
+        return {found["lead_id"]: found for found in connection.execute(query).mappings()}
+
+
+def _kept(
+    context: StageContext, failure: NoAnswer, row: sa.RowMapping, passes: Mapping[str, int]
+) -> LeadResult:
+    """The row as it was: a pass that fails takes nothing away, and is tried again as often as any."""
+    missing = [Missing(provider, failure.reason, later=True) for provider in passes]
+    queued = _queued(context, missing, passes)
+    own = {column.name: row[column.name] for column in enriched_leads.columns if column.name not in _COMMON}
+    status = Status(row["status"])
+    reasons = (row["reason"] if status is Status.DEGRADED else None, _describe(missing, queued))
+    return LeadResult(
+        row["lead_id"],
+        status,
+        "; ".join(filter(None, reasons)),
+        own | {"pending_providers": _pending(queued)},
+        children={enrichment_queue: queued},
+        engine=row["engine"],
+        engine_version=row["engine_version"],
+        latency_ms=row["latency_ms"],
+        cost_usd=row["cost_usd"],
+        own_latency=True,
+    )
+
+
+def _pending(queued: Sequence[Mapping[str, Any]]) -> str | None:
+    return ", ".join(row["provider"] for row in queued) or None
 
 
 def _gate(row: sa.RowMapping, profile: Profile) -> str | None:
@@ -275,7 +327,7 @@ def _columns(lead: EnrichedLead, queued: Sequence[Mapping[str, Any]]) -> dict[st
         "trade_count": len(lead.trades),
         **{name: values.get(name) for name in _SETTLED},
         "providers": ", ".join(collected.answered) or None,
-        "pending_providers": ", ".join(row["provider"] for row in queued) or None,
+        "pending_providers": _pending(queued),
         "provider_credits": collected.credits,
         "fact_count": len(lead.facts),
         "completeness": lead.completeness,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from sales_agent_dagster.domain.calls import CallScope
+from sales_agent_dagster.domain.errors import SalesAgentError
 from sales_agent_dagster.domain.lookups import CachedAnswer, LookupKey
 from sales_agent_dagster.enrichment.answers import decode, encode
 from sales_agent_dagster.enrichment.collecting import Broken, Collected, Collector, Subject
@@ -76,7 +78,17 @@ class FactService:
     ) -> list[Collected | Broken]:
         if self._there is None:
             self._there = self._opened()
+            await asyncio.to_thread(self._prune)
         return await self._there.collect(subjects, scope, limits_ms)
+
+    def _prune(self) -> None:
+        """Delete answers that are too old to stand in for anything."""
+        now, settings = datetime.now(UTC), self._settings.enrichment
+        days = max(settings.kept_days, settings.stale_days)
+        try:
+            self._lookups.prune(now - timedelta(days=days), now)
+        except SalesAgentError as error:
+            _log.warning("old answers of providers could not be deleted: %s", error)
 
     def _opened(self) -> Collector:
         settings, clock = self._settings, SystemClock()

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from sales_agent_dagster.domain.lookups import (
     CachedAnswer,
+    LeaseRequest,
     LookupKey,
     LookupOutcome,
     Refusal,
@@ -19,6 +20,7 @@ from sales_agent_dagster.domain.lookups import (
     Settlement,
     SpendingCaps,
 )
+from sales_agent_dagster.warehouse import lookup_leases
 from sales_agent_dagster.warehouse.database import Warehouse
 from sales_agent_dagster.warehouse.schema import (
     enrichment_cache,
@@ -87,21 +89,61 @@ class WarehouseLookups:
         return results
 
     def settle(self, settlements: Sequence[Settlement]) -> None:
-        """Store how lookups ended, their answers and opt-outs, in one transaction."""
+        """Store how lookups ended and their answers, and end their leases, in one transaction."""
         if not settlements:
             return
         ordered = sorted(settlements, key=lambda item: item.asked)
         rows = [_settled(item) for item in ordered]
         answers = [_answer_row(item.asked, item.answer) for item in ordered if item.answer is not None]
-        opted_out = [
-            {"value": value, "provider": item.asked.provider, "created_at": item.finished_at}
-            for item in ordered
-            for value in item.suppress
-        ]
         with self._warehouse.transaction() as connection:
             self._warehouse.upsert(connection, enrichment_credits, rows)
             self._warehouse.upsert(connection, enrichment_cache, answers)
-            self._warehouse.upsert(connection, enrichment_suppressions, opted_out)
+            lookup_leases.give_back(connection, {item.lease for item in ordered if item.lease})
+
+    def lease(self, wanted: Sequence[LeaseRequest], now: datetime) -> list[str | CachedAnswer | None]:
+        """Per lookup without cost the id of its lease, None while another process has it.
+
+        An answer that another process has found meanwhile comes back instead.
+        """
+        with self._warehouse.transaction() as connection:
+            answers = _cached(connection, [item.asked for item in wanted])
+            known = {
+                item.asked: answer
+                for item in wanted
+                if (answer := answers.get(item.asked)) is not None
+                and answer.version == item.version
+                and answer.fresh_until > now
+            }
+            open_ = [item for item in wanted if item.asked not in known]
+            leases = lookup_leases.taken(self._warehouse, connection, open_, now)
+        return [known.get(item.asked) or leases.get(item.asked) for item in wanted]
+
+    def give_back(self, leases: Collection[str]) -> None:
+        """End leases whose lookups were not made."""
+        with self._warehouse.transaction() as connection:
+            lookup_leases.give_back(connection, leases)
+
+    def suppress(self, provider: str, values: Collection[str], now: datetime) -> None:
+        """Remember addresses and domains whose owner asked not to be processed.
+
+        Who said so first, and when, stays.
+        """
+        value = enrichment_suppressions.c.value
+        with self._warehouse.transaction() as connection:
+            known = set(connection.scalars(sa.select(value).where(value.in_(sorted(values)))))
+            new = sorted(set(values) - known)
+            rows = [{"value": each, "provider": provider, "created_at": now} for each in new]
+            self._warehouse.upsert(connection, enrichment_suppressions, rows)
+
+    def prune(self, stale_since: datetime, now: datetime) -> int:
+        """Delete answers that have been stale since before then; returns how many. Opt-outs stay."""
+        columns = enrichment_cache.c
+        old = sa.delete(enrichment_cache).where(
+            columns.fresh_until < stale_since, columns.outcome != LookupOutcome.SUPPRESSED.value
+        )
+        with self._warehouse.transaction() as connection:
+            lookup_leases.drop_expired(connection, now)
+            return int(connection.execute(old).rowcount)
 
     def release_cut_off(self, now: datetime) -> list[tuple[str, str]]:
         """Give up lookups that were cut off; returns batch and lead of each, to be asked about again.

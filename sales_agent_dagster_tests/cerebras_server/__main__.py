@@ -6,10 +6,8 @@ import argparse
 import json
 from dataclasses import fields
 
-import uvicorn
-
 from sales_agent_dagster_tests.cerebras_server.app import Options, StandIn
-from sales_agent_dagster_tests.cerebras_server.running import configuration, listening
+from sales_agent_dagster_tests.serving import serve
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -21,7 +19,7 @@ def main(arguments: list[str] | None = None) -> None:
         flag = f"--{option.name.replace('_', '-')}"
         if option.type == "bool":
             parser.add_argument(flag, action="store_true")
-        elif option.name == "models":
+        elif option.type.startswith("tuple"):
             parser.add_argument(flag, type=lambda text: tuple(text.split(",")), default=option.default)
         else:
             kind = {"float": float, "int": int}.get(str(option.type), str)
@@ -30,10 +28,7 @@ def main(arguments: list[str] | None = None) -> None:
     host, port, faults = given.pop("host"), given.pop("port"), given.pop("faults")
     app = StandIn(Options(**given))
     app.break_by(faults)
-    with listening(host, port) as listener:
-        host, port = listener.getsockname()
-        print(f"http://{host}:{port}", flush=True)
-        uvicorn.Server(configuration(app)).run(sockets=[listener])
+    serve(app, "http://{}:{}".format, host, port)
 
 
 if __name__ == "__main__":

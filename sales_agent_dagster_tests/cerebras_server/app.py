@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from sales_agent_dagster_tests.cerebras_server import repliers, responses
-from sales_agent_dagster_tests.cerebras_server.checking import Refused, check_schema, parse
+from sales_agent_dagster_tests.cerebras_server.checking import Refused, check_parts, check_schema, parse
 from sales_agent_dagster_tests.cerebras_server.counting import PromptCache, Stats
 from sales_agent_dagster_tests.cerebras_server.faults import (
     RESPONSE_FAULTS,
@@ -57,12 +57,14 @@ class Options:
         api_key: the only one that is let in; None lets any in, but not none.
         latency_ms: of an answer, with up to ``jitter_ms`` more.
         virtual: latency is stated but not waited for.
+        refuses: parts of a request that are answered with 400: names of fields, or ``json_schema``.
         generic_items: elements of arrays in answers to unknown schemas.
         gzip_responses: compress answers for clients that take that.
         obedience: do what the lead's texts demand, in place of answering.
     """
 
     models: tuple[str, ...] = MODELS
+    refuses: tuple[str, ...] = ()
     api_key: str | None = None
     latency_ms: float = 0.0
     jitter_ms: float = 0.0
@@ -167,6 +169,7 @@ class StandIn:
                 raise Refused(400, f"{name} is required")
         if request["model"] not in self.options.models:
             raise Refused(404, f"Model {request['model']} does not exist or you do not have access to it.")
+        check_parts(request, self.options.refuses)
         check_schema(request.get("response_format"))
 
     async def _spend_time(self, fault: Fault | None) -> float:
@@ -180,10 +183,10 @@ class StandIn:
 
     def _answer(self, request: dict[str, Any], fault: Fault | None, seconds: float) -> dict[str, Any]:
         wanted = (request.get("response_format") or {}).get("json_schema") or {}
-        schema, name = wanted.get("schema") or {}, wanted.get("name") or ""
-        self.stats.schemas[name] += 1
         messages = request["messages"]
         system = responses.text_of(messages[0]) if messages[0].get("role") == "system" else ""
+        schema, name = wanted.get("schema") or responses.schema_told(system), wanted.get("name") or ""
+        self.stats.schemas[name] += 1
         payload = responses.payload_of(messages)
         if self.options.obedience and schema:
             value = obey(schema, payload, self.options.obedience)

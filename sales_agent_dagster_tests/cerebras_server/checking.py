@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Iterable
 from typing import Any
 
 import orjson
@@ -33,6 +34,14 @@ def parse(raw: bytes, headers: dict[bytes, bytes]) -> dict[str, Any]:
     if not isinstance(request, dict):
         raise Refused(400, "the body is not an object")
     return request
+
+
+def check_parts(request: dict[str, Any], refused: Iterable[str]) -> None:
+    """400 on what this server does not know, named as servers do."""
+    kind = (request.get("response_format") or {}).get("type")
+    for name in refused:
+        if name in request or name == kind:
+            raise Refused(400, f"Unsupported parameter: '{name}' is not supported with this model.")
 
 
 def check_schema(response_format: Any) -> None:

@@ -45,6 +45,12 @@ def payload_of(messages: list[dict[str, Any]]) -> dict[str, Any] | None:
     return None
 
 
+def schema_told(system: str) -> dict[str, Any]:
+    """The JSON schema that a prompt has in a line of its own, for servers that take none beside it."""
+    lines = (line for line in system.splitlines() if line.startswith('{"type":"object"'))
+    return dict(orjson.loads(next(lines, "{}")))
+
+
 def prompt_of(request: dict[str, Any]) -> tuple[str, int]:
     """All input text, and its tokens with those of the schema."""
     messages = request["messages"]

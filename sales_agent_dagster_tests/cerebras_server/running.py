@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import socket
-import subprocess
-import sys
-import threading
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-import uvicorn
-
 from sales_agent_dagster_tests.cerebras_server.app import Options, StandIn
 from sales_agent_dagster_tests.cerebras_server.counting import Stats
 from sales_agent_dagster_tests.cerebras_server.faults import Fault, as_fault
-
-START_SECONDS = 30
+from sales_agent_dagster_tests.serving import process, served
 
 
 class RunningServer:
@@ -63,58 +55,12 @@ class RunningServer:
 def running_server(**options: Any) -> Iterator[RunningServer]:
     """A server on a free loopback port; see ``app.Options``."""
     app = StandIn(Options(**options))
-    with listening() as listener:
-        host, port = listener.getsockname()
-        server = uvicorn.Server(configuration(app))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-        thread.start()
-        deadline = time.monotonic() + START_SECONDS
-        while not server.started:
-            if time.monotonic() > deadline or not thread.is_alive():
-                raise RuntimeError("the stand-in did not start")
-            time.sleep(0.005)
-        try:
-            yield RunningServer(app, host, port)
-        finally:
-            server.should_exit = server.force_exit = True
-            thread.join(timeout=START_SECONDS)
+    with served(app) as (host, port):
+        yield RunningServer(app, host, port)
 
 
 @contextmanager
 def server_process(*arguments: str) -> Iterator[str]:
     """URL of a server in a process of its own; arguments as for ``python -m``."""
-    command = [sys.executable, "-m", "sales_agent_dagster_tests.cerebras_server", *arguments]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout is not None
-            url = process.stdout.readline().strip()
-            if not url.startswith("http://"):
-                raise RuntimeError("the stand-in did not start")
-            yield url
-        finally:
-            process.terminate()
-
-
-def listening(host: str = "127.0.0.1", port: int = 0) -> socket.socket:
-    listener = socket.socket()
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind((host, port))
-    listener.listen(2048)
-    return listener
-
-
-def configuration(app: StandIn) -> uvicorn.Config:
-    return uvicorn.Config(
-        app,
-        interface="asgi3",
-        http="httptools",
-        loop="uvloop",
-        lifespan="off",
-        ws="none",
-        access_log=False,
-        log_level="critical",
-        server_header=False,
-        date_header=False,
-        proxy_headers=False,
-        timeout_graceful_shutdown=1,
-    )
+    with process("cerebras_server", *arguments) as url:
+        yield url

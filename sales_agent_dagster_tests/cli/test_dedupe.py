@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,12 +9,10 @@ import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
-from benchmarks.dedupe.generator import generate
 from sales_agent_dagster.cli import dedupe as command
 from sales_agent_dagster.cli.dedupe_warehouse import read_warehouse
 from sales_agent_dagster.cli.main import app
 from sales_agent_dagster.domain.errors import ConfigurationError
-from sales_agent_dagster.matching.model import load_model
 
 COLUMNS = ["record_id", "entity_id", "account_id", "decision", "bits", "matched_record_id", "explanation"]
 HEADER = "record_id,Company Name,Phone Number,Website,City,State"
@@ -204,29 +201,6 @@ def test_against_the_warehouse(tmp_path: Path, demo_home: Path) -> None:
     assert found["account_id"] == [known.account_ids[row].as_py()]
 
 
-def test_learning_weights_and_using_them(tmp_path: Path) -> None:
-    pq.write_table(generate(2100, seed=5, style="trades:55").table, tmp_path / "in.parquet")
-    model = tmp_path / "model.json"
-    result = CliRunner().invoke(app, ["dedupe", "train", str(tmp_path / "in.parquet"), "--out", str(model)])
-    assert result.exit_code == 0, result.output
-    assert "converged after" in result.output
-    assert "Kept from the given weights" in result.output
-    assert json.loads(model.read_text())["report"]["converged"] is True
-    found = decisions(tmp_path / "in.parquet", tmp_path / "out.csv", "--model", str(model))
-    assert len(found["record_id"]) == 2100
-    assert set(found["decision"]) == {"merge", "review", "new"}
-
-
-def test_a_list_of_names_teaches_the_model_for_names(tmp_path: Path) -> None:
-    names = generate(2100, seed=5, style="trades:55").table.select(["record_id", "name"])
-    pq.write_table(names, tmp_path / "in.parquet")
-    model = tmp_path / "model.json"
-    result = CliRunner().invoke(app, ["dedupe", "train", str(tmp_path / "in.parquet"), "--out", str(model)])
-    assert result.exit_code == 0, result.output
-    learnt = json.loads(model.read_text())
-    assert learnt["usual_repeats"] == load_model(by_name=True).usual_repeats is not None
-
-
 @pytest.mark.parametrize(
     ("lines", "words"),
     [
@@ -256,11 +230,6 @@ def test_files_that_cannot_be_used(tmp_path: Path) -> None:
     assert "cannot be written" in refused(good, "--out", tmp_path / "taken.csv")
 
 
-def test_weights_that_cannot_be_written(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="cannot be written"):
-        command._write_model(load_model(), tmp_path)
-
-
 @pytest.mark.parametrize(
     "words", [["a.csv", "b.csv"], ["train"], ["train", "a.csv", "--against", "warehouse"]]
 )
@@ -272,7 +241,7 @@ def test_wrong_words(tmp_path: Path, words: list[str]) -> None:
 
 def test_steps_are_shown_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(command, "interactive", lambda console: True)
-    with command._Steps() as step:
+    with command.Steps() as step:
         step("reading")
 
 

@@ -20,7 +20,7 @@ def compose() -> dict[str, Any]:
 
 
 def test_services_and_health(compose: dict[str, Any]) -> None:
-    assert set(compose["services"]) == {"postgres", "code", "webserver", "daemon"}
+    assert set(compose["services"]) == {"postgres", "code", "webserver", "daemon", "webhooks"}
     for name, service in compose["services"].items():
         assert service["healthcheck"]["test"][0] == "CMD", name
         for needed in service.get("depends_on", {}):
@@ -43,8 +43,12 @@ def test_passwords_come_from_the_environment_or_nothing_starts(compose: dict[str
 
 
 def test_variables_are_settings_or_known_ones(compose: dict[str, Any]) -> None:
-    known = {f"SALES_AGENT_{name.upper()}" for name in Settings.model_fields} | {"DAGSTER_PG_URL"}
-    for name in ("code", "webserver", "daemon"):
+    known = {f"SALES_AGENT_{name.upper()}" for name in Settings.model_fields} | {
+        "DAGSTER_PG_URL",
+        "DAGSTER_HOME",
+    }
+    for name in ("code", "webserver", "daemon", "webhooks"):
+        assert compose["services"][name]["env_file"] == [{"path": ".env", "required": False}]
         assert set(compose["services"][name]["environment"]) <= known
 
 
@@ -69,7 +73,18 @@ def test_nothing_of_the_host_but_the_named_files_enters_the_image() -> None:
     assert not {"!.env", "!.sales_agent"} & set(patterns)
 
 
-@pytest.mark.parametrize("service", ["code", "webserver", "daemon"])
+def test_the_image_holds_every_file_that_a_setting_names() -> None:
+    ignored = (PROJECT_ROOT / ".dockerignore").read_text().splitlines()
+    dockerfile = (PROJECT_ROOT / "deploy" / "Dockerfile").read_text()
+    files = [field.default for field in Settings.model_fields.values() if isinstance(field.default, Path)]
+    named = [path.relative_to(PROJECT_ROOT).as_posix() for path in files if path.is_file()]
+    assert {"data/profile.yaml", "data/waterfall.yaml", "data/crm.yaml"} <= set(named)
+    for name in named:
+        assert f"!{name}" in ignored
+        assert re.search(rf"^COPY .*{re.escape(name)}\b", dockerfile, re.MULTILINE), name
+
+
+@pytest.mark.parametrize("service", ["code", "webserver", "daemon", "webhooks"])
 def test_the_commands_and_their_options_exist(compose: dict[str, Any], service: str) -> None:
     for command in (
         compose["services"][service]["command"],

@@ -222,3 +222,11 @@ def test_providers_of_facts_and_what_is_wrong_with_them(
     assert "websites cannot tell who visits them" in cli("doctor").out
     monkeypatch.setenv("SALES_AGENT_WEBSITE__CONTACT", "https://example.com/bot")
     assert "offline, website (" in found(cli("doctor").out, "Providers of facts")
+    monkeypatch.setenv("SALES_AGENT_HUNTER_API_KEY", "key")
+    steps = "[{provider: offline}, {provider: website, enabled: false}, {provider: hunter_finder}]"
+    waterfall.write_text(f"steps: {steps}")
+    told = cli("doctor").out
+    assert "hunter_finder will be paid for what websites may say for nothing" in told
+    assert "Set `enabled: true` at website in the waterfall." in told
+    waterfall.write_text(f"steps: {steps.replace('false', 'true')}")
+    assert "will be paid" not in cli("doctor").out

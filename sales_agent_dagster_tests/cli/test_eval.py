@@ -34,6 +34,7 @@ def test_the_scorecard_is_measured_stored_and_accepted(cli: Cli, home_warehouse:
     assert "scorecard 1 on 129 golden leads" in done.out
     assert "Accepted: later evaluations" in done.out
     assert "leads with a wrong tier: inject" in done.out
+    assert "Pairs that share a key (block recall)" in done.out
     (run,) = rows(home_warehouse, evaluation_runs)
     assert (run["engine"], run["source"], run["accepted"], run["cases"]) == ("scorecard", "rules", True, 129)
     cases = rows(home_warehouse, evaluation_cases)
@@ -51,6 +52,8 @@ def test_figures_worse_than_accepted_fail(cli: Cli, home_warehouse: Warehouse, r
     assert "tier_accuracy" in document["worse"]
     assert document["accepted"]["tier_accuracy"] > document["figures"]["tier_accuracy"] + 0.03
     assert len(document["cases"]) == 129
+    assert document["linkage"]["block_recall"] >= 0.98
+    assert document["linkage"]["block"]["true_pairs"] > 400
     told = cli("eval")
     assert told.code == 1
     assert "worse" in told.out

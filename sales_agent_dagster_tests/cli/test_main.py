@@ -9,7 +9,7 @@ import pytest
 from sales_agent_dagster.settings import PROJECT_ROOT
 from sales_agent_dagster_tests.cli.conftest import Cli, clean_environment
 
-HEAVY = ("dagster", "langgraph", "pandas", "matplotlib", "numpy", "phonenumbers")
+HEAVY = ("dagster", "langgraph", "pandas", "numpy", "phonenumbers")
 COMMANDS = ("demo", "run", "status", "lead", "query", "doctor", "ui")
 
 

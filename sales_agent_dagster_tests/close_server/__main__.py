@@ -5,11 +5,9 @@ from __future__ import annotations
 import argparse
 from dataclasses import fields
 
-import uvicorn
-
-from sales_agent_dagster_tests.cerebras_server.running import configuration, listening
 from sales_agent_dagster_tests.close_server.app import BASE, StandIn
 from sales_agent_dagster_tests.close_server.calls import Options
+from sales_agent_dagster_tests.serving import serve
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -24,11 +22,7 @@ def main(arguments: list[str] | None = None) -> None:
             parser.add_argument(flag, type=kind, default=option.default)
     given = vars(parser.parse_args(arguments))
     port = given.pop("port")
-    app = StandIn(Options(**given))
-    with listening("127.0.0.1", port) as listener:
-        host, port = listener.getsockname()
-        print(f"http://{host}:{port}{BASE}/", flush=True)
-        uvicorn.Server(configuration(app)).run(sockets=[listener])  # type: ignore[arg-type]
+    serve(StandIn(Options(**given)), lambda host, port: f"http://{host}:{port}{BASE}/", port=port)
 
 
 if __name__ == "__main__":

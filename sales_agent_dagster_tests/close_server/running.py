@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 import requests
-import uvicorn
 
-from sales_agent_dagster_tests.cerebras_server.running import START_SECONDS, configuration, listening
 from sales_agent_dagster_tests.close_server.app import BASE, StandIn
 from sales_agent_dagster_tests.close_server.calls import HUMAN, Actor, Call, Logged, Options
 from sales_agent_dagster_tests.close_server.clock import Clock
 from sales_agent_dagster_tests.close_server.faults import Fault
 from sales_agent_dagster_tests.close_server.routes import Crm
+from sales_agent_dagster_tests.serving import process, served
 
 
 class RunningClose:
@@ -92,33 +87,12 @@ class RunningClose:
 def running_close(**options: Any) -> Iterator[RunningClose]:
     """A server on a free loopback port; see ``calls.Options``."""
     app = StandIn(Options(**options))
-    with listening() as listener:
-        host, port = listener.getsockname()
-        server = uvicorn.Server(configuration(app))  # type: ignore[arg-type]
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-        thread.start()
-        deadline = time.monotonic() + START_SECONDS
-        while not server.started:
-            if time.monotonic() > deadline or not thread.is_alive():
-                raise RuntimeError("the stand-in did not start")
-            time.sleep(0.005)
-        try:
-            yield RunningClose(app, host, port)
-        finally:
-            server.should_exit = server.force_exit = True
-            thread.join(timeout=START_SECONDS)
+    with served(app) as (host, port):
+        yield RunningClose(app, host, port)
 
 
 @contextmanager
 def close_process(*arguments: str) -> Iterator[str]:
     """Base URL of a server in a process of its own; arguments as for ``python -m``."""
-    command = [sys.executable, "-m", "sales_agent_dagster_tests.close_server", *arguments]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout is not None
-            url = process.stdout.readline().strip()
-            if not url.startswith("http://"):
-                raise RuntimeError("the stand-in did not start")
-            yield url
-        finally:
-            process.terminate()
+    with process("close_server", *arguments) as url:
+        yield url

@@ -181,6 +181,15 @@ class FakeCrm:
                 found[remote_id] = record
         return found
 
+    def appeared(self, stream: str, since: datetime | None) -> Iterator[Record]:
+        kinds = next(found.kinds for found in STREAMS if found.name == stream)
+        if stream == "events":
+            return
+        living = [one for kind in kinds & {Kind.COMPANY, Kind.CONTACT} for one in self.living(kind)]
+        for record in filter(self._indexed, living):
+            if record.external_key is None and (since is None or self.born[record.remote_id] >= since):
+                yield record
+
     def lookup(self, kind: Kind, subjects: Sequence[Subject]) -> dict[str, list[Candidate]]:
         found: dict[str, list[Candidate]] = {}
         for subject in subjects:

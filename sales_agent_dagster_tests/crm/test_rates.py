@@ -26,6 +26,49 @@ def test_calls_are_spaced_after_a_burst() -> None:
     assert round(time.now - 100, 6) == 2.0
 
 
+def test_a_burst_keeps_the_rolling_window() -> None:
+    rate, time = gate(start=10.0, burst=40, window_s=5.0)
+    sent: list[float] = []
+
+    def send(number: int) -> None:
+        for _ in range(number):
+            rate.enter()
+            sent.append(time.now)
+
+    send(50)
+    time.now += 10
+    send(100)
+    fullest = max(sum(start <= at < start + 5.0 for at in sent) for start in sent)
+    assert fullest == 50
+    assert sum(at == sent[50] for at in sent[50:]) == 41, "idle time is worth a burst"
+    assert round(sent[-1] - sent[50], 6) == 5.9, "and the others come at the rate"
+
+
+def test_calls_may_count_towards_another_rate() -> None:
+    time = Time()
+    all_calls = RateGate(Pace(start=1.0, burst=0), lambda: time.now, time.sleep)
+    searches = RateGate(Pace(start=4.0, burst=0), lambda: time.now, time.sleep, all_calls)
+    for _ in range(5):
+        searches.enter()
+    assert round(time.now - 100, 6) == 4.0
+    all_calls.enter()
+    assert round(time.now - 100, 6) == 5.0
+
+
+def test_the_rate_doubles_until_the_first_refusal() -> None:
+    rate, _ = gate(start=10.0, most=1000.0)
+    for _ in range(3):
+        before = rate.rate
+        for _ in range(round(before)):
+            rate.answered(None)
+        assert round(rate.rate / before, 1) == 1.7, "it grows while they come: within a second it doubles"
+    rate.refused(1.0)
+    before = rate.rate
+    for _ in range(round(before)):
+        rate.answered(None)
+    assert before < rate.rate < before + 2.1
+
+
 def test_a_hint_sets_the_rate() -> None:
     rate, time = gate(start=10.0)
     rate.answered(RateHint(limit=100, remaining=20, reset_s=5.0))

@@ -150,6 +150,7 @@ def test_somebody_elses_opt_out_drops_them_and_keeps_the_lead(sqlite_warehouse: 
         fact("contact_person", "Jo Reed, Owner", "web page", 0.8, number=1),
         fact("contact_linkedin", "https://www.linkedin.com/in/jo", "web page", 0.8, number=1),
         fact("contact_person", "Sam Hill", "web page", 0.7, number=2),
+        fact("contact_email", "j.reed@a.example", "web page", 0.7, number=3),
         fact("employees", "12", "web page", 0.7),
     ]
     website = Scripted(answers={"a.example": Found(tuple(facts))})

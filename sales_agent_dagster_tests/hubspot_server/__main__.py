@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-import uvicorn
-
-from sales_agent_dagster_tests.cerebras_server.running import configuration, listening
 from sales_agent_dagster_tests.hubspot_server.app import Options, StandIn
+from sales_agent_dagster_tests.serving import serve
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -21,10 +19,7 @@ def main(arguments: list[str] | None = None) -> None:
         parser.add_argument(f"--{name}", type=int, default=None, help="rate limit")
     given = vars(parser.parse_args(arguments))
     host, port = given.pop("host"), given.pop("port")
-    with listening(host, port) as listener:
-        host, port = listener.getsockname()
-        print(f"http://{host}:{port}", flush=True)
-        uvicorn.Server(configuration(StandIn(Options(**given)))).run(sockets=[listener])
+    serve(StandIn(Options(**given)), "http://{}:{}".format, host, port)
 
 
 if __name__ == "__main__":

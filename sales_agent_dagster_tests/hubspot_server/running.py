@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-import threading
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-import uvicorn
-
-from sales_agent_dagster_tests.cerebras_server.running import configuration, listening
 from sales_agent_dagster_tests.hubspot_server import associations
 from sales_agent_dagster_tests.hubspot_server.app import Logged, Options, StandIn
 from sales_agent_dagster_tests.hubspot_server.faults import Fault
 from sales_agent_dagster_tests.hubspot_server.limits import Limits
 from sales_agent_dagster_tests.hubspot_server.objects import derived
 from sales_agent_dagster_tests.hubspot_server.store import Change, Clock, Record, Store
+from sales_agent_dagster_tests.serving import process, served
 
-START_SECONDS = 30
 HUMAN = ("CRM_UI", "userId:7")
 
 
@@ -137,33 +130,12 @@ class RunningServer:
 def running_server(**options: Any) -> Iterator[RunningServer]:
     """A server on a free loopback port; see ``app.Options``."""
     app = StandIn(Options(**options))
-    with listening() as listener:
-        host, port = listener.getsockname()
-        server = uvicorn.Server(configuration(app))  # type: ignore[arg-type]
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-        thread.start()
-        deadline = time.monotonic() + START_SECONDS
-        while not server.started:
-            if time.monotonic() > deadline or not thread.is_alive():
-                raise RuntimeError("the stand-in did not start")
-            time.sleep(0.005)
-        try:
-            yield RunningServer(app, f"http://{host}:{port}")
-        finally:
-            server.should_exit = server.force_exit = True
-            thread.join(timeout=START_SECONDS)
+    with served(app) as (host, port):
+        yield RunningServer(app, f"http://{host}:{port}")
 
 
 @contextmanager
 def server_process(*arguments: str) -> Iterator[str]:
     """URL of a server in a process of its own; arguments as for ``python -m``."""
-    command = [sys.executable, "-m", "sales_agent_dagster_tests.hubspot_server", *arguments]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout is not None
-            url = process.stdout.readline().strip()
-            if not url.startswith("http://"):
-                raise RuntimeError("the stand-in did not start")
-            yield url
-        finally:
-            process.terminate()
+    with process("hubspot_server", *arguments) as url:
+        yield url

@@ -2,16 +2,19 @@ from __future__ import annotations
 
 from itertools import permutations
 
+import numpy as np
 import pytest
 
-from sales_agent_dagster.matching.blocking import block_keys
+from sales_agent_dagster.matching.blocking import Keys, block_keys
 from sales_agent_dagster.matching.counts import ValueCounts
 from sales_agent_dagster.matching.decide import (
+    Arrivals,
     Decision,
     KnownLead,
     Outcome,
     account_id_of,
     decide,
+    decide_arrivals,
     entity_id_of,
 )
 from sales_agent_dagster.matching.lead import NormLead
@@ -92,13 +95,18 @@ def test_the_sentence_of_a_branch_names_its_firm_not_a_nearer_stranger() -> None
     assert found.sentence.startswith("New; branch of K: ")
 
 
-def test_keys_made_before_find_the_same_pairs_in_a_batch() -> None:
+def test_new_leads_are_compared_with_each_other_under_the_keys_that_are_given() -> None:
     batch = [lead("N1"), lead("N2", name="QUILLFEATHER ELEC"), lead("N3", **OTHER)]
-    keys = list(block_keys(LeadTable.of(batch)))
-    given = decide(batch, {}, MODEL, ValueCounts(), 10_000, keys=keys)
-    assert given == decide(batch, {}, MODEL, ValueCounts(), 10_000)
-    assert [one.outcome for one in given] == ["new", "merge", "new"]
-    assert [one.outcome for one in decide(batch, {}, MODEL, ValueCounts(), 10_000, keys=[])] == ["new"] * 3
+    table = LeadTable.of(batch)
+
+    def outcomes(keys: list[Keys]) -> list[str]:
+        pairs = np.zeros(0, np.int64), np.zeros(0, np.int64)
+        ids = [one.lead_id for one in batch]
+        arrivals = Arrivals(table, ids, keys, LeadTable.of([]), [], [], [], pairs)
+        return [one.outcome for one in decide_arrivals(arrivals, MODEL, ValueCounts(), 10_000)]
+
+    assert outcomes(list(block_keys(table))) == ["new", "merge", "new"]
+    assert outcomes([]) == ["new"] * 3
 
 
 def test_an_own_entity_wins_over_a_related_one() -> None:

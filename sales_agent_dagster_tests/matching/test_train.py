@@ -97,8 +97,3 @@ def test_what_the_labels_do_not_speak_of_stays() -> None:
     old, new = (m.fields["linkedin"] for m in (MODEL, fitted))
     assert new.m == pytest.approx(old.m, rel=1e-3)
     assert new.u == pytest.approx(old.u, rel=1e-3)
-
-
-def test_too_few_labels_are_refused() -> None:
-    with pytest.raises(ValueError, match="at least 300"):
-        calibrated(MODEL, [Labelled(evidence(10), np.ones(10, bool), 5000)])

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import threading
-import time
 from abc import ABC, abstractmethod
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
@@ -14,9 +12,8 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import orjson
-import uvicorn
 
-from sales_agent_dagster_tests.cerebras_server.running import START_SECONDS, configuration, listening
+from sales_agent_dagster_tests import serving
 from sales_agent_dagster_tests.cerebras_server.sending import reset_connection
 
 KEY = "test-key"
@@ -124,18 +121,5 @@ class ProviderApp(ABC):
 @contextmanager
 def served(app: ProviderApp) -> Iterator[str]:
     """Base URL of the application on a free loopback port, in a thread."""
-    with listening() as listener:
-        host, port = listener.getsockname()
-        server = uvicorn.Server(configuration(app))  # type: ignore[arg-type]
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-        thread.start()
-        deadline = time.monotonic() + START_SECONDS
-        while not server.started:
-            if time.monotonic() > deadline or not thread.is_alive():
-                raise RuntimeError("the stand-in did not start")
-            time.sleep(0.005)
-        try:
-            yield f"http://{host}:{port}{app.prefix}"
-        finally:
-            server.should_exit = server.force_exit = True
-            thread.join(timeout=START_SECONDS)
+    with serving.served(app) as (host, port):
+        yield f"http://{host}:{port}{app.prefix}"

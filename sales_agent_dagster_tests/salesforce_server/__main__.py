@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import argparse
 
-import uvicorn
-
 from sales_agent_dagster.crm.salesforce.layout import Layout
 from sales_agent_dagster.settings import SalesforceSettings
-from sales_agent_dagster_tests.cerebras_server.running import configuration, listening
 from sales_agent_dagster_tests.salesforce_server.app import Options, StandIn
 from sales_agent_dagster_tests.salesforce_server.custom import add_custom_fields
+from sales_agent_dagster_tests.serving import serve
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -20,11 +18,12 @@ def main(arguments: list[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     app = StandIn(Options(latency_ms=given.latency_ms, daily_calls=given.daily_calls, running=True))
     add_custom_fields(app.org, Layout(SalesforceSettings()))
-    with listening() as listener:
-        host, port = listener.getsockname()
+
+    def announced(host: str, port: int) -> str:
         app.url = f"http://{host}:{port}"
-        print(app.url, flush=True)
-        uvicorn.Server(configuration(app)).run(sockets=[listener])
+        return app.url
+
+    serve(app, announced)
 
 
 if __name__ == "__main__":

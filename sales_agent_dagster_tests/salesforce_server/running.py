@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-import uvicorn
-
-from sales_agent_dagster_tests.cerebras_server.running import START_SECONDS, configuration, listening
 from sales_agent_dagster_tests.salesforce_server.app import Options, StandIn
 from sales_agent_dagster_tests.salesforce_server.clock import VirtualClock
 from sales_agent_dagster_tests.salesforce_server.faults import Asked, Fault
 from sales_agent_dagster_tests.salesforce_server.org import Caller, DuplicateRule, Org, Record, indexed
 from sales_agent_dagster_tests.salesforce_server.schema import Field, add_place_codes
+from sales_agent_dagster_tests.serving import served
 
 
 class RunningServer:
@@ -102,18 +98,5 @@ class RunningServer:
 def running_server(**options: Any) -> Iterator[RunningServer]:
     """A server on a free loopback port; see ``app.Options``."""
     app = StandIn(Options(**options))
-    with listening() as listener:
-        host, port = listener.getsockname()
-        server = uvicorn.Server(configuration(app))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-        thread.start()
-        deadline = time.monotonic() + START_SECONDS
-        while not server.started:
-            if time.monotonic() > deadline or not thread.is_alive():
-                raise RuntimeError("the stand-in did not start")
-            time.sleep(0.005)
-        try:
-            yield RunningServer(app, host, port)
-        finally:
-            server.should_exit = server.force_exit = True
-            thread.join(timeout=START_SECONDS)
+    with served(app) as (host, port):
+        yield RunningServer(app, host, port)

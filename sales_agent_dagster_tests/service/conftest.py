@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-import uvicorn
 from pydantic import SecretStr
 
 from sales_agent_dagster.domain.profile import Profile
@@ -19,10 +16,10 @@ from sales_agent_dagster.service.app import WebhookService
 from sales_agent_dagster.service.receivers import receivers_of
 from sales_agent_dagster.settings import CloseSettings, HubSpotSettings, ServiceSettings, Settings
 from sales_agent_dagster.warehouse.database import Warehouse
-from sales_agent_dagster_tests.cerebras_server.running import configuration, listening
 from sales_agent_dagster_tests.close_server import API_KEY
 from sales_agent_dagster_tests.close_server.running import RunningClose
 from sales_agent_dagster_tests.hubspot_server import TOKEN, RunningServer
+from sales_agent_dagster_tests.serving import served
 
 SECRET = "yyyyyyyy-yyyy-yyyy-yyyy-yyyyyyyyyyyy"
 EVENTS = [
@@ -41,24 +38,6 @@ class Service:
 
 
 Serve = Callable[..., Service]
-
-
-@contextmanager
-def served(app: Any) -> Iterator[str]:
-    """Base URL of an application on a free loopback port."""
-    with listening() as listener:
-        host, port = listener.getsockname()
-        server = uvicorn.Server(configuration(app))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-        thread.start()
-        while not server.started:
-            assert thread.is_alive()
-            time.sleep(0.002)
-        try:
-            yield f"http://{host}:{port}"
-        finally:
-            server.should_exit = server.force_exit = True
-            thread.join(timeout=30)
 
 
 @pytest.fixture
@@ -87,7 +66,8 @@ def serve(
             )
             for receiver in receivers.values():
                 stack.callback(receiver.close)
-            url = stack.enter_context(served(WebhookService(given.service, warehouse, receivers).app()))
+            app = WebhookService(given.service, warehouse, receivers).app()
+            url = "http://{}:{}".format(*stack.enter_context(served(app)))
             close.ask("PUT", f"webhook/{subscription['id']}", {"url": f"{url}/webhooks/close"})
             return Service(url, warehouse)
 

@@ -1,19 +1,28 @@
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
-from sales_agent_dagster.domain.profile import Profile
+from sales_agent_dagster.crm.contract import SuppressionScope
+from sales_agent_dagster.domain.profile import Profile, Suppress
 from sales_agent_dagster.domain.tiers import Tier
 from sales_agent_dagster.stages.base import Plan, StageContext
 from sales_agent_dagster.stages.campaigns import Campaigns
+from sales_agent_dagster.stages.crm.suppressing import token_of
 from sales_agent_dagster.warehouse.database import Warehouse
-from sales_agent_dagster.warehouse.schema import campaign_messages, campaigns, imported_leads
+from sales_agent_dagster.warehouse.schema import (
+    campaign_messages,
+    campaigns,
+    enrichment_suppressions,
+    imported_leads,
+    suppression,
+)
 from sales_agent_dagster_tests.agents.marketing.desks import with_outreach, with_seller
 from sales_agent_dagster_tests.agents.marketing.leads import FACTS, GROWTH
 from sales_agent_dagster_tests.agents.marketing.test_graph import WritingEngine
-from sales_agent_dagster_tests.conftest import MakeContext
+from sales_agent_dagster_tests.conftest import NOW, MakeContext
 from sales_agent_dagster_tests.rows import seed_batch
 
 
@@ -249,3 +258,41 @@ def test_an_edited_profile_rewrites_the_drafts(
         "social",
         "blog",
     ]
+
+
+def found_lead(number: int, **columns: Any) -> dict[str, Any]:
+    """A lead without address for whose contact Hunter found one."""
+    email = f"jo{number}@firm{number}.example"
+    told = {"source": "hunter", "confidence": 0.8}
+    facts = [
+        *FACTS,
+        {"id": "contact_email.hunter", "field": "contact_email", "value": email, **told},
+        {"id": "contact_person.hunter", "field": "contact_person", "value": "Jo Reed, Owner", **told},
+    ]
+    enriched = lead()["enriched_leads"] | {"email_kind": "none", "facts": facts, "contact_email": email}
+    nobody = dict.fromkeys(("email", "contact_name", "contact_first_name"))
+    return lead(lead_id=f"L{number}", enriched_leads=enriched, **nobody, **columns)
+
+
+def test_an_address_that_was_found_is_written_to_unless_its_owner_opted_out(
+    warehouse: Warehouse, context: MakeContext
+) -> None:
+    seed_batch(warehouse, leads=[found_lead(number) for number in range(1, 6)])
+    work = context(warehouse)
+    pepper = work.settings.suppression_pepper.get_secret_value()
+    token = token_of(pepper, SuppressionScope.EMAIL, "jo4@firm4.example")
+    with warehouse.transaction() as connection:
+        told = {"provider": "hunter_finder", "created_at": NOW}
+        rows = [{"value": "jo2@firm2.example"} | told, {"value": "firm3.example"} | told]
+        warehouse.upsert(connection, enrichment_suppressions, rows)
+        entry = {"token": token, "scope": "email", "reason": "unsubscribed", "source": "close"}
+        warehouse.upsert(connection, suppression, [entry | {"run_id": "run", "created_at": NOW}])
+    suppress = Suppress(domains=["firm5.example"])
+    run(replace(work, profile=work.profile.model_copy(update={"suppress": suppress})))
+    found = stored(work)
+    assert found["L1"]["channels"].startswith("email, ")
+    assert found["L1"]["next_step"].endswith("send e-mail A or B (personal e-mail found by Hunter).")
+    assert messages(work)["L1 email A"]["body"].startswith("Hello Jo,")
+    for lead_id in ("L2", "L3", "L4", "L5"):
+        assert "email" not in found[lead_id]["channels"], lead_id
+    assert not any("@firm" in one["body"] for one in messages(work).values())

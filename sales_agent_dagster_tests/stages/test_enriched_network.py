@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -13,6 +13,7 @@ from sales_agent_dagster.agents.enrichment.state import Reading
 from sales_agent_dagster.enrichment.facts import fact
 from sales_agent_dagster.enrichment.offline import OfflineProvider
 from sales_agent_dagster.enrichment.providers import Failed, FailureKind, Found, NotFound
+from sales_agent_dagster.enrichment.subjects import person_key
 from sales_agent_dagster.enrichment.waterfall import Step, load_waterfall
 from sales_agent_dagster.settings import Settings
 from sales_agent_dagster.stages.base import StageContext
@@ -221,10 +222,10 @@ def test_a_permanent_failure_is_named_and_not_asked_for_again(
 def test_who_opted_out_stops_here_in_this_and_every_later_batch(
     warehouse: Warehouse, context: MakeContext, networked: Settings
 ) -> None:
-    told = Failed(FailureKind.SUPPRESSED, "asked not to be processed", suppress=("jo@a.example",))
-    apollo = Scripted(PAID, {"a.example": told})
+    told = Failed(FailureKind.SUPPRESSED, "asked not to be processed")
+    apollo = Persons(PAID, {"jo|reed|a.example": told})
     engine = RecordingEngine()
-    seed_batch(warehouse, leads=[lead("a.example", email="jo@a.example", notes="Ask.")])
+    seed_batch(warehouse, leads=[lead("a.example", email="jo@a.example", notes="Ask.", **JO)])
     with service(networked, warehouse, apollo) as facts:
         run(replace(context(warehouse, settings=networked, engine=engine), facts=facts))
     (row,) = rows(warehouse)
@@ -243,6 +244,36 @@ def test_who_opted_out_stops_here_in_this_and_every_later_batch(
         "suppressed: asked a provider not to be processed",
     )
     assert third["status"] == "ok"
+
+
+JO = {"contact_first_name": "Jo", "contact_last_name": "Reed"}
+
+
+def test_an_opt_out_that_is_known_holds_for_the_addresses_of_later_leads_too(
+    sqlite_warehouse: Warehouse, context: MakeContext, networked: Settings
+) -> None:
+    told = Failed(FailureKind.SUPPRESSED, "asked not to be processed")
+    apollo = Persons(PAID, {"jo|reed|a.example": told})
+    emails = (None, "info@a.example", "jo@a.example")
+    for number, email in enumerate(emails, 1):
+        batch = f"batch-{number}"
+        seed_batch(sqlite_warehouse, batch, leads=[lead("a.example", email=email, **JO)])
+        with service(networked, sqlite_warehouse, apollo) as facts:
+            run(replace(context(sqlite_warehouse, batch, settings=networked), facts=facts))
+    assert apollo.keys == ["jo|reed|a.example"]
+    assert [row["status"] for row in rows(sqlite_warehouse)] == ["skipped"] * 3
+    assert [item["value"] for item in _suppressed(sqlite_warehouse)] == ["jo@a.example"]
+    seed_batch(sqlite_warehouse, "batch-4", leads=[lead(None, "SILVER", email="jo@a.example")])
+    run(context(sqlite_warehouse, "batch-4", settings=networked))
+    reasons = [row["reason"] for row in rows(sqlite_warehouse) if row["batch_id"] == "batch-4"]
+    assert reasons == ["suppressed: asked a provider not to be processed"]
+
+
+class Persons(Scripted):
+    """Asks about the lead's own contact."""
+
+    def key_of(self, values: Mapping[str, Any], known: Mapping[str, str]) -> str | None:
+        return person_key(values, known)
 
 
 def _suppressed(warehouse: Warehouse) -> list[dict[str, Any]]:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import argparse
 import random
 
-import uvicorn
-
-from sales_agent_dagster_tests.cerebras_server.running import configuration, listening
+from sales_agent_dagster_tests.serving import serve
 from sales_agent_dagster_tests.website_farm.app import Farm
 
 SPREAD = 0.45
@@ -25,9 +23,7 @@ def main() -> None:
     parser.add_argument("--median-ms", type=float, default=150.0)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    with listening() as listener:
-        print(listener.getsockname()[1], flush=True)
-        uvicorn.Server(configuration(planted(options))).run(sockets=[listener])  # type: ignore[arg-type]
+    serve(planted(options), lambda _, port: str(port))
 
 
 def planted(options: argparse.Namespace) -> Farm:

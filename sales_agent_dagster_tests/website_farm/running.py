@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from ipaddress import ip_address
 
-import uvicorn
-
 from sales_agent_dagster.enrichment.fetching.addresses import AllowList, Endpoint
 from sales_agent_dagster.enrichment.fetching.failures import OwnNetworkFailed, Reason, SiteFailed
-from sales_agent_dagster_tests.cerebras_server.running import START_SECONDS, configuration, listening
+from sales_agent_dagster_tests.serving import process, served
 from sales_agent_dagster_tests.website_farm.app import Farm
 
 
@@ -68,29 +62,12 @@ class RunningFarm:
 def running_farm() -> Iterator[RunningFarm]:
     """An empty farm on a free loopback port."""
     farm = Farm()
-    with listening() as listener:
-        server = uvicorn.Server(configuration(farm))  # type: ignore[arg-type]
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-        thread.start()
-        deadline = time.monotonic() + START_SECONDS
-        while not server.started:
-            if time.monotonic() > deadline or not thread.is_alive():
-                raise RuntimeError("the farm did not start")
-            time.sleep(0.005)
-        try:
-            yield RunningFarm(farm, listener.getsockname()[1])
-        finally:
-            server.should_exit = server.force_exit = True
-            thread.join(timeout=START_SECONDS)
+    with served(farm) as (_, port):
+        yield RunningFarm(farm, port)
 
 
 @contextmanager
 def farm_process(*arguments: str) -> Iterator[int]:
     """Port of a farm in a process of its own; arguments as for ``python -m``."""
-    command = [sys.executable, "-m", "sales_agent_dagster_tests.website_farm", *arguments]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout is not None
-            yield int(process.stdout.readline())
-        finally:
-            process.terminate()
+    with process("website_farm", *arguments) as port:
+        yield int(port)

@@ -75,7 +75,8 @@ async def collect(state: EnrichmentState, runtime: Runtime[EnrichmentContext]) -
 
 
 def _subject(lead: Mapping[str, Any]) -> Subject:
-    return Subject(lead["lead_id"], lead, Tier(lead.get("tier") or Tier.UNQUALIFIED), lead.get("score") or 0)
+    tier = Tier(lead.get("tier") or Tier.UNQUALIFIED)
+    return Subject(lead["lead_id"], lead, tier, lead.get("score") or 0, again=bool(lead.get("again")))
 
 
 async def extract(state: EnrichmentState, runtime: Runtime[EnrichmentContext]) -> EnrichmentState:
@@ -108,9 +109,12 @@ async def reconcile(state: EnrichmentState) -> EnrichmentState:
 
 
 def _settled(lead: Mapping[str, Any], found: Collected, answer: Answer[Reading]) -> EnrichedLead:
+    texts = reading.texts_of(lead, found.texts)
+    if answer.degraded_reason:
+        return rules.reconcile(found, reading.standing(lead.get("read_before") or (), texts), (), answer)
     if not answer.value.facts:
         return rules.reconcile(found, (), (), answer)
-    read, dropped = reading.verified(answer.value.facts, reading.texts_of(lead, found.texts))
+    read, dropped = reading.verified(answer.value.facts, texts)
     return rules.reconcile(found, read, dropped, answer)
 
 

@@ -8,7 +8,7 @@ an area or a year that the quote itself names. What does not hold is left out an
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from sales_agent_dagster.agents.enrichment.state import ReadFact, Topic
@@ -82,6 +82,13 @@ def verified(found: Sequence[ReadFact], texts: Mapping[str, str]) -> tuple[list[
                 read_in=item.source,
             )
     return list(facts.values()), dropped
+
+
+def standing(facts: Iterable[Mapping[str, Any]], texts: Mapping[str, str]) -> list[Fact]:
+    """Stored facts that a model read in an earlier pass and that its texts still say."""
+    plain = {name: _plain(text) for name, text in texts.items()}
+    read = [Fact(**stored) for stored in facts if stored.get("source") == "model"]
+    return [fact for fact in read if fact.quote and _plain(fact.quote) in plain.get(fact.read_in or "", "")]
 
 
 def _value_of(item: ReadFact, plain: Mapping[str, str]) -> tuple[str | None, str]:

@@ -102,7 +102,8 @@ class EnrichmentState(TypedDict, total=False):
 
     Attributes:
         leads: ``lead_id``, ``enrichment.providers.COLUMNS`` and where known ``tier``, ``score`` and
-            ``limit_ms``, the longest wait for the network, per lead.
+            ``limit_ms``, the longest wait for the network, per lead; in a later pass also ``again`` and
+            ``read_before``, the facts that are stored.
         collected: what the providers said per lead.
     """
 

@@ -17,6 +17,12 @@ POST_DAYS: Mapping[Channel, int] = {"social": 1, "blog": 3}
 """Business days between the first step and a post on the seller's own page."""
 
 _EMAIL_KINDS = {"personal": "personal e-mail", "role": "shared mailbox", "free_mail": "free mailbox"}
+_FOUND = {
+    "web page": "on its website",
+    "apollo": "found by Apollo",
+    "hunter": "found by Hunter",
+    "linkedin": "in the LinkedIn export",
+}
 _PHONE_KINDS = {"geographic": "phone", "toll_free": "toll-free number", "international": "phone abroad"}
 
 
@@ -30,7 +36,12 @@ def plan_for(lead: CampaignLead, company_known: bool, outreach: Outreach) -> Pla
     ``company_known`` says whether there is a name to search for.
     """
     contact = _Contact(
-        lead.email_kind, lead.phone_kind, lead.has_linkedin_url, lead.contact_name is not None, company_known
+        lead.email_kind,
+        lead.email_source,
+        lead.phone_kind,
+        lead.has_linkedin_url,
+        lead.contact_name is not None,
+        company_known,
     )
     steps = _steps(tuple(outreach.channels), contact)
     slots = [(day, hour) for day in outreach.preferred_days for hour in outreach.preferred_hours]
@@ -55,6 +66,7 @@ def next_step(plan: Plan) -> str:
 
 class _Contact(NamedTuple):
     email_kind: str | None
+    email_source: str | None
     phone_kind: str | None
     has_linkedin_url: bool
     person_known: bool
@@ -79,7 +91,8 @@ def _steps(channels: tuple[Channel, ...], contact: _Contact) -> tuple[Step, ...]
 
 def _address(channel: Channel, contact: _Contact) -> str | None:
     if channel == "email":
-        return _EMAIL_KINDS.get(contact.email_kind or "")
+        kind = _EMAIL_KINDS.get(contact.email_kind or "")
+        return f"{kind} {_FOUND[contact.email_source]}" if kind and contact.email_source else kind
     if channel == "call":
         return _PHONE_KINDS.get(contact.phone_kind or "")
     if channel in POST_DAYS:
@@ -93,7 +106,7 @@ def _address(channel: Channel, contact: _Contact) -> str | None:
 
 def _reason(channel: Channel, contact: _Contact) -> str:
     if channel == "email":
-        return "has an e-mail address"
+        return "an e-mail address was found" if contact.email_source else "has an e-mail address"
     if channel == "call":
         return "has a phone number"
     if channel in POST_DAYS:

@@ -28,6 +28,7 @@ class CampaignLead:
     Attributes:
         company_name: display name; untrusted text.
         email_kind: personal, role or free_mail; None without an address.
+        email_source: of an address that is not the list's: who found it, as facts name their sources.
         phone_kind: geographic, toll_free or international; None without a number.
         facts: stored facts of the enrichment: id, field, value, source, confidence.
         growth: columns of its growth analysis.
@@ -38,6 +39,7 @@ class CampaignLead:
     contact_first_name: str | None = None
     contact_name: str | None = None
     email_kind: str | None = None
+    email_source: str | None = None
     phone_kind: str | None = None
     has_linkedin_url: bool = False
     domain: str | None = None

@@ -135,12 +135,18 @@ class CloseApi:
         """Pages of the event log, newest first."""
         cursor: str | None = None
         while True:
-            given = {**filters, "_limit": EVENT_PAGE, **({"_cursor": cursor} if cursor else {})}
-            page = self.get("event/", given)
-            yield page["data"]
-            cursor = page.get("cursor_next")
+            page, cursor = self.event_page(filters, cursor)
+            yield page
             if not cursor:
                 return
+
+    def event_page(
+        self, filters: Mapping[str, str], cursor: str | None = None
+    ) -> tuple[list[Object], str | None]:
+        """A page of the event log, and the cursor of the next older one; None after the last."""
+        given = {**filters, "_limit": EVENT_PAGE, **({"_cursor": cursor} if cursor else {})}
+        page = self.get("event/", given)
+        return page["data"], page.get("cursor_next")
 
     def found(self, kind: str, query: Node, fields: Sequence[str]) -> list[Object]:
         """All objects that match, at most what one search gives; started anew when its cursor dies."""
@@ -173,6 +179,16 @@ class CloseApi:
         upper = condition(regular(kind, "date_updated"), type="moment_range", on_or_before=moment(newest))
         orders = ("date_updated", "date_created")
         yield from self._walk(kind, [upper, *conditions], orders, _Edge(orders[0], since, newest), fields)
+
+    def created(
+        self, kind: str, since: str | None, fields: Sequence[str], *conditions: Node
+    ) -> Iterator[list[Object]]:
+        """Objects created from ``since`` on, oldest first, across the cap and dead cursors.
+
+        ``fields`` has the dates among them.
+        """
+        orders = ("date_created", "date_updated")
+        yield from self._walk(kind, list(conditions), orders, _Edge(orders[0], since), fields)
 
     def _walk(
         self, kind: str, base: list[Node], orders: Sequence[str], edge: _Edge, fields: Sequence[str]

@@ -50,7 +50,7 @@ CAPABILITIES = Capabilities(
         for kind in BUILT_IN
     },
     upsert_by_key=frozenset(),
-    push_batch=400,
+    push_batch=800,
     lookup_batch=400,
     settle=timedelta(seconds=90),
     fields_need_human=False,
@@ -108,6 +108,10 @@ class CloseConnector:
     def read(self, kind: Kind, remote_ids: Sequence[str]) -> dict[str, Record]:
         """These records as they are now."""
         return finding.read(self.api, self.mapper, kind, remote_ids)
+
+    def appeared(self, stream: str, since: datetime | None) -> Iterator[Record]:
+        """Leads or contacts that were created at or after ``since`` without our key."""
+        return finding.appeared(self.api, self.mapper, stream, since)
 
     def lookup(self, kind: Kind, subjects: Sequence[Subject]) -> dict[str, list[Candidate]]:
         """Candidates by external key of the subject, best evidence first."""

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from sales_agent_dagster.crm.canonical import canonical
 from sales_agent_dagster.crm.close.api import CloseApi, segment
 from sales_agent_dagster.crm.close.events import merges
 from sales_agent_dagster.crm.close.mapping import Mapper, moment_of
-from sales_agent_dagster.crm.close.queries import Node, all_of, any_of, custom, phrases, regular, related
+from sales_agent_dagster.crm.close.queries import (
+    Node,
+    absent,
+    all_of,
+    any_of,
+    custom,
+    phrases,
+    regular,
+    related,
+)
 from sales_agent_dagster.crm.close.schema import PATHS
 from sales_agent_dagster.crm.contract import Candidate, Record, Subject
 from sales_agent_dagster.crm.errors import RecordGone
@@ -20,6 +30,8 @@ from sales_agent_dagster.domain.values.web import host_without_www, registrable_
 Object = Mapping[str, Any]
 EVIDENCE = ("external_key", "email", "domain", "phone")
 """Best first."""
+STREAMED = {"companies": Kind.COMPANY, "contacts": Kind.CONTACT}
+"""Streams whose records people create without our key."""
 PER_SEARCH = 50
 """Subjects per search; more make its query longer than anybody has tried. Searches go side by side."""
 
@@ -42,6 +54,18 @@ def lookup(
     for candidates in found.values():
         candidates.sort(key=lambda candidate: EVIDENCE.index(candidate.evidence[0]))
     return found
+
+
+def appeared(api: CloseApi, mapper: Mapper, stream: str, since: datetime | None) -> Iterator[Record]:
+    """Leads or contacts that were created at or after ``since`` without our key."""
+    kind = next((kind for name, kind in STREAMED.items() if name == stream), None)
+    if kind is None:
+        return
+    path, start = PATHS[kind], since.isoformat() if since is not None else None
+    key_field = mapper.schema.ids[kind].get(EXTERNAL_KEY)
+    keyless = [absent(custom(key_field))] if key_field else []
+    for page in api.created(path, start, mapper.columns(kind), *keyless):
+        yield from (mapper.record(kind, value) for value in page)
 
 
 def _searched(api: CloseApi, mapper: Mapper, kind: Kind, subjects: Sequence[Subject]) -> list[Any]:

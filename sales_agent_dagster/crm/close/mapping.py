@@ -67,7 +67,10 @@ class Mapper:
         for name, field_id in self.schema.ids.get(kind, {}).items():
             if name != EXTERNAL_KEY:
                 found[name] = value.get(f"custom.{field_id}")
-        return {name: held for name, held in found.items() if held not in (None, "", [], False)}
+        # A zero equals False, and is a value.
+        return {
+            name: held for name, held in found.items() if held not in (None, "", []) and held is not False
+        }
 
     def _company(self, lead: Object) -> dict[str, Any]:
         address = _business(lead.get("addresses") or ())

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sales_agent_dagster.crm.close.api import CloseApi, segment
 from sales_agent_dagster.crm.close.events import event_of, recently_deleted
+from sales_agent_dagster.crm.close.log import RETENTION, log_pages, log_time
 from sales_agent_dagster.crm.close.mapping import Mapper, moment_of
 from sales_agent_dagster.crm.close.schema import PATHS
 from sales_agent_dagster.crm.contract import Page, Record, Stream
@@ -17,7 +18,6 @@ from sales_agent_dagster.crm.fields import Kind
 OVERLAP = timedelta(minutes=5)
 """Changes may show up this much later than their date: the index lags, and near events are made one."""
 
-RETENTION = timedelta(days=30)
 STREAMS = (
     Stream("companies", frozenset({Kind.COMPANY})),
     Stream("contacts", frozenset({Kind.CONTACT})),
@@ -90,7 +90,7 @@ def _opportunities(api: CloseApi, mapper: Mapper, since: datetime) -> Iterator[P
     newest = _newest_event(api)
     latest: dict[str, dict[str, Any]] = {}
     for action in ("deleted", "updated", "created"):
-        filters = {"object_type": "opportunity", "action": action, "date_updated__gte": _log_time(since)}
+        filters = {"object_type": "opportunity", "action": action, "date_updated__gte": log_time(since)}
         for page in api.events(**filters):
             for entry in page:
                 latest.setdefault(entry["object_id"], entry)
@@ -124,15 +124,9 @@ def _events(api: CloseApi, mapper: Mapper, since: datetime | None) -> Iterator[P
 
 
 def _log(api: CloseApi, since: datetime | None) -> Iterator[tuple[Sequence[dict[str, Any]], datetime | None]]:
-    """Pages of the log, newest first; only the last one, an empty one, knows how far it is complete."""
-    filters = {} if since is None else {"date_updated__gte": _log_time(since)}
+    """Pages of the log, the newest first; only the last one, an empty one, knows how far it is complete."""
     newest: datetime | None = None
-    for page in api.events(**filters):
-        if page:
-            newest = newest or moment_of(page[0]["date_updated"])
-            yield page, None
+    for page in log_pages(api, since):
+        newest = newest or moment_of(page[0]["date_updated"])
+        yield page, None
     yield (), _earlier(newest, since)
-
-
-def _log_time(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat()

@@ -20,6 +20,7 @@ from sales_agent_dagster.crm.contract import (
     PushResult,
     Sent,
     Unknown,
+    Value,
 )
 from sales_agent_dagster.crm.errors import (
     Ambiguous,
@@ -32,7 +33,7 @@ from sales_agent_dagster.crm.errors import (
     RecordGone,
     Unavailable,
 )
-from sales_agent_dagster.crm.fields import Kind
+from sales_agent_dagster.crm.fields import FIELDS, Kind
 from sales_agent_dagster.crm.http import Reply
 
 DRAFT = "draft"
@@ -77,10 +78,10 @@ def _result(
 ) -> PushResult:
     try:
         if operation.action is Action.UPDATE:
-            return _sent(operation, _update(api, mapper, operation))
+            return _sent(mapper, operation, _update(api, mapper, operation))
         if (held := there.get((operation.kind, operation.external_key))) is not None:
             raise ConflictFound("A record with this key is there already.", remote_id=held)
-        return _sent(operation, _create(api, mapper, operation))
+        return _sent(mapper, operation, _create(api, mapper, operation))
     except CrmError as error:
         return failure_of(api, operation, error)
 
@@ -133,7 +134,7 @@ def _path(operation: Operation) -> str:
     return path
 
 
-def _sent(operation: Operation, reply: Reply) -> PushResult:
+def _sent(mapper: Mapper, operation: Operation, reply: Reply) -> PushResult:
     value = reply.json()
     if not isinstance(value, dict) or not value.get("id"):
         return Unknown(operation.op_id, "Close's answer does not name the record.")
@@ -146,7 +147,15 @@ def _sent(operation: Operation, reply: Reply) -> PushResult:
         modified_at=moment_of(at) if at else None,
         url=value.get("html_url"),
         request_id=reply.request_id,
+        filled=_filled(mapper, operation.kind, value) if created else {},
     )
+
+
+def _filled(mapper: Mapper, kind: Kind, value: Object) -> dict[str, Value]:
+    """Close's own fields of a new object: its first status."""
+    return {
+        name: held for name, held in mapper.fields(kind, value).items() if FIELDS[kind][name].readable_only
+    }
 
 
 def failure_of(api: CloseApi, operation: Operation, error: CrmError) -> PushResult:

@@ -31,6 +31,11 @@ def phrases(field: Node, values: Iterable[str]) -> list[Node]:
     return [condition(field, type="text", mode="phrase", value=value) for value in values]
 
 
+def absent(field: Node) -> Node:
+    """The field is empty."""
+    return {**condition(field, type="exists"), "negate": True}
+
+
 def any_of(nodes: Sequence[Node]) -> Node:
     """At least one holds."""
     return {"type": "or", "queries": list(nodes)}

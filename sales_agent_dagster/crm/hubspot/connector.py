@@ -118,6 +118,10 @@ class HubSpot:
                     found[lost] = _merged(lost, record)
         return found
 
+    def appeared(self, stream: str, since: datetime | None) -> Iterator[Record]:
+        """Companies or contacts that were created at or after ``since`` without our key."""
+        return self._finder.appeared(STREAMS[stream], since)
+
     def lookup(self, kind: Kind, subjects: Sequence[Subject]) -> dict[str, list[Candidate]]:
         """Candidates by external key of the subject, best evidence first."""
         return self._finder.lookup(kind, subjects)

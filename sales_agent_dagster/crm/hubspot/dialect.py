@@ -14,9 +14,15 @@ WINDOW_S = 10.0
 SHARE = 0.95
 """Part of the window's limit that we use: the rest is for what else the same app does."""
 
+IDLE_WORTH = 30
+"""Calls that may go at once after we were busy with ourselves; the window is kept all the same."""
+
 HIGHEST_PLAN = 250
-SEARCH_PACE = Pace(start=4.8, most=4.8, burst=0)
-"""Searches have a limit of their own, 5 a second for the whole account, of which no header tells."""
+SEARCH_PACE = Pace(start=4.8, most=4.8, burst=0, also="")
+"""Searches have a limit of their own, 5 a second for the whole account, of which no header tells.
+
+Whether they count towards the app's window, too, is not said: they are taken to.
+"""
 
 _DAY_S = 86_400.0
 _LOCKED_S = 2.0
@@ -28,7 +34,8 @@ NOT_UNIQUE = "CONFLICTING_UNIQUE_VALUE"
 def pace_of(requests_per_10s: int) -> Pace:
     """Starts at the plan's limit and follows the headers up to 250 per 10 s, the highest that is sold."""
     start = requests_per_10s * SHARE / WINDOW_S
-    return Pace(start=start, most=max(start, HIGHEST_PLAN * SHARE / WINDOW_S), burst=5)
+    most = max(start, HIGHEST_PLAN * SHARE / WINDOW_S)
+    return Pace(start=start, most=most, burst=IDLE_WORTH, window_s=WINDOW_S)
 
 
 class HubSpotDialect:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
 from typing import Any
 
 from sales_agent_dagster.crm.canonical import canonical
 from sales_agent_dagster.crm.contract import Candidate, Operation, Record, Subject
 from sales_agent_dagster.crm.fields import Kind
 from sales_agent_dagster.crm.hubspot.client import BATCH, HISTORY_BATCH, SEARCH_PAGE, Client, Raw, chunks
-from sales_agent_dagster.crm.hubspot.mapping import MERGED, FieldMap, modified_property
+from sales_agent_dagster.crm.hubspot.mapping import CREATED, MERGED, FieldMap, milliseconds, modified_property
 from sales_agent_dagster.domain.values.web import read_website
 
 EVIDENCE = ("external_key", "email", "domain", "phone")
@@ -64,6 +65,31 @@ class Finder:
         by_id = {record.remote_id: record for record in records}
         holders = _holders(kind, by_id.values())
         return {subject.external_key: _candidates(subject, by_id, holders) for subject in subjects}
+
+    def appeared(self, kind: Kind, since: datetime | None) -> Iterator[Record]:
+        """Objects that were created at or after ``since`` without our key, walked by id: that has no cap."""
+        if kind not in (Kind.COMPANY, Kind.CONTACT):
+            return
+        filters: list[Raw] = []
+        if since is not None:
+            start = str(milliseconds(since))
+            filters.append({"propertyName": CREATED, "operator": "GTE", "value": start})
+        if self._has_keys(kind):
+            filters.append({"propertyName": self._fields.key_property, "operator": "NOT_HAS_PROPERTY"})
+        last = "0"
+        while True:
+            after: Raw = {"propertyName": "hs_object_id", "operator": "GT", "value": last}
+            body = {
+                "filterGroups": [{"filters": [*filters, after]}],
+                "sorts": [{"propertyName": "hs_object_id", "direction": "ASCENDING"}],
+                "properties": self._fields.wanted(kind),
+                "limit": SEARCH_PAGE,
+            }
+            results: list[Raw] = self._client.search(kind, body).get("results", [])
+            yield from self._records(kind, results)
+            if len(results) < SEARCH_PAGE:
+                return
+            last = str(results[-1]["id"])
 
     def merged_away(self, kind: Kind, keys: Iterable[str]) -> dict[str, Record]:
         """Survivors of records that had these keys: a merge keeps the loser's key only in the past."""

@@ -26,6 +26,7 @@ TYPE_IDS = {Kind.COMPANY: "0-2", Kind.CONTACT: "0-1", Kind.OPPORTUNITY: "0-3"}
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MERGED = "hs_merged_object_ids"
+CREATED = "createdate"
 CUSTOMER = "customer"
 CLEARED = ""
 """What empties a property."""

@@ -25,7 +25,7 @@ from sales_agent_dagster.crm.salesforce.erasing import Eraser
 from sales_agent_dagster.crm.salesforce.finding import Finder
 from sales_agent_dagster.crm.salesforce.layout import Layout, SObject
 from sales_agent_dagster.crm.salesforce.lookup import Lookup
-from sales_agent_dagster.crm.salesforce.pulling import Puller, streams
+from sales_agent_dagster.crm.salesforce.pulling import STREAMS, Puller, streams
 from sales_agent_dagster.crm.salesforce.pushing import Pusher
 from sales_agent_dagster.crm.salesforce.routing import Router
 from sales_agent_dagster.crm.salesforce.schema import Schema, fields_of
@@ -83,6 +83,10 @@ class SalesforceConnector:
         """Records as they are now."""
         return self._finder.read(kind, remote_ids)
 
+    def appeared(self, stream: str, since: datetime | None) -> Iterator[Record]:
+        """Accounts, leads or contacts that were created at or after ``since`` without our key."""
+        return self._finder.appeared(STREAMS[stream][0], since)
+
     def lookup(self, kind: Kind, subjects: Sequence[Subject]) -> dict[str, list[Candidate]]:
         """Leads, accounts and contacts that may be the subjects."""
         return self._lookup(kind, subjects)
@@ -96,7 +100,8 @@ class SalesforceConnector:
         for kind in {operation.kind for operation in operations}:
             some = [operation for operation in operations if operation.kind is kind]
             created = [one.external_key for one in some if one.action is Action.CREATE]
-            by_key = self._finder.by_key(kind, created) if created else {}
+            # What was created and is deleted or merged by now was done, and is not done again.
+            by_key = self._finder.by_key(kind, created, deleted=True) if created else {}
             by_id = self._finder.read(kind, [one.remote_id for one in some if one.remote_id])
             for one in some:
                 creates = one.action is Action.CREATE

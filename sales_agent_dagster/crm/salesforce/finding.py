@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 
 from sales_agent_dagster.crm.fields import Kind
 from sales_agent_dagster.crm.record import Record
 from sales_agent_dagster.crm.salesforce.client import Client, Row
 from sales_agent_dagster.crm.salesforce.layout import HOLDERS, Layout, SObject, sobject_of
-from sales_agent_dagster.crm.salesforce.records import record_of
-from sales_agent_dagster.crm.salesforce.soql import one_of
+from sales_agent_dagster.crm.salesforce.records import record_of, records_of
+from sales_agent_dagster.crm.salesforce.soql import moment, one_of
 
 MAX_STEPS = 10
 """Most merges after one another that are followed."""
+
+_LOOKED_FOR = (Kind.COMPANY, Kind.CONTACT)
 
 
 class Finder:
@@ -34,6 +37,21 @@ class Finder:
     def record(self, kind: Kind, sobject: SObject, row: Row) -> Record | None:
         """A row as a record of a kind."""
         return record_of(self._layout, kind, sobject, row, self._client.url)
+
+    def appeared(self, sobject: SObject, since: datetime | None) -> Iterator[Record]:
+        """Companies and people of an object that were created at or after ``since`` without our key."""
+        if not any(sobject in HOLDERS[kind] for kind in _LOOKED_FOR):
+            return
+        conditions = [f"CreatedDate >= {moment(since)}"] if since else []
+        keys = {self._layout.key(kind, sobject) for kind in _LOOKED_FOR if sobject in HOLDERS[kind]}
+        conditions += [f"{key} = null" for key in sorted(keys) if self._client.has(sobject, key)]
+        if sobject is SObject.LEAD:
+            conditions.append("IsConverted = false")
+        columns = ", ".join(self.columns(sobject))
+        where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+        for page in self._client.pages(f"SELECT {columns} FROM {sobject}{where}"):
+            for row in page:
+                yield from records_of(self._layout, sobject, row, self._client.url)
 
     def read(self, kind: Kind, ids: Sequence[str]) -> dict[str, Record]:
         """Records by id; deleted ones only when something took their place."""
@@ -64,14 +82,14 @@ class Finder:
             heads = following
         return ended
 
-    def by_key(self, kind: Kind, keys: Iterable[str]) -> dict[str, Record]:
-        """Records by our external key in them; also a converted lead's."""
+    def by_key(self, kind: Kind, keys: Iterable[str], *, deleted: bool = False) -> dict[str, Record]:
+        """Records by our external key in them; also a converted lead's, and what is in the recycle bin."""
         found: dict[str, Record] = {}
         wanted = list(dict.fromkeys(keys))
         folded = {key.casefold(): key for key in wanted}
         for sobject in HOLDERS[kind]:
             for condition in one_of(self._layout.key(kind, sobject), wanted):
-                for row in self.select(sobject, condition):
+                for row in self.select(sobject, condition, deleted=deleted):
                     record = self.record(kind, sobject, row)
                     key = folded.get((record.external_key or "").casefold()) if record else None
                     if record is None or key is None:

@@ -34,7 +34,7 @@ def record_of(layout: Layout, kind: Kind, sobject: SObject, row: Row, url: str) 
     found = {}
     for name, columns in layout.sources(kind, sobject).items():
         value = _DERIVE.get((kind, name), _plain)(kind, name, row, columns)
-        if value not in (None, "", False):
+        if value not in (None, "") and value is not False:  # A zero equals False, and is a value.
             found[name] = value
     key = None if kind is Kind.OPPORTUNITY else row.get(layout.key(kind, sobject))
     return Record(

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
-from sales_agent_dagster.domain.shared_hosts import is_role_mailbox
 from sales_agent_dagster.domain.values.email import first_email
 from sales_agent_dagster.enrichment.api_client import ApiClient, said, section
 from sales_agent_dagster.enrichment.facts import fact
@@ -20,7 +18,6 @@ from sales_agent_dagster.enrichment.hunter.client import (
 )
 from sales_agent_dagster.enrichment.providers import (
     Failed,
-    FailureKind,
     Found,
     LookupRequest,
     NotFound,
@@ -70,7 +67,7 @@ class HunterFinder:
         if reply.status == 404:
             return NotFound()
         if failed := refusal(reply, SPEC.credits):
-            return _opted_out(failed, request)
+            return failed
         data = section(reply.body, "data")
         email = first_email(said(data, "email") or "").email
         if not email or not is_business_address(email):
@@ -87,12 +84,3 @@ class HunterFinder:
 def build(settings: Settings) -> HunterFinder:
     """The provider; raises ConfigurationError without a key."""
     return HunterFinder(hunter_client(settings))
-
-
-def _opted_out(failed: Failed, request: LookupRequest) -> Failed:
-    """With the lead's own address, when its own contact opted out and the address is not a function's."""
-    email = request.values.get("email")
-    own = request.key == person_key(request.values, {})
-    if failed.kind is FailureKind.SUPPRESSED and own and email and not is_role_mailbox(email):
-        return replace(failed, suppress=(email,))
-    return failed

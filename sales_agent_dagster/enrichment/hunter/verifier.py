@@ -73,8 +73,7 @@ class HunterVerifier:
             if isinstance(reply, Failed):
                 return reply
             if failed := refusal(reply, SPEC.credits):
-                opted_out = failed.kind is FailureKind.SUPPRESSED
-                return replace(failed, suppress=(email,)) if opted_out else failed
+                return failed
             if reply.status != 202:
                 break
             if time.monotonic() + WAIT_S > deadline:

@@ -48,11 +48,13 @@ class WebsiteProvider:
     Args:
         fetcher: of the event loop that asks.
         pages: most pages read per website.
+        patience_s: longest that a lookup may take in any pass.
     """
 
-    def __init__(self, fetcher: Fetcher, pages: int) -> None:
+    def __init__(self, fetcher: Fetcher, pages: int, patience_s: float) -> None:
         self._fetcher = fetcher
         self._pages = pages
+        self._patience_s = patience_s
 
     @property
     def spec(self) -> ProviderSpec:
@@ -82,7 +84,7 @@ class WebsiteProvider:
         if asked.url is None:
             return Failed(FailureKind.PERMANENT, "no website address")
         try:
-            website = await visit_website(self._fetcher, asked.url, self._pages, deadline)
+            website = await visit_website(self._fetcher, asked.url, self._pages, deadline, self._patience_s)
         except SiteFailed as failure:
             return Failed(FailureKind.BLOCKED, failure.detail)
         except DeadlinePassed as failure:
@@ -95,6 +97,8 @@ class WebsiteProvider:
             texts_of(website.pages),
             complete=website.complete,
             lasting=website.status is Status.OK,
+            passing=website.status in (Status.DOWN, Status.BLOCKED),
+            left_out=website.left_out,
         )
 
 
@@ -130,4 +134,4 @@ def build(settings: Settings) -> WebsiteProvider:
     )
     allowed = AllowList.parse(given.allowed_networks)
     fetcher = Fetcher(limits, contact=given.contact, allowed=allowed, controls=given.controls)
-    return WebsiteProvider(fetcher, given.pages)
+    return WebsiteProvider(fetcher, given.pages, settings.enrichment.pending_deadline_ms / 1000)

@@ -10,6 +10,7 @@ from datetime import datetime
 from sales_agent_dagster.domain.shared_hosts import is_free_mail, is_role_mailbox
 from sales_agent_dagster.domain.values.web import registrable_domain
 from sales_agent_dagster.enrichment.facts import Fact, fact
+from sales_agent_dagster.enrichment.subjects import is_made_of
 from sales_agent_dagster.enrichment.website.claims import Claim
 from sales_agent_dagster.enrichment.website.document import Document
 from sales_agent_dagster.enrichment.website.people import people_on
@@ -135,17 +136,10 @@ def _addressed(
         own = registrable_domain(domain) == own_domain or is_free_mail(domain)
         if item.value in personal or not (own or item.confidence >= 0.9):
             continue
-        if not is_role_mailbox(item.value) and any(_fits(item.value, name) for name in people):
+        if not is_role_mailbox(item.value) and any(is_made_of(item.value, name) for name in people):
             yield item._replace(field="contact_email"), page
         else:
             yield item, page
-
-
-def _fits(email: str, name: str) -> bool:
-    """True for addresses made of a person's name: first, last, both, or an initial and the last name."""
-    local = "".join(filter(str.isalpha, email.partition("@")[0]))
-    first, *_, last = ["".join(filter(str.isalpha, part)).casefold() for part in name.split()]
-    return local in (first, last, first + last, last + first, first[:1] + last, first + last[:1])
 
 
 def _host(url: str) -> str:

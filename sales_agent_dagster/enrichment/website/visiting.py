@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
 from sales_agent_dagster.domain.errors import TransientError
@@ -19,6 +20,9 @@ from sales_agent_dagster.enrichment.website.status import Status, status_of
 
 READING_S = 0.05
 """Time before the deadline that is left for reading what was fetched."""
+
+PAGE_S = 0.5
+"""What a page is reckoned to take, where pauses between pages leave room for a few only."""
 
 LONG_PAGE = 200_000
 """Characters; the usual page has a quarter of them and takes five milliseconds."""
@@ -47,6 +51,7 @@ class Website:
         url: of the home page after redirects; None when it was not reached.
         pages: the home page first; none unless the website is ok.
         complete: False when the time was over before all pages were there.
+        left_out: pages that no visit has time for, and why; None for none.
     """
 
     status: Status
@@ -54,6 +59,7 @@ class Website:
     url: str | None = None
     pages: tuple[ReadPage, ...] = ()
     complete: bool = True
+    left_out: str | None = None
 
 
 async def visit_website(
@@ -61,6 +67,7 @@ async def visit_website(
     url: str,
     most_pages: int,
     deadline: float,
+    patience_s: float,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> Website:
     """Visit a website until ``deadline``, a moment of the fetcher's clock.
@@ -70,6 +77,7 @@ async def visit_website(
         url: of its home page.
         most_pages: read in all.
         deadline: what is there by then counts.
+        patience_s: time of the longest visit there is: pages that its pauses leave no room for are left out.
         sleep: waits between requests where robots.txt wants that.
 
     Raises:
@@ -90,8 +98,9 @@ async def visit_website(
             return Website(status, why, home.target.url)
         found = [ReadPage("home", home.target.url, home.fetched_at, document)]
         more = telling_pages(home.target.url, document.links, most_pages - 1)
-        pages, complete = await _more(visit, home, more, sleep)
-        return Website(Status.OK, "", home.target.url, (*found, *pages), complete)
+        rest = await _more(visit, home, more, patience_s, sleep)
+        pages = (*found, *rest.pages)
+        return Website(Status.OK, "", home.target.url, pages, rest.complete, rest.left_out)
 
 
 async def _read(page: Page) -> Document:
@@ -135,12 +144,29 @@ async def _refreshed(visit: Visit, home: Page, document: Document) -> tuple[Page
     return page, await _read(page)
 
 
+class _Rest(NamedTuple):
+    """Pages after the home page, in order; the other attributes are `Website`'s."""
+
+    pages: list[ReadPage]
+    complete: bool
+    left_out: str | None
+
+
 async def _more(
-    visit: Visit, home: Page, wanted: list[tuple[str, str]], sleep: Callable[[float], Awaitable[None]]
-) -> tuple[list[ReadPage], bool]:
-    """The other pages that could be read, in order; and whether time and network were enough for all."""
+    visit: Visit,
+    home: Page,
+    wanted: list[tuple[str, str]],
+    patience_s: float,
+    sleep: Callable[[float], Awaitable[None]],
+) -> _Rest:
+    """The other pages that could be read."""
     delay_s = visit.delay_s(home.target)
+    left_out = None
     if delay_s:
+        most = max(0, int((patience_s - PAGE_S) / (delay_s + PAGE_S)))
+        if over := len(wanted[most:]):
+            left_out = f"{over} of its pages left out: its robots.txt asks for pauses of {delay_s:g} s"
+        wanted = wanted[:most]
         results = await _one_by_one(visit, home, wanted, delay_s, sleep)
     else:
         fetching = (visit.link(home, url) for _, url in wanted)
@@ -152,7 +178,8 @@ async def _more(
                 raise page
         elif page.status == 200 and page.is_text:
             pages.append(ReadPage(kind, page.target.url, page.fetched_at, await _read(page)))
-    return pages, not any(isinstance(page, TransientError) for page in results)
+    complete = not any(isinstance(page, TransientError) for page in results)
+    return _Rest(pages, complete, left_out)
 
 
 async def _one_by_one(

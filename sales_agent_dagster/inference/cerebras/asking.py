@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 
 from sales_agent_dagster.domain.calls import Usage
+from sales_agent_dagster.domain.errors import TransientError
+from sales_agent_dagster.inference.budgets import BudgetSpent
 from sales_agent_dagster.inference.cerebras.client import CerebrasClient
+from sales_agent_dagster.inference.cerebras.dialects import Dialects
 from sales_agent_dagster.inference.cerebras.errors import (
     Fault,
     InvalidAnswer,
@@ -50,18 +54,21 @@ class Progress:
 
     Attributes:
         began: seconds of the clock.
-        limit: its deadline; it begins with the first request, not while the provider's limits are waited for.
-        afford: whether the budgets allow a second request.
+        limit: its deadline; it begins with the first request and stands still while the provider's limits
+            are waited for.
+        pay: sets money aside for one more request; raises BudgetSpent.
         usage: billed, or likely billed: a request that was given up counts its input.
         attempts: requests sent.
+        unaffordable: why the last further request was not sent, when the budgets did not allow it.
     """
 
     began: float
     limit: asyncio.Timeout
-    afford: Callable[[], Awaitable[bool]]
+    pay: Callable[[CompletionRequest], Awaitable[None]]
     usage: Usage = field(default_factory=Usage)
     attempts: int = 0
     completion: Completion | None = None
+    unaffordable: str | None = None
 
     def start(self, deadline_s: float) -> None:
         """Begin the deadline, once."""
@@ -72,6 +79,30 @@ class Progress:
         """Seconds until the deadline; it has begun."""
         return (self.limit.when() or 0.0) - asyncio.get_running_loop().time()
 
+    @contextmanager
+    def on_hold(self) -> Iterator[None]:
+        """Time that does not count: a call waits for its turn, not for an answer."""
+        begun, left = self.limit.when() is not None, self.left_s()
+        if begun:
+            self.limit.reschedule(None)
+        try:
+            yield
+        finally:
+            if begun:
+                self.limit.reschedule(asyncio.get_running_loop().time() + left)
+
+    async def afford(self, request: CompletionRequest) -> bool:
+        """Set money aside for one more request, if the budgets allow it.
+
+        Not knowing them is no reason to lose the call, which has cost something already.
+        """
+        try:
+            await self.pay(request)
+        except (BudgetSpent, TransientError) as refusal:
+            self.unaffordable = str(refusal)
+            return False
+        return True
+
 
 class BreakerOpen(Exception):
     """The model failed too often just now; it is left alone."""
@@ -79,9 +110,22 @@ class BreakerOpen(Exception):
 
 @dataclass(slots=True)
 class _Tries:
+    """What one call has tried.
+
+    Attributes:
+        failed: requests that count against the most that are allowed.
+        answered: how many calls the provider had answered when this one was refused last.
+    """
+
     request: CompletionRequest
+    answered: int
     failed: int = 0
     repaired: bool = False
+
+    def refused(self, answered: int) -> None:
+        """Too many requests: counts when nobody was let through since the last time; else it is a queue."""
+        self.failed += answered == self.answered
+        self.answered = answered
 
 
 class Asker:
@@ -90,6 +134,7 @@ class Asker:
     def __init__(self, client: CerebrasClient, flow: Flow, timeout_s: float, deadline_s: float) -> None:
         self._client = client
         self._flow = flow
+        self._dialects = Dialects()
         self._timeout_s = timeout_s
         self._deadline_s = deadline_s
 
@@ -102,11 +147,16 @@ class Asker:
             Rejected, RateLimited, ProviderDown, InvalidAnswer: the last error, when trying again is no use.
             BreakerOpen, RateExceeded: the model may not be asked.
         """
-        tries = _Tries(question.request)
+        tries = _Tries(self._dialects.spoken(question.request), self._flow.gate.answered)
         while True:
             try:
                 progress.completion = await self._request(tries.request, progress)
                 return read_answer(progress.completion, question.task.output_type)
+            except Rejected as refusal:
+                spoken = self._dialects.learn(tries.request, refusal)
+                if spoken is None:
+                    raise
+                tries.request = spoken
             except (InvalidAnswer, RateLimited, ProviderDown) as error:
                 await self._prepare_next(error, tries, progress)
 
@@ -119,13 +169,29 @@ class Asker:
                 raise error
             tries.repaired = True
             tries.request = tries.request.repaired(error)
-            return
-        tries.failed += 1
-        asked = error.retry_after_s if isinstance(error, RateLimited) else None
+            wait = 0.0
+        else:
+            wait = self._wait_after(error, tries, progress)
+        if _is_billed(error) and not await progress.afford(tries.request):
+            raise error
+        # Refused for being too many: the call waits for its turn again.
+        with progress.on_hold() if isinstance(error, RateLimited) else nullcontext():
+            await self._flow.clock.sleep(wait)
+
+    def _wait_after(
+        self, error: InvalidAnswer | RateLimited | ProviderDown, tries: _Tries, progress: Progress
+    ) -> float:
+        """Seconds to wait after a failed try; raises the error when it was the last one."""
+        asked = None
+        if isinstance(error, RateLimited):
+            tries.refused(self._flow.gate.answered)
+            asked = error.retry_after_s
+        else:
+            tries.failed += 1
         wait = self._flow.retries.wait_after(tries.failed, asked, self._flow.dice)
         if wait is None or wait >= progress.left_s():
             raise error
-        await self._flow.clock.sleep(wait)
+        return wait
 
     async def _request(self, request: CompletionRequest, progress: Progress) -> Completion:
         """One request under the breaker and the limits, or two of which the first answer counts."""
@@ -135,7 +201,8 @@ class Asker:
             raise BreakerOpen(f"{model}: circuit breaker open, the provider failed too often")
         up: bool | None = None
         try:
-            await flow.limiter.admit(model, request.reserved_tokens)
+            with progress.on_hold():
+                await flow.limiter.admit(model, request.reserved_tokens)
             progress.start(self._deadline_s)
             completion = await self._answered(request, progress)
             up = True
@@ -163,7 +230,7 @@ class Asker:
             return await self._send(request, progress)
 
         async def take() -> bool:
-            return flow.hedging.take() and await progress.afford()
+            return flow.hedging.take() and await progress.afford(request)
 
         try:
             completion, _ = await first_answer(send, send_again, flow.hedging.begin(), take, flow.clock)
@@ -205,6 +272,11 @@ class Asker:
     def _learn(self, model: str, limits: RateLimitHeaders) -> None:
         if limits.limit_tokens_minute:
             self._flow.limiter.learn(model, Limits(tokens=int(limits.limit_tokens_minute)))
+
+
+def _is_billed(error: InvalidAnswer | RateLimited | ProviderDown) -> bool:
+    """Whether the request has, or may have, used up the money that was set aside for it."""
+    return isinstance(error, InvalidAnswer) or (isinstance(error, ProviderDown) and error.timed_out)
 
 
 def _is_up(error: Rejected | RateLimited | ProviderDown | InvalidAnswer) -> bool:

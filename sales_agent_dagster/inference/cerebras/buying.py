@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -20,6 +21,7 @@ from sales_agent_dagster.inference.budgets import Budgets, BudgetSpent, Reservat
 from sales_agent_dagster.inference.cerebras.asking import Asker, BreakerOpen, Flow, Progress
 from sales_agent_dagster.inference.cerebras.errors import InvalidAnswer, ProviderDown, RateLimited, Rejected
 from sales_agent_dagster.inference.cerebras.questions import Question
+from sales_agent_dagster.inference.cerebras.request import CompletionRequest
 from sales_agent_dagster.inference.engine import MAX_REASON, OutputT
 from sales_agent_dagster.inference.flow.rates import RateExceeded
 from sales_agent_dagster.inference.ledger import Ledger
@@ -56,25 +58,21 @@ class Order:
 
 
 class _Purse:
-    """Money set aside for one call and its hedges."""
+    """Money set aside for the requests of one call: each that may be billed has its own."""
 
-    def __init__(self, budgets: Budgets, scope: CallScope, lead_id: str, estimate_usd: float) -> None:
+    def __init__(
+        self, budgets: Budgets, scope: CallScope, lead_id: str, most: Callable[[CompletionRequest], float]
+    ) -> None:
         self._budgets = budgets
-        self._for = (scope, lead_id, estimate_usd)
+        self._for = (scope, lead_id)
+        self._most = most
         self._reservations: list[Reservation] = []
         self.cost_usd = 0.0
 
-    async def open(self) -> None:
-        """Set money aside for the first request. Raises BudgetSpent."""
-        self._reservations.append(await self._budgets.reserve(*self._for))
-
-    async def afford(self) -> bool:
-        """Set money aside for one more request, if there is any."""
-        try:
-            self._reservations.append(await self._budgets.reserve(*self._for, wait=False))
-        except BudgetSpent:
-            return False
-        return True
+    async def pay(self, request: CompletionRequest) -> None:
+        """Set money aside for a request; only the first one waits for it. Raises BudgetSpent."""
+        reserve = self._budgets.reserve(*self._for, self._most(request), wait=not self._reservations)
+        self._reservations.append(await reserve)
 
     def close(self) -> None:
         """What the call really cost takes the place of what was set aside."""
@@ -110,13 +108,14 @@ class Buyer:
             TransientError: the database does not answer.
         """
         async with self._flow.gate.slot():
-            if order.fault is not None:
-                raise order.fault
+            # Also what was paid for in other orders: each would else buy once more than can be stored.
+            if fault := order.fault or self._ledger.fault:
+                raise fault
             if refusal := self._hopeless.get(question.request.model):
                 raise NotBought(refusal)
-            purse = _Purse(self._budgets, order.scope, question.task.lead_id, self._most(question))
+            purse = _Purse(self._budgets, order.scope, question.task.lead_id, self._most)
             try:
-                await purse.open()
+                await purse.pay(question.request)
                 return await self._pay(question, order, purse, answered)
             except BudgetSpent as spent:
                 raise NotBought(str(spent)) from None
@@ -133,7 +132,7 @@ class Buyer:
         purse: _Purse,
         answered: asyncio.Future[CallRecord],
     ) -> tuple[CallRecord, bool]:
-        progress = Progress(self._flow.clock.now(), asyncio.timeout(None), purse.afford)
+        progress = Progress(self._flow.clock.now(), asyncio.timeout(None), purse.pay)
         found: dict[str, CallRecord] = {}
 
         async def stored() -> bool:
@@ -171,8 +170,9 @@ class Buyer:
             return self._record(question, order, progress, CallOutcome.OK, value), None
         outcome = CallOutcome.INVALID if isinstance(error, InvalidAnswer) else CallOutcome.FAILED
         hopeless = isinstance(error, Rejected) and error.status in HOPELESS
-        record = self._record(question, order, progress, outcome, error=str(error))
-        return record, NotBought(str(error), hopeless=hopeless)
+        told = str(error) if progress.unaffordable is None else f"{error}; {progress.unaffordable}"
+        record = self._record(question, order, progress, outcome, error=told)
+        return record, NotBought(told, hopeless=hopeless)
 
     def _noted(self, model: str, refusal: NotBought) -> NotBought:
         """Remember a refusal that every other call to the model would get too."""
@@ -181,8 +181,7 @@ class Buyer:
             _log.warning("%s is not asked again in this run: %s", model, refusal)
         return refusal
 
-    def _most(self, question: Question[Any]) -> float:
-        request = question.request
+    def _most(self, request: CompletionRequest) -> float:
         limit = request.parameters.max_completion_tokens
         return self._prices.estimate(request.model, request.prompt_tokens, limit, datetime.now(UTC).date())
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Iterator, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 import orjson
@@ -16,6 +16,7 @@ from sales_agent_dagster.inference.cerebras.errors import (
     RateLimited,
     Rejected,
     error_of_status,
+    words_of,
 )
 from sales_agent_dagster.inference.cerebras.replies import Completion, read_response
 from sales_agent_dagster.inference.cerebras.request import CompletionRequest
@@ -131,12 +132,8 @@ def _did_you_mean(model: str, offered: Sequence[str]) -> str:
 
 
 def _status_error(error: APIStatusError) -> Rejected | RateLimited | ProviderDown:
-    body = error.body
-    detail = body.get("message") if isinstance(body, Mapping) else None
     # The SDK's own status: a ``status_code`` in the body takes the place of HTTP's.
-    return error_of_status(
-        error.status_code, error.response.headers, detail if isinstance(detail, str) else ""
-    )
+    return error_of_status(error.status_code, error.response.headers, words_of(error.body))
 
 
 def _no_answer(error: Exception, host: str, timeout_s: float) -> ProviderDown:

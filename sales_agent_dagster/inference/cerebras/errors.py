@@ -30,6 +30,7 @@ MAX_DETAIL = 200
 
 _BUSY = frozenset({408, 409, 425})
 _FIXES = {
+    200: "this is not the API of a model server; check CEREBRAS_BASE_URL",
     400: "the server does not take this request; check SALES_AGENT_CEREBRAS__MODEL and __REASONING_EFFORT",
     401: "the key is missing or wrong; set CEREBRAS_API_KEY",
     402: "the account has no credit left",
@@ -60,12 +61,14 @@ class Rejected(PermanentError):
 
     Attributes:
         status: HTTP status, or the one a ``status_code`` in the body puts in its place.
+        detail: the provider's own words, in full; for no message.
     """
 
     def __init__(self, status: int, detail: str = "") -> None:
         fix = _FIXES.get(status, "the server refuses this request; check CEREBRAS_BASE_URL")
         super().__init__(_message(f"HTTP {status}: {fix}", detail))
         self.status = status
+        self.detail = detail
 
 
 class UnsupportedSchema(PermanentError):
@@ -151,6 +154,31 @@ def error_of_status(
     if status >= 500 or status in _BUSY:
         return ProviderDown(_message(f"HTTP {status}: the provider cannot answer", detail), status)
     return Rejected(status, detail)
+
+
+def words_of(body: object) -> str:
+    """What the body of an error says, whoever's shape it has; empty when it says nothing.
+
+    Cerebras has ``message`` and ``param`` at the top, others inside ``error``, or a text there; FastAPI has a
+    list of places and texts in ``detail``, of which only these are taken: it repeats the request beside them.
+    """
+    if not isinstance(body, Mapping):
+        return ""
+    inner = body.get("error")
+    if isinstance(inner, str):
+        return inner
+    said = inner if isinstance(inner, Mapping) else body
+    message = said.get("message", said.get("detail"))
+    if isinstance(message, list):
+        return "; ".join(_fault_in_words(fault) for fault in message if isinstance(fault, Mapping))
+    words, param = message if isinstance(message, str) else "", said.get("param")
+    return f"{words} ({param})" if isinstance(param, str) and param not in words else words
+
+
+def _fault_in_words(fault: Mapping[str, object]) -> str:
+    place = fault.get("loc")
+    parts = place if isinstance(place, list) else []
+    return f"{'.'.join(map(str, parts))}: {fault.get('msg')}"
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

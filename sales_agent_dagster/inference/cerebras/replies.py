@@ -19,6 +19,7 @@ from sales_agent_dagster.inference.cerebras.errors import (
     RateLimitHeaders,
     error_of_status,
     rate_limit_headers,
+    words_of,
 )
 from sales_agent_dagster.inference.cerebras.tokens import estimate_tokens
 
@@ -27,12 +28,19 @@ OutputT = TypeVar("OutputT", bound=BaseModel)
 MAX_ANSWER = 100_000
 """Characters of an answer that are read at all; the longest that an output model takes is a tenth of it."""
 
+MAX_TOKENS = 10_000_000
+"""Of one request: a usage of more is no usage, and neither the database nor a budget can take it."""
+
+MAX_SECONDS = 86_400.0
+"""Of one request; more is no time."""
+
 MAX_FAULTS = 5
 """Faults of an answer that are named in a repair turn."""
 
 MAX_FAULT_TEXT = 500
 
-_FENCED = re.compile(r"\s*```(?:json)?[ \t]*\r?\n(.*?)\r?\n[ \t]*```\s*", re.DOTALL | re.IGNORECASE)
+_THOUGHTS = re.compile(r"\s*<think>.*?</think>\s*", re.DOTALL | re.IGNORECASE)
+_FENCED = re.compile(r"[^`{]*```(?:json)?[ \t]*\r?\n(.*?)\r?\n[ \t]*```[^`{]*", re.DOTALL | re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,20 +76,20 @@ def read_response(body: bytes, headers: Mapping[str, str], prompt_tokens: int) -
 
     Raises:
         InvalidAnswer: the body is no chat completion, or its answer is empty, cut off or withheld.
-        Rejected, RateLimited, ProviderDown: the body's ``status_code`` says so, whatever HTTP says.
+        Rejected, RateLimited, ProviderDown: the body's ``status_code``, or the ``code`` of an ``error``
+            in it, says so, whatever HTTP says.
     """
     data = _json_object(body)
     if data is None:
         raise InvalidAnswer(Fault.BODY, "the response is not a JSON object", Usage(prompt_tokens))
-    status = data.get("status_code")
+    status = data.get("status_code") or _inside(data, "error", "code")
     if isinstance(status, int) and status >= 400:
-        raise error_of_status(status, headers, str(data.get("message", "")))
+        raise error_of_status(status, headers, words_of(data))
     choice = _first(data.get("choices"))
     message = choice.get("message")
     if not isinstance(message, dict):
         raise InvalidAnswer(Fault.BODY, "the response has no message", _usage(data) or Usage(prompt_tokens))
-    text = message.get("content")
-    text = text if isinstance(text, str) else ""
+    text = _content(message.get("content"))
     usage = _usage(data)
     completion = Completion(
         text=text,
@@ -100,14 +108,15 @@ def read_response(body: bytes, headers: Mapping[str, str], prompt_tokens: int) -
 def read_answer(completion: Completion, output_type: type[OutputT]) -> OutputT:
     """The answer of a completion, checked.
 
-    Types are exact as in JSON (no text for a number), all numbers finite, no key is there twice; one pair of
-    markdown fences around the whole is taken off. Whether properties that the output model does not have are
-    refused or left out is for the model to say.
+    Types are exact as in JSON (no text for a number), all numbers finite, no key is there twice; thoughts in
+    ``<think>`` before the answer, one pair of markdown fences around it and words outside these are taken
+    off. Whether properties that the output model does not have are refused or left out is for that to say.
 
     Raises:
         InvalidAnswer: with the usage and text of the completion and what is wrong.
     """
-    text = completion.text
+    thoughts = _THOUGHTS.match(completion.text)
+    text = completion.text[thoughts.end() if thoughts else 0 :]
     fenced = _FENCED.fullmatch(text) if "```" in text else None
     text = fenced[1] if fenced else text
     fault, faults = Fault.JSON, _json_fault(text)
@@ -193,6 +202,14 @@ def _first(choices: object) -> dict[str, Any]:
     return first if isinstance(first, dict) else {}
 
 
+def _content(content: object) -> str:
+    """The text of a message, also where it comes in parts."""
+    if isinstance(content, list):
+        texts = (part.get("text") for part in content if isinstance(part, dict))
+        return "".join(text for text in texts if isinstance(text, str))
+    return content if isinstance(content, str) else ""
+
+
 def _usage(data: dict[str, Any]) -> Usage | None:
     """The tokens billed; None where the provider does not say, so that they are estimated, not free."""
     usage = data.get("usage")
@@ -212,7 +229,8 @@ def _inside(data: dict[str, Any], outer: str, inner: str) -> object:
 
 
 def _count(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    number = isinstance(value, int) and not isinstance(value, bool)
+    return value if number and 0 <= value <= MAX_TOKENS else None  # type: ignore[operator, return-value]
 
 
 _Times = dict[Literal["queue_ms", "prompt_ms", "completion_ms"], float | None]
@@ -227,7 +245,7 @@ def _times(info: object) -> Any:
 
 def _milliseconds(seconds: object) -> float | None:
     number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
-    return seconds * 1000 if number and seconds >= 0 else None  # type: ignore[operator]
+    return seconds * 1000 if number and 0 <= seconds <= MAX_SECONDS else None  # type: ignore[operator]
 
 
 def _text(value: object) -> str | None:

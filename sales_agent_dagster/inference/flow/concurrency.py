@@ -26,6 +26,7 @@ class AdaptiveConcurrency:
         self._in_flight = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._round = 0
+        self._answered = 0
 
     @property
     def limit(self) -> int:
@@ -42,6 +43,11 @@ class AdaptiveConcurrency:
         """Number of the round that requests sent now belong to; ``refused`` wants it back."""
         return self._round
 
+    @property
+    def answered(self) -> int:
+        """Calls that got their answer, ever: more of them mean that the provider lets calls through."""
+        return self._answered
+
     @asynccontextmanager
     async def slot(self) -> AsyncIterator[None]:
         """One call's place."""
@@ -54,6 +60,7 @@ class AdaptiveConcurrency:
 
     def succeeded(self) -> None:
         """A call got its answer."""
+        self._answered += 1
         self._limit = min(float(self._most), self._limit + (1.0 if self._slow_start else 1.0 / self._limit))
         self._wake()
 

@@ -13,7 +13,8 @@ class RetryRules:
     https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
 
     Attributes:
-        attempts: most requests for one answer, the first included.
+        attempts: most requests for one answer, the first included. Refusals for being too many do not count
+            while the provider answers others.
         base_s: bound of the first wait, seconds; it doubles each time up to ``cap_s``.
     """
 
@@ -28,5 +29,5 @@ class RetryRules:
         """
         if failed >= self.attempts:
             return None
-        bound = min(self.cap_s, self.base_s * 2 ** (failed - 1))
+        bound = min(self.cap_s, self.base_s * 2 ** max(0, failed - 1))
         return (retry_after_s or 0.0) + dice.uniform(0.0, bound)

@@ -17,7 +17,7 @@ from sales_agent_dagster.crm.merging import Agreed
 from sales_agent_dagster.domain.hashing import content_hash
 from sales_agent_dagster.stages.crm.context import SyncContext
 from sales_agent_dagster.stages.crm.following import archive, follow_merge, revive
-from sales_agent_dagster.stages.crm.outcomes import outcome_row, save_outcomes
+from sales_agent_dagster.stages.crm.outcomes import opt_out_row, outcome_row, save_opt_outs, save_outcomes
 from sales_agent_dagster.stages.crm.stored import (
     SNAPSHOTS,
     LastWrite,
@@ -31,7 +31,7 @@ from sales_agent_dagster.stages.crm.stored import (
     save_snapshots,
     snapshots_of,
 )
-from sales_agent_dagster.stages.crm.suppressing import Entry, suppress
+from sales_agent_dagster.stages.crm.suppressing import Entry, erased_among, suppress
 from sales_agent_dagster.warehouse.schema import crm_changes
 
 
@@ -60,7 +60,7 @@ def store_records(context: SyncContext, connection: sa.Connection, records: Sequ
     answer was lost would have written is ours.
     """
     by_kind: dict[Kind, dict[str, Record]] = defaultdict(dict)
-    for record in records:
+    for record in _without_erased(context, connection, records):
         latest = by_kind[record.kind].get(record.remote_id)
         if latest is None or latest.modified_at <= record.modified_at:
             by_kind[record.kind][record.remote_id] = record
@@ -68,6 +68,24 @@ def store_records(context: SyncContext, connection: sa.Connection, records: Sequ
     for kind in SNAPSHOTS:
         if by_kind[kind]:
             _store_kind(context, connection, kind, by_kind[kind])
+
+
+def _without_erased(
+    context: SyncContext, connection: sa.Connection, records: Sequence[Record]
+) -> Sequence[Record]:
+    """The records, those of people who were erased without all that is about them.
+
+    A CRM shows what it deleted for days: it must not bring them back.
+    """
+    people = [record for record in records if record.kind is Kind.CONTACT and record.fields.get("email")]
+    erased = erased_among(context, connection, (str(record.fields["email"]) for record in people))
+    if not erased:
+        return records
+    gone = {record.remote_id for record in people if str(record.fields["email"]).strip().lower() in erased}
+    return [
+        replace(record, fields={}) if record.kind is Kind.CONTACT and record.remote_id in gone else record
+        for record in records
+    ]
 
 
 def _store_kind(
@@ -82,7 +100,7 @@ def _store_kind(
             continue
         fresh.append(record)
         found = list(_changes(record, about.before))
-        human = [change for change in found if not _ours(kind, change, record, about)]
+        human = [change for change in found if not _ours(context, kind, change, record, about)]
         if found and not human:
             context.card.echoes += 1
         changes += [_change_row(context, record, about, change) for change in human]
@@ -109,7 +127,8 @@ def _known(
     untouched = {
         remote_id
         for remote_id, held in before.items()
-        if held.modified_at == records[remote_id].modified_at and any(True for _ in _changes(records[remote_id], held))
+        if held.modified_at == records[remote_id].modified_at
+        and any(True for _ in _changes(records[remote_id], held))
     }
     wrote = last_writes(connection, context.crm, kind, untouched)
     return {
@@ -151,12 +170,13 @@ def _changes(record: Record, before: Record | None) -> Iterator[_Change]:
         yield _Change("merged_into", before.merged_into, record.merged_into)
 
 
-def _ours(kind: Kind, change: _Change, record: Record, about: _Known) -> bool:
+def _ours(context: SyncContext, kind: Kind, change: _Change, record: Record, about: _Known) -> bool:
     """True for what nobody but us and the CRM itself has done.
 
-    That is a value that an open operation writes, one that our last write wrote in the CRM's spelling, and what
-    the CRM filled in by itself in a record that we made and had not seen since. What our last write did not
-    write is a person's also where the record's time is that of our write: they were a moment earlier.
+    That is a value that an open operation writes, one that our last write wrote in the CRM's spelling, and
+    what the CRM filled in by itself in a record that we made, had not seen since, and changed last. What our
+    last write did not write is a person's also where the record's time is that of our write: they were a
+    moment earlier.
     """
     operation = about.open
     if operation is not None and change.name in operation.payload:
@@ -164,11 +184,11 @@ def _ours(kind: Kind, change: _Change, record: Record, about: _Known) -> bool:
     agreed, before, wrote = about.agreed.get(change.name), about.before, about.wrote
     untouched = wrote is not None and (wrote.created or change.name in wrote.fields)
     if agreed is None or not agreed.written:
-        unseen = before is not None and before.writer is None and record.writer is not None
         field = FIELDS[kind].get(change.name)
         if field is None or change.before is not None:
             return False
-        return untouched or (unseen and field.readable_only)
+        unseen = before is not None and before.writer is None and record.writer is not None
+        return untouched or (unseen and field.readable_only and record.writer == context.writer)
     return untouched or same(kind, change.name, agreed.base, change.after)
 
 
@@ -222,7 +242,7 @@ def _tell_outcomes(
     context: SyncContext, connection: sa.Connection, records: Sequence[Record], known: Mapping[str, _Known]
 ) -> None:
     """Won and lost opportunities, and people who opted out."""
-    rows, entries = [], []
+    rows, opt_outs, entries = [], [], []
     for record in records:
         if record.kind is Kind.OPPORTUNITY and record.fields.get("outcome") in ("won", "lost"):
             rows.append(outcome_row(context, record, str(record.fields["outcome"])))
@@ -236,6 +256,8 @@ def _tell_outcomes(
             entries.append(Entry(SuppressionScope.EMAIL, address, "opted out of e-mail", context.crm))
             before = known[record.remote_id].before
             if before is None or not before.fields.get("email_opt_out"):
-                rows.append(outcome_row(context, record, "unsubscribed"))
+                told_at = record.modified_at
+                opt_outs.append(opt_out_row(context, address, record.remote_id, record.company_id, told_at))
     save_outcomes(context, connection, rows)
+    save_opt_outs(context, connection, opt_outs)
     suppress(context, connection, entries)

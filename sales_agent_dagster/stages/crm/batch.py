@@ -10,8 +10,7 @@ from sales_agent_dagster.stages.base import StageContext
 from sales_agent_dagster.stages.crm.context import ReportCard, SyncContext, open_sync
 from sales_agent_dagster.stages.crm.desired import entity_ids
 from sales_agent_dagster.stages.crm.lease import LeaseHeld
-from sales_agent_dagster.stages.crm.planning import Step, plan
-from sales_agent_dagster.stages.crm.syncing import look, sync
+from sales_agent_dagster.stages.crm.syncing import look, pending, sync
 
 PATIENCE_S = 600.0
 """Another batch's sync is waited for so long."""
@@ -56,13 +55,12 @@ def sync_batch(work: StageContext) -> dict[str, Any]:
 
 
 def still_due(work: StageContext) -> list[str]:
-    """Companies and contacts of the batch that a live sync would write now, by their key."""
+    """What of the batch is left for a live sync to send or to read back, by its key."""
     context = _opened(work, live=False)
     with work.warehouse.reading() as connection:
         ids = entity_ids(connection, work.batch_id)
     try:
-        planned = plan(context, ids)
-        return [one.external_key for one in planned if one.step in (Step.CREATE, Step.UPDATE)]
+        return [one.external_key for one in pending(context, ids)]
     finally:
         context.connector.close()
 

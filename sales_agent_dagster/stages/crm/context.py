@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from uuid import uuid4
 
 from sales_agent_dagster.crm.contract import Connector
@@ -74,6 +75,11 @@ class SyncContext:
     def crm(self) -> str:
         """Name of the CRM."""
         return self.connector.name
+
+    @cached_property
+    def writer(self) -> str | None:
+        """Who we are to the CRM (``Description.writer``)."""
+        return self.connector.describe().writer
 
     def fields_of(self, kind: Kind) -> frozenset[str]:
         """Fields that the CRM can hold; empty when it has no such kind."""

@@ -17,15 +17,17 @@ from sales_agent_dagster.crm.contract import Sent, Subject, SuppressionScope
 from sales_agent_dagster.crm.fields import Kind
 from sales_agent_dagster.domain.errors import ConfigurationError
 from sales_agent_dagster.stages.crm.context import SyncContext
-from sales_agent_dagster.stages.crm.suppressing import Entry, normal, suppress, token_of
+from sales_agent_dagster.stages.crm.suppressing import normal, remember_erased, token_of
 from sales_agent_dagster.warehouse.schema import (
     METADATA,
     campaign_messages,
     crm_changes,
     crm_conflicts,
     crm_contacts,
+    crm_events,
     crm_link,
     crm_outbox,
+    crm_rejections,
     crm_shadow,
     enrichment_cache,
     enrichment_credits,
@@ -83,7 +85,7 @@ def erase(context: SyncContext, email: str) -> Receipt:
         raise ConfigurationError("Erasing writes to the CRM: set SALES_AGENT_CRM__MODE to live.")
     receipt = Receipt()
     with context.warehouse.transaction() as connection:
-        suppress(context, connection, [Entry(SuppressionScope.EMAIL, address, "erased", "erasure")])
+        remember_erased(context, connection, address)
         ids = _remote_ids(context, connection, address)
     found = context.connector.lookup(Kind.CONTACT, [Subject(address, emails=(address,))])
     ids[Kind.CONTACT] |= {
@@ -149,12 +151,19 @@ def _erase_sync_rows(
         crm_contacts.c.crm == context.crm, crm_contacts.c.remote_id.in_(contacts)
     )
     receipt.count(crm_contacts, connection.execute(gone).rowcount)
-    for table in (crm_shadow, crm_changes, crm_conflicts, crm_link):
+    for table in (crm_shadow, crm_changes, crm_conflicts, crm_link, crm_rejections):
         row = table.c
         statement = sa.delete(table).where(
             row.crm == context.crm, row.kind == contact, row.remote_id.in_(contacts)
         )
         receipt.count(table, connection.execute(statement).rowcount)
+    told = crm_events.c
+    silenced = (
+        sa.update(crm_events)
+        .where(told.crm == context.crm, told.kind == contact, told.remote_id.in_(contacts))
+        .values(changed=sa.null(), address=None)
+    )
+    receipt.count(crm_events, connection.execute(silenced).rowcount)
     sent = crm_outbox.c
     emptied = (
         sa.update(crm_outbox)

@@ -26,6 +26,7 @@ from sales_agent_dagster.stages.crm.stored import (
     Link,
     links_of,
     record_of_row,
+    rejections_of,
     save_links,
 )
 from sales_agent_dagster.stages.identity.crm import CrmMatch, match_crm_records
@@ -66,7 +67,6 @@ def _link_companies(context: SyncContext, connection: sa.Connection, ids: Sequen
         connection,
         [entity_id for entity_id in unlinked if entity_id not in done],
         {key: record for key, record in records.items() if key not in taken and not record.external_key},
-        known,
     )
     save_links(context, connection, links)
     adopt(context, connection, Kind.COMPANY, links)
@@ -104,7 +104,6 @@ def _by_identity(
     connection: sa.Connection,
     unlinked: Sequence[str],
     records: Mapping[str, Record],
-    known: Mapping[tuple[Kind, str], Link],
 ) -> list[Link]:
     if not unlinked or not records:
         return []
@@ -114,11 +113,7 @@ def _by_identity(
         _raw_desired(desired) for some in pages(unlinked) for desired in desired_of(connection, some).values()
     ]
     found = []
-    rejected = {
-        (entity_id, before.remote_id)
-        for (kind, entity_id), before in known.items()
-        if kind is Kind.COMPANY and before.state == "rejected"
-    }
+    rejected = rejections_of(connection, context.crm, Kind.COMPANY, unlinked)
     for match in match_crm_records(ours, theirs, context.model, rejected):
         if match.record_id is not None:
             found.append(_matched(match, records[match.record_id]))

@@ -219,17 +219,19 @@ def _written(
         operation = waiting.operation
         if operation.kind not in SNAPSHOTS:
             continue
+        creates = operation.action is Action.CREATE
         before = known[operation.kind].get(sent.remote_id)
         if before is None:
             before = Record(operation.kind, sent.remote_id, {}, _LONG_AGO)
-        fields = {**before.fields, **operation.fields}
+        fields = {**sent.filled, **before.fields, **operation.fields}
         records.append(
             replace(
                 before,
                 fields={name: value for name, value in fields.items() if value is not None},
                 # Where the CRM does not tell: later than what we know, earlier than what it will say.
                 modified_at=sent.modified_at or before.modified_at + timedelta(microseconds=1),
-                external_key=operation.external_key,
+                # An update does not touch the key, which may be that of a company that joined this one.
+                external_key=operation.external_key if creates else before.external_key,
                 company_id=operation.company_id or before.company_id,
                 url=sent.url or before.url,
             )

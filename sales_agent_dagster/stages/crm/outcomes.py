@@ -1,4 +1,7 @@
-"""How it went with a company: won, lost, replied, unsubscribed. Kept for evaluation."""
+"""How it went with a company: won, lost, replied, unsubscribed. Kept for evaluation.
+
+Close tells an opt-out twice: by an event and by the contact's record. It is one outcome, of the address.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +11,18 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from sales_agent_dagster.crm.contract import Event, Record
+from sales_agent_dagster.crm.contract import Event, Record, SuppressionScope
 from sales_agent_dagster.crm.fields import Kind
 from sales_agent_dagster.domain.hashing import content_hash
 from sales_agent_dagster.stages.crm.context import SyncContext
 from sales_agent_dagster.stages.crm.stored import links_to
+from sales_agent_dagster.stages.crm.suppressing import token_of
+from sales_agent_dagster.stages.known_companies import chunked
 from sales_agent_dagster.warehouse.schema import crm_outcomes
 
 
 def outcome_row(context: SyncContext, record: Record, outcome: str) -> dict[str, Any]:
-    """What a record tells: an opportunity's end, or an opt-out."""
-    company = record.company_id
+    """What an opportunity's record tells: its end."""
     closed = record.fields.get("closed_at")
     at = datetime.fromisoformat(str(closed)) if closed else record.modified_at
     return {
@@ -26,7 +30,7 @@ def outcome_row(context: SyncContext, record: Record, outcome: str) -> dict[str,
         "crm": context.crm,
         "kind": record.kind.value,
         "remote_id": record.remote_id,
-        "company_id": company,
+        "company_id": record.company_id,
         "outcome": outcome,
         "value": record.fields.get("value"),
         "currency": record.fields.get("currency"),
@@ -35,8 +39,8 @@ def outcome_row(context: SyncContext, record: Record, outcome: str) -> dict[str,
     }
 
 
-def event_outcome_row(context: SyncContext, event: Event, company_id: str | None) -> dict[str, Any]:
-    """What an event tells: a reply, or an opt-out."""
+def reply_row(context: SyncContext, event: Event, company_id: str | None) -> dict[str, Any]:
+    """What an event tells: a reply."""
     return {
         "outcome_id": content_hash(context.crm, event.kind, event.remote_id, event.action, event.event_id),
         "crm": context.crm,
@@ -47,6 +51,40 @@ def event_outcome_row(context: SyncContext, event: Event, company_id: str | None
         "happened_at": event.updated_at,
         "run_id": context.run_id,
     }
+
+
+def opt_out_row(
+    context: SyncContext, address: str, remote_id: str, company_id: str | None, at: datetime
+) -> dict[str, Any]:
+    """That somebody with this address opted out; ``remote_id`` is of what tells it."""
+    return {
+        "outcome_id": content_hash(
+            context.crm, "unsubscribed", token_of(context.pepper, SuppressionScope.EMAIL, address)
+        ),
+        "crm": context.crm,
+        "kind": Kind.CONTACT.value,
+        "remote_id": remote_id,
+        "company_id": company_id,
+        "outcome": "unsubscribed",
+        "happened_at": at,
+        "run_id": context.run_id,
+    }
+
+
+def save_opt_outs(context: SyncContext, connection: sa.Connection, rows: Sequence[dict[str, Any]]) -> None:
+    """Write opt-outs, each once: the first time told stands, and the first company."""
+    row, known = crm_outcomes.c, dict[str, dict[str, Any]]()
+    for some in chunked(sorted({one["outcome_id"] for one in rows})):
+        query = sa.select(crm_outcomes).where(row.outcome_id.in_(some))
+        known.update((one["outcome_id"], dict(one)) for one in connection.execute(query).mappings())
+    changed = {}
+    for one in rows:
+        before = known.get(one["outcome_id"])
+        if before is not None and (before["company_id"] or not one["company_id"]):
+            continue
+        at = one["happened_at"] if before is None else min(before["happened_at"], one["happened_at"])
+        known[one["outcome_id"]] = changed[one["outcome_id"]] = one | {"happened_at": at}
+    save_outcomes(context, connection, list(changed.values()))
 
 
 def save_outcomes(context: SyncContext, connection: sa.Connection, rows: Sequence[dict[str, Any]]) -> None:

@@ -17,6 +17,7 @@ from sales_agent_dagster.domain.hashing import content_hash
 from sales_agent_dagster.stages.crm.activities import Activity, activities_of, activity_key
 from sales_agent_dagster.stages.crm.context import SyncContext
 from sales_agent_dagster.stages.crm.desired import Contact, Desired, desired_of, entity_ids, pages
+from sales_agent_dagster.stages.crm.rekeying import joined_operations
 from sales_agent_dagster.stages.crm.stored import (
     Agreements,
     Link,
@@ -55,6 +56,7 @@ class Planned:
         agreed: what will be agreed on once it is done; of ``unchanged`` what is agreed on already.
         settles: whether ``agreed`` says more than is stored.
         parties: whom it is about, for the gates.
+        waits: its last operation is not decided yet.
     """
 
     kind: Kind
@@ -70,6 +72,7 @@ class Planned:
     agreed: Mapping[str, Agreed] = field(default_factory=dict)
     settles: bool = False
     parties: tuple[Party, ...] = ()
+    waits: bool = False
 
     @property
     def payload(self) -> dict[str, Value]:
@@ -108,7 +111,10 @@ class _Planner:
         self._connection = connection
         self._desired = desired_of(connection, ids)
         self._links = links_of(connection, context.crm, ids)
-        self._open = open_operations(connection, context.crm, ids)
+        self._open = {
+            **joined_operations(connection, context.crm, ids),
+            **open_operations(connection, context.crm, ids),
+        }
         self._dead = dead_letters(connection, context.crm, ids)
         self._records: dict[Kind, dict[str, Record]] = {}
         self._agreed: dict[Kind, Agreements] = {}
@@ -218,8 +224,7 @@ class _Planner:
         company_id: str | None,
     ) -> Planned:
         if (kind, key) in self._open:
-            reason = "Its last operation must be read back first."
-            return Planned(kind, entity_id, key, Step.SKIP, reason)
+            return _waits(kind, entity_id, key)
         holds = self._context.fields_of(kind)
         values = {name: value for name, value in wanted.items() if name in holds}
         rules = self._context.ownership.rules[kind]
@@ -315,7 +320,7 @@ class _Planner:
     def _activity(self, desired: Desired, activity: Activity) -> Planned:
         kind, key, entity_id = activity.kind, activity.key, desired.entity_id
         if (kind, key) in self._open:
-            return Planned(kind, entity_id, key, Step.SKIP, "Its last operation must be read back first.")
+            return _waits(kind, entity_id, key)
         waits, company_id = self._company_of(desired)
         if waits is not None:
             return Planned(kind, entity_id, key, waits.step, waits.reason)
@@ -363,6 +368,11 @@ def payload_hash(planned: Planned) -> str:
 
 
 FIELD_WORDS = {Kind.NOTE: "note", Kind.EMAIL_DRAFT: "draft"}
+
+
+def _waits(kind: Kind, entity_id: str, key: str) -> Planned:
+    reason = "Its last operation must be read back first."
+    return Planned(kind, entity_id, key, Step.SKIP, reason, waits=True)
 
 
 def _gone(link: Link) -> Planned:

@@ -24,6 +24,9 @@ from sales_agent_dagster.warehouse.schema import crm_link, crm_watermarks
 
 READ_AT_A_TIME = 100
 
+QUIET = timedelta(days=1)
+"""A log read to its end is complete up to this long ago: no clock is off and no index lags so far."""
+
 
 def pull(context: SyncContext, streams: Iterable[str] | None = None) -> None:
     """Pull all streams, or some; what is stored is stored for good even when a later one fails.
@@ -47,10 +50,15 @@ def _pull_stream(context: SyncContext, stream: Stream, seen: set[tuple[Kind, str
     """Pull what is new, or everything where what comes is to be added to ``seen``."""
     mark = None if seen is not None else watermark(context, stream.name)
     since = None if mark is None else mark - timedelta(seconds=context.settings.overlap_s)
+    started = context.now()
     for page in context.connector.pull(stream.name, since):
         store_page(context, page, stream.name)
         if seen is not None:
             seen.update((record.kind, record.remote_id) for record in page.records)
+    if stream.retention is not None:
+        # Where nothing happens no page says how far it is complete, and the log would seem to have forgotten.
+        with context.warehouse.transaction() as connection:
+            _move(context, connection, stream.name, started - QUIET)
 
 
 def store_page(context: SyncContext, page: Page, stream: str | None = None) -> None:
@@ -132,6 +140,13 @@ def _look_for_the_missing(context: SyncContext, seen: Collection[tuple[Kind, str
             ids = sorted(key for key in connection.scalars(query) if (kind, key) not in seen)
         for start in range(0, len(ids), READ_AT_A_TIME):
             confirm(context, kind, ids[start : start + READ_AT_A_TIME])
+
+
+def see(context: SyncContext, kind: Kind, remote_ids: list[str]) -> None:
+    """Read records that are there by id and store them; those that do not come count for nothing."""
+    found = context.connector.read(kind, remote_ids)
+    with context.warehouse.transaction() as connection:
+        store_records(context, connection, list(found.values()))
 
 
 def confirm(context: SyncContext, kind: Kind, remote_ids: list[str]) -> None:

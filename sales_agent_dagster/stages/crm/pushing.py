@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
 from itertools import islice
 
 import sqlalchemy as sa
@@ -16,6 +17,7 @@ from sales_agent_dagster.crm.contract import (
     Sent,
     Unknown,
 )
+from sales_agent_dagster.crm.errors import CrmError
 from sales_agent_dagster.crm.fields import Kind
 from sales_agent_dagster.stages.crm.context import SyncContext
 from sales_agent_dagster.stages.crm.finding import found_meanwhile
@@ -31,7 +33,7 @@ from sales_agent_dagster.stages.crm.outbox import (
     settle_sent,
 )
 from sales_agent_dagster.stages.crm.planning import KINDS, Planned, Step, plan
-from sales_agent_dagster.stages.crm.pulling import confirm
+from sales_agent_dagster.stages.crm.pulling import confirm, see
 from sales_agent_dagster.stages.crm.recording import save_conflicts
 from sales_agent_dagster.stages.crm.stored import SNAPSHOTS, save_agreements, snapshots_of
 from sales_agent_dagster.stages.crm.suppressing import Gates, told_by_crm
@@ -39,7 +41,7 @@ from sales_agent_dagster.stages.crm.suppressing import Gates, told_by_crm
 ROUNDS = 3
 """What turns out to be in the CRM already is linked and planned again, so many times per sync."""
 
-GATED = 500
+GATED = 800
 """Operations between two looks at the suppression gates. A bulk job goes as a whole: it is gated once."""
 
 SAME_FAILURES = 25
@@ -242,7 +244,22 @@ class Pusher:
         card.rejected_by_class.update(result.failure.value for _, result in failed)
         card.unknown += sum(isinstance(result, Unknown) for _, result in results)
         card.deferred += sum(isinstance(result, Deferred) for _, result in results)
+        self._see_created(sent)
         self._look_after(failed)
+
+    def _see_created(self, sent: Sequence[tuple[Waiting, Sent]]) -> None:
+        """What the answers told nothing of is looked at once, so that a person's first edit shows as theirs.
+
+        That is what the CRM filled in by itself, such as a status and an owner.
+        """
+        ids: dict[Kind, list[str]] = {}
+        for one, result in sent:
+            if result.created and result.modified_at is None and one.operation.kind in SNAPSHOTS:
+                ids.setdefault(one.operation.kind, []).append(result.remote_id)
+        for kind, some in ids.items():
+            # Where it cannot be read now, the next pull brings it.
+            with suppress(CrmError):
+                see(self._context, kind, some)
 
     def _look_after(self, failed: Sequence[tuple[Waiting, Failed]]) -> None:
         """What is in the way or gone is read, so that the next plan knows it."""

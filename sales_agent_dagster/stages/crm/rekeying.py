@@ -11,9 +11,20 @@ from sales_agent_dagster.crm.fields import Kind
 from sales_agent_dagster.matching.decide import entity_id_of
 from sales_agent_dagster.stages.crm.context import SyncContext
 from sales_agent_dagster.stages.crm.desired import desired_of
-from sales_agent_dagster.stages.crm.stored import Key, Link, links_of, links_to, save_links
+from sales_agent_dagster.stages.crm.stored import (
+    Key,
+    Link,
+    OpenOperation,
+    links_of,
+    links_to,
+    open_operations,
+    rejections_of,
+    save_links,
+    save_rejections,
+)
 from sales_agent_dagster.stages.known_companies import chunked
-from sales_agent_dagster.warehouse.schema import crm_link, resolved_leads
+from sales_agent_dagster.warehouse.schema import crm_contacts, crm_leads, crm_link, crm_outbox, resolved_leads
+from sales_agent_dagster.warehouse.schema.crm import OPEN_STATES
 
 
 def follow_entities(context: SyncContext, connection: sa.Connection, wanted: Sequence[str]) -> None:
@@ -23,6 +34,7 @@ def follow_entities(context: SyncContext, connection: sa.Connection, wanted: Seq
     that leaves again, and whose record nobody else has, has it again.
     """
     _take_back(context, connection, wanted)
+    _take_moved_back(context, connection, wanted)
     joined = _joined(connection, _linked_entities(context, connection) - set(wanted))
     if not joined:
         return
@@ -36,6 +48,9 @@ def follow_entities(context: SyncContext, connection: sa.Connection, wanted: Seq
     order = sorted(joined, key=lambda key: (_state(links, key) != "linked", key))
     for entity_id in order:
         _move(context, connection, links, entity_id, joined[entity_id], people)
+    # What a company is not, the one that it joined is not either.
+    refused = rejections_of(connection, context.crm, Kind.COMPANY, joined)
+    save_rejections(context, connection, [(Kind.COMPANY, joined[key], record) for key, record in refused])
 
 
 def _take_back(context: SyncContext, connection: sa.Connection, wanted: Sequence[str]) -> None:
@@ -53,6 +68,74 @@ def _take_back(context: SyncContext, connection: sa.Connection, wanted: Sequence
         if all(other.state != "linked" for other in held[link.remote_id])
     }
     save_links(context, connection, list(free.values()))
+
+
+def _take_moved_back(context: SyncContext, connection: sa.Connection, wanted: Sequence[str]) -> None:
+    """A company that leaves again after its record went with it has it again, and its people theirs.
+
+    The record's key tells whose it was: nothing writes the key anew.
+    """
+    moved = _moved_away(connection, context.crm, Kind.COMPANY, crm_leads)
+    asked = {key for key, _ in moved} & set(wanted)
+    known = links_of(connection, context.crm, asked)
+    back = {
+        link.entity_id: replace(link, external_key=key, entity_id=key, how="external_key", reason=_LEFT)
+        for key, link in moved
+        if key in asked and (Kind.COMPANY, key) not in known
+    }
+    if not back:
+        return
+    people = [
+        replace(link, external_key=key, entity_id=back[link.entity_id].entity_id, reason=_LEFT)
+        for key, link in _moved_away(connection, context.crm, Kind.CONTACT, crm_contacts)
+        if link.entity_id in back and key.startswith(back[link.entity_id].entity_id)
+    ]
+    gone = {(link.kind, link.remote_id) for link in (*back.values(), *people)}
+    held = links_of(connection, context.crm, back)
+    _forget(context, connection, [key for key, link in held.items() if (link.kind, link.remote_id) in gone])
+    save_links(context, connection, [*back.values(), *people])
+
+
+_LEFT = "It is a company of its own again, and the record carries its key."
+
+
+def _moved_away(connection: sa.Connection, crm: str, kind: Kind, table: sa.Table) -> list[tuple[str, Link]]:
+    """Links of records that carry another key than their link, with that key."""
+    row, record = crm_link.c, table.c
+    query = (
+        sa.select(row.entity_id, row.external_key, record.external_key)
+        .join(table, sa.and_(record.crm == row.crm, record.remote_id == row.remote_id))
+        .where(
+            row.crm == crm,
+            row.kind == kind.value,
+            row.state == "linked",
+            row.how == "merged",
+            record.external_key.is_not(None),
+            record.external_key != row.external_key,
+        )
+    )
+    found = connection.execute(query).tuples().all()
+    links = links_of(connection, crm, {entity_id for entity_id, _, _ in found})
+    return [(before, links[kind, key]) for _, key, before in found]
+
+
+def joined_operations(
+    connection: sa.Connection, crm: str, wanted: Collection[str]
+) -> dict[Key, OpenOperation]:
+    """Undecided operations of companies that joined one of these, by the keys that they would have there.
+
+    What such an operation created goes with its company once it is read back; until then nothing else may be
+    created in its place.
+    """
+    row = crm_outbox.c
+    query = sa.select(row.entity_id).where(row.crm == crm, row.batch_id.is_(None), row.state.in_(OPEN_STATES))
+    asked = set(wanted)
+    joined = _joined(connection, set(connection.scalars(query.distinct())) - asked)
+    joined = {before: now for before, now in joined.items() if now in asked}
+    return {
+        (kind, joined[one.entity_id] + key.removeprefix(one.entity_id)): one
+        for (kind, key), one in open_operations(connection, crm, joined).items()
+    }
 
 
 def _linked_entities(context: SyncContext, connection: sa.Connection) -> set[str]:

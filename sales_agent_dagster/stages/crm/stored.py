@@ -21,6 +21,7 @@ from sales_agent_dagster.warehouse.schema import (
     crm_link,
     crm_opportunities,
     crm_outbox,
+    crm_rejections,
     crm_shadow,
 )
 from sales_agent_dagster.warehouse.schema.crm import OPEN_STATES
@@ -94,7 +95,10 @@ def _links(
 
 
 def save_links(context: SyncContext, connection: sa.Connection, links: Sequence[Link]) -> None:
-    """Write links; one that takes over a record must come after the one that gives it up was written."""
+    """Write links; one that takes over a record must come after the one that gives it up was written.
+
+    What a person said no to is noted besides: the link has room for the latest record only.
+    """
     now = context.now()
     rows = [
         {
@@ -115,6 +119,44 @@ def save_links(context: SyncContext, connection: sa.Connection, links: Sequence[
         for link in links
     ]
     context.warehouse.upsert(connection, crm_link, rows)
+    save_rejections(
+        context,
+        connection,
+        [(link.kind, link.external_key, link.remote_id) for link in links if link.state == "rejected"],
+    )
+
+
+Rejection = tuple[Kind, str, str]
+"""Kind and external key of a company or contact, and the record that it is not."""
+
+
+def save_rejections(context: SyncContext, connection: sa.Connection, rejections: Sequence[Rejection]) -> None:
+    """Note records of which a person said that they are others."""
+    rows = [
+        {
+            "crm": context.crm,
+            "kind": kind.value,
+            "external_key": external_key,
+            "remote_id": remote_id,
+            "run_id": context.run_id,
+            "created_at": context.now(),
+        }
+        for kind, external_key, remote_id in rejections
+    ]
+    context.warehouse.upsert(connection, crm_rejections, rows)
+
+
+def rejections_of(
+    connection: sa.Connection, crm: str, kind: Kind, external_keys: Iterable[str]
+) -> set[tuple[str, str]]:
+    """External keys and the records of which a person said that they are others."""
+    row = crm_rejections.c
+    query = sa.select(row.external_key, row.remote_id).where(row.crm == crm, row.kind == kind.value)
+    found: set[tuple[str, str]] = set()
+    for some in chunked(sorted(external_keys)):
+        rows = connection.execute(query.where(row.external_key.in_(some))).tuples()
+        found.update((external_key, remote_id) for external_key, remote_id in rows)
+    return found
 
 
 def snapshots_of(
@@ -218,6 +260,7 @@ class OpenOperation:
     op_id: str
     kind: Kind
     external_key: str
+    entity_id: str
     state: str
     payload: Mapping[str, Value | None]
     remote_id: str | None
@@ -230,7 +273,14 @@ def open_operations(
     """Operations on these companies that are not decided yet, by kind and external key."""
     row, found = crm_outbox.c, {}
     query = sa.select(
-        row.op_id, row.kind, row.external_key, row.state, row.payload, row.remote_id, row.sending_at
+        row.op_id,
+        row.kind,
+        row.external_key,
+        row.entity_id,
+        row.state,
+        row.payload,
+        row.remote_id,
+        row.sending_at,
     ).where(row.crm == crm, row.batch_id.is_(None), row.state.in_(OPEN_STATES))
     for some in chunked(sorted(entity_ids)):
         for op_id, kind, *rest in connection.execute(query.where(row.entity_id.in_(some))):

@@ -16,6 +16,9 @@ from sales_agent_dagster.stages.crm.context import SyncContext
 from sales_agent_dagster.stages.known_companies import chunked
 from sales_agent_dagster.warehouse.schema import enrichment_suppressions, resolved_leads, suppression
 
+ERASURE = "erasure"
+"""Source of the entries of people who were erased."""
+
 OPTED_OUT = "asked a provider of facts not to be processed"
 
 
@@ -73,6 +76,28 @@ def _known(connection: sa.Connection, tokens: Iterable[str]) -> dict[str, str]:
     for some in chunked(sorted(tokens)):
         query = sa.select(suppression.c.token, suppression.c.reason).where(suppression.c.token.in_(some))
         found.update(connection.execute(query).tuples().all())
+    return found
+
+
+def remember_erased(context: SyncContext, connection: sa.Connection, address: str) -> None:
+    """Never again: whoever opted out before counts as erased from now on."""
+    entry = Entry(SuppressionScope.EMAIL, address, "erased", ERASURE)
+    suppress(context, connection, [entry])
+    token = token_of(context.pepper, entry.scope, address)
+    told = {"reason": entry.reason, "source": entry.source}
+    connection.execute(sa.update(suppression).where(suppression.c.token == token).values(told))
+
+
+def erased_among(context: SyncContext, connection: sa.Connection, addresses: Iterable[str]) -> set[str]:
+    """Those of the addresses, in lower case, whose owners were erased."""
+    row = suppression.c
+    if not connection.scalar(sa.select(sa.exists(sa.select(row.token).where(row.source == ERASURE)))):
+        return set()
+    tokens = {token_of(context.pepper, SuppressionScope.EMAIL, one): one.strip().lower() for one in addresses}
+    found: set[str] = set()
+    for some in chunked(sorted(tokens)):
+        query = sa.select(row.token).where(row.token.in_(some), row.source == ERASURE)
+        found |= {tokens[token] for token in connection.scalars(query)}
     return found
 
 

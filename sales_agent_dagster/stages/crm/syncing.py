@@ -81,6 +81,6 @@ def _count(context: SyncContext, planned: Iterator[Planned]) -> set[Kind]:
     return due
 
 
-def pending(context: SyncContext) -> list[Planned]:
-    """What a live sync would send now; empty after one that nothing stopped."""
-    return [one for one in plan(context) if one.step in (Step.CREATE, Step.UPDATE)]
+def pending(context: SyncContext, ids: Sequence[str] | None = None) -> list[Planned]:
+    """What is left for a live sync to send or to read back; empty after one that nothing stopped."""
+    return [one for one in plan(context, ids) if one.step in (Step.CREATE, Step.UPDATE) or one.waits]

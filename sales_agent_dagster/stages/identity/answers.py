@@ -25,6 +25,7 @@ from sales_agent_dagster.stages.identity.labels import (
     withdraw_label,
     write_label,
 )
+from sales_agent_dagster.stages.known_companies import chunked
 from sales_agent_dagster.stages.resolved import ResolvedLeads
 from sales_agent_dagster.warehouse.schema import (
     identity_reviews,
@@ -112,10 +113,12 @@ def _accepted(connection: sa.Connection, row: dict[str, Any]) -> list[tuple[str,
     """Answers that put the lead into its company: it and another lead of the company are one."""
     labels = labels_of(connection, [row["lead_id"]])
     same = {lead_id for pair, is_same in labels.items() if is_same for lead_id in pair - {row["lead_id"]}}
-    inside = sa.select(resolved_leads.c.lead_id).where(
-        resolved_leads.c.entity_id == row["entity_id"], resolved_leads.c.lead_id.in_(sorted(same))
-    )
-    return [(row["lead_id"], other) for other in connection.scalars(inside)]
+    inside = sa.select(resolved_leads.c.lead_id).where(resolved_leads.c.entity_id == row["entity_id"])
+    return [
+        (row["lead_id"], other)
+        for some in chunked(sorted(same))
+        for other in connection.scalars(inside.where(resolved_leads.c.lead_id.in_(some)))
+    ]
 
 
 def _reasons(connection: sa.Connection, row: dict[str, Any]) -> set[str]:
@@ -204,8 +207,9 @@ def _reviews_about(connection: sa.Connection, pair: tuple[str, str]) -> list[str
 
 
 def _set_state(connection: sa.Connection, review_ids: Sequence[str], **values: Any) -> None:
-    reviews = identity_reviews
-    connection.execute(sa.update(reviews).where(reviews.c.review_id.in_(review_ids)).values(**values))
+    for some in chunked(review_ids):
+        row = identity_reviews.c.review_id.in_(some)
+        connection.execute(sa.update(identity_reviews).where(row).values(**values))
 
 
 def _batches_of(connection: sa.Connection, entity_ids: Sequence[str]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from sales_agent_dagster.matching.decide import entity_id_of
 from sales_agent_dagster.stages.identity.many import rows_of
+from sales_agent_dagster.stages.known_companies import chunked
 from sales_agent_dagster.warehouse.database import Warehouse
 from sales_agent_dagster.warehouse.schema import merge_events, merged_companies
 
@@ -124,7 +125,7 @@ def record_moves(
     """
     touched = {entity for move in moves for entity in (move.left, move.joined) if entity}
     members = members_of(connection, touched)
-    events = [event for entity in sorted(touched) for event in _events(entity, moves, members)]
+    events = _events(sorted(touched), moves, members)
     first = connection.scalar(sa.select(sa.func.max(merge_events.c.event_no))) or 0
     warehouse.upsert(
         connection,
@@ -135,18 +136,38 @@ def record_moves(
     warehouse.upsert(
         connection, merged_companies, [{"entity_id": entity, **fields} for entity, fields in merged.items()]
     )
-    single = touched - merged.keys()
-    connection.execute(sa.delete(merged_companies).where(merged_companies.c.entity_id.in_(single)))
+    for single in chunked(sorted(touched - merged.keys())):
+        connection.execute(sa.delete(merged_companies).where(merged_companies.c.entity_id.in_(single)))
 
 
 def _events(
-    entity: str, moves: Sequence[Move], members: Mapping[str, Sequence[Mapping[str, Any]]]
+    entities: Iterable[str], moves: Iterable[Move], members: Mapping[str, Sequence[Mapping[str, Any]]]
 ) -> Iterator[dict[str, Any]]:
-    """Undos, then merges of one company, each with its fields before and after."""
+    """The events of companies, one company after the other."""
     rows = {lead["lead_id"]: lead for leads in members.values() for lead in leads}
-    left = [move for move in moves if move.left == entity]
-    joined = [move for move in moves if move.joined == entity and move.founder_id != move.lead_id]
-    inside = {lead["lead_id"] for lead in members.get(entity, ())} - {move.lead_id for move in joined}
+    left: dict[str | None, list[Move]] = defaultdict(list)
+    joined: dict[str, list[Move]] = defaultdict(list)
+    for move in moves:
+        left[move.left].append(move)
+        if move.founder_id != move.lead_id:
+            joined[move.joined].append(move)
+    for entity in entities:
+        inside = {lead["lead_id"] for lead in members.get(entity, ())}
+        yield from _company_events(entity, left[entity], joined[entity], inside, rows)
+
+
+def _company_events(
+    entity: str,
+    left: Sequence[Move],
+    joined: Sequence[Move],
+    inside: set[str],
+    rows: Mapping[str, Mapping[str, Any]],
+) -> Iterator[dict[str, Any]]:
+    """Undos, then merges of one company, each with its fields before and after.
+
+    ``inside`` are its leads now, ``rows`` the leads of all companies by their ids.
+    """
+    inside = inside - {move.lead_id for move in joined}
     inside |= {move.lead_id for move in left}
     # A lead that leaves the company it founded to join another one was never merged into it.
     inside -= {move.lead_id for move in left if entity == entity_id_of(move.lead_id)}

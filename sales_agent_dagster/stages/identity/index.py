@@ -6,31 +6,32 @@ batch that is decided again sees what it saw the first time, whatever came after
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
+import numpy as np
 import pyarrow as pa
 import sqlalchemy as sa
+from numpy.typing import NDArray
 
+from sales_agent_dagster.matching.arrays import counting
 from sales_agent_dagster.matching.blocking import Keys, block_keys, limit_of
 from sales_agent_dagster.matching.counts import Value, values_of
-from sales_agent_dagster.matching.decide import KnownLead, entity_id_of
+from sales_agent_dagster.matching.decide import entity_id_of
 from sales_agent_dagster.matching.hashing import hash_texts
 from sales_agent_dagster.matching.lead import NORM_FIELDS, NormLead
-from sales_agent_dagster.matching.table import LeadTable
-from sales_agent_dagster.stages.identity.many import rows_of
+from sales_agent_dagster.matching.table import Column, LeadTable
+from sales_agent_dagster.stages.identity.many import columns_of
 from sales_agent_dagster.warehouse.connecting import map_file
 from sales_agent_dagster.warehouse.schema import resolution_order
 
 BATCH_SPAN = 1 << 20
 """Lead numbers per batch; ``settings.batch_size`` is at most 100,000."""
 
-_SIGN = 0x7FFFFFFFFFFFFFFF
-_NORM_COLUMNS = ", ".join(
-    f"n.{name}" for name in ("lead_no", "founder_id", "account_id", "lead_id", *NORM_FIELDS)
-)
+_SIGN = np.uint64(0x7FFFFFFFFFFFFFFF)
+_LEAD_COLUMNS = ("lead_no", "lead_id", "founder_id", "account_id", *NORM_FIELDS)
+_NORM_COLUMNS = ", ".join(f"n.{name}" for name in _LEAD_COLUMNS)
 
 _KEYS = """
     SELECT k.key_hash, k.lead_no FROM {given} CROSS JOIN lead_key k
@@ -41,8 +42,8 @@ _CAPPED = """
     WHERE c.key_hash = given.value AND c.resolve_seq < :place
 """
 _LEADS = f"SELECT {_NORM_COLUMNS} FROM {{given}} CROSS JOIN lead_norm n WHERE n.lead_no = given.value"
-_LEADS_BY_ID = f"""
-    SELECT {_NORM_COLUMNS} FROM {{given}} CROSS JOIN lead_norm n
+_NAMED = """
+    SELECT n.lead_no, n.lead_id FROM {given} CROSS JOIN lead_norm n
     WHERE n.lead_id = given.value AND n.lead_no < :before
 """
 _COUNTS = """
@@ -51,6 +52,20 @@ _COUNTS = """
         SELECT MAX(w.resolve_seq) FROM value_counts w
         WHERE w.value_hash = given.value AND w.resolve_seq < :place)
 """
+Numbers = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Sharing:
+    """Pairs of a new lead and a stored one that share a key or that an answer names, each once, in order.
+
+    Attributes:
+        new: numbers of new leads from 0.
+        stored: per pair the number of the stored lead, or its row among those looked up.
+    """
+
+    new: Numbers
+    stored: Numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,26 +73,40 @@ class Known:
     """What earlier batches know of the leads of one batch.
 
     Attributes:
-        leads: stored leads by number: all that share a key with a new one.
-        candidates: lead id of a new lead to the numbers of its candidates, earliest first.
-        founders: first lead of each entity among ``leads``.
-        key_sizes: leads that each key of the new leads holds already; its kind's ``limit_of`` when capped.
+        arriving: the new leads.
+        keys: all keys of the new leads, by their rows.
+        held: values of the new leads and how many of them hold each.
+        leads: stored leads that may be the same company as a new one, earliest first.
+        lead_ids, founder_ids, account_ids: of ``leads``: own id, first lead of its company, its account.
+        sharing: which new lead may be the same company as which rows of ``leads``.
+        key_hashes, key_leads: keys of the new leads that stored ones have, and how many do; their kind's
+            ``limit_of`` when capped.
         values: leads and spread by value.
         population: leads of all earlier batches.
-        keys: all keys of the new leads, by their rows.
     """
 
-    leads: dict[int, KnownLead] = field(default_factory=dict)
-    candidates: dict[str, list[int]] = field(default_factory=dict)
-    founders: dict[str, str] = field(default_factory=dict)
-    key_sizes: dict[int, int] = field(default_factory=dict)
-    values: dict[Value, tuple[int, int]] = field(default_factory=dict)
-    population: int = 0
-    keys: Sequence[Keys] = field(default=(), compare=False)
+    arriving: LeadTable
+    keys: Sequence[Keys]
+    held: Mapping[Value, int]
+    leads: LeadTable
+    lead_ids: Sequence[str]
+    founder_ids: Sequence[str]
+    account_ids: Sequence[str]
+    sharing: Sharing
+    key_hashes: Numbers
+    key_leads: Numbers
+    values: Mapping[Value, tuple[int, int]]
+    population: int
 
-    def candidates_of(self, lead_id: str) -> list[KnownLead]:
-        """Stored leads that may be the same company as a new one, earliest first."""
-        return [self.leads[number] for number in self.candidates.get(lead_id, ())]
+    def founders_of(self, lead_ids: Iterable[str]) -> dict[str, str]:
+        """Entities of stored leads, with the first lead of each."""
+        wanted = set(lead_ids)
+        founders = {
+            founder
+            for lead_id, founder in zip(self.lead_ids, self.founder_ids, strict=True)
+            if lead_id in wanted
+        }
+        return {entity_id_of(founder): founder for founder in founders}
 
 
 def lead_no_of(place: int, offset: int) -> int:
@@ -87,8 +116,8 @@ def lead_no_of(place: int, offset: int) -> int:
 
 def value_hashes(values: Sequence[Value]) -> list[int]:
     """63-bit hash of each (kind, value)."""
-    texts = pa.array([f"{kind}\x1f{value}" for kind, value in values], pa.string())
-    hashed: list[int] = [number & _SIGN for number in hash_texts(texts).tolist()]
+    texts = pa.array(["\x1f".join(value) for value in values], pa.string())
+    hashed: list[int] = (hash_texts(texts) & _SIGN).tolist()
     return hashed
 
 
@@ -103,66 +132,102 @@ def look_up(
     ``partners`` maps a new lead's id to the other leads that an answer names with it: candidates as well.
     """
     map_file(connection)
-    keys = list(block_keys(LeadTable.of(new)))
-    sizes, holders = _holders(connection, keys, place)
-    sharing: list[set[int]] = [set() for _ in new]
-    for _, rows_with, hashes in keys:
-        for row, key_hash in zip(rows_with.tolist(), hashes.tolist(), strict=True):
-            if key_hash in holders:
-                sharing[row].update(holders[key_hash])
-    found = {lead.lead_id: some for lead, some in zip(new, sharing, strict=True)}
-    rows = list(rows_of(connection, _LEADS, sorted(set().union(*found.values())), int))
-    named = {other for others in partners.values() for other in others}
-    rows += rows_of(connection, _LEADS_BY_ID, sorted(named), str, before=lead_no_of(place, 0))
-    leads, founders = _known_leads(rows)
-    numbers = {known.lead.lead_id: number for number, known in leads.items()}
-    for lead_id, others in partners.items():
-        found[lead_id] |= {numbers[other] for other in others if other in numbers}
-    values = dict.fromkeys(value for lead in new for value in values_of(lead))
-    values |= dict.fromkeys(("token", word) for known in leads.values() for word in known.lead.core.split())
+    arriving = LeadTable.of(new)
+    keys = list(block_keys(arriving))
+    hashes, sizes, pairs = _sharing_keys(connection, keys, place)
+    if partners:
+        pairs = _with_partners(connection, pairs, [lead.lead_id for lead in new], place, partners)
+    pairs = _distinct(pairs)
+    wanted = np.unique(pairs.stored)
+    numbers, lead_ids, founders, accounts, *norms = columns_of(
+        connection, _LEADS, _LEAD_COLUMNS, wanted.tolist(), int
+    )
+    order = np.argsort(np.array(numbers, np.int64)).tolist()  # a server gives them in any order
+    texts = [[column[row] for row in order] for column in (lead_ids, founders, accounts, *norms)]
+    leads = LeadTable(dict(zip(NORM_FIELDS, map(Column.of, texts[3:]), strict=True)))
+    held = Counter(value for lead in new for value in values_of(lead))
+    words = {word for name in texts[3 + NORM_FIELDS.index("core")] for word in name.split()}
+    values = held.keys() | {("token", word) for word in words}
     return Known(
+        arriving,
+        keys,
+        held,
         leads,
-        {lead_id: sorted(some) for lead_id, some in found.items()},
-        founders,
+        texts[0],
+        texts[1],
+        texts[2],
+        Sharing(pairs.new, np.searchsorted(wanted, pairs.stored)),
+        hashes,
         sizes,
         _counts(connection, list(values), place),
         population_before(connection, place),
-        keys,
     )
 
 
-def _holders(
-    connection: sa.Connection, keys: Iterable[Keys], place: int
-) -> tuple[dict[int, int], dict[int, list[int]]]:
-    """Per key the number of its leads, and the leads of those that are not capped."""
-    limits: dict[int, int] = {}
-    for kind, _, hashes in keys:
-        limits.update(dict.fromkeys(hashes.tolist(), limit_of(kind)))
-    capped = {key for (key,) in rows_of(connection, _CAPPED, sorted(limits), int, place=place)}
-    holders: dict[int, list[int]] = defaultdict(list)
-    uncapped = sorted(limits.keys() - capped)
-    for key_hash, number in rows_of(connection, _KEYS, uncapped, int, before=lead_no_of(place, 0)):
-        holders[key_hash].append(number)
-    sizes = {key_hash: len(numbers) for key_hash, numbers in holders.items()}
-    sizes |= {key_hash: limits[key_hash] for key_hash in capped}
-    return sizes, {key_hash: some for key_hash, some in holders.items() if len(some) < limits[key_hash]}
+def _sharing_keys(
+    connection: sa.Connection, keys: Sequence[Keys], place: int
+) -> tuple[Numbers, Numbers, Sharing]:
+    """Keys that stored leads have, how many do, and the pairs that those with room left bring together."""
+    limits = np.repeat([limit_of(some.kind) for some in keys], [len(some.rows) for some in keys])
+    hashes = np.concatenate([some.hashes for some in keys])
+    wanted, first, which = np.unique(hashes, return_index=True, return_inverse=True)
+    limits = limits[first]
+    [full] = columns_of(connection, _CAPPED, ["key_hash"], wanted.tolist(), int, place=place)
+    capped = np.isin(wanted, np.array(full, np.int64))
+    found = columns_of(
+        connection,
+        _KEYS,
+        ["key_hash", "lead_no"],
+        wanted[~capped].tolist(),
+        int,
+        before=lead_no_of(place, 0),
+    )
+    holding, holders = np.array(found, np.int64)
+    order = np.argsort(holding, kind="stable")
+    ends = np.searchsorted(holding[order], wanted, "right")
+    sizes = np.diff(ends, prepend=0)
+    used = np.where(sizes < limits, sizes, 0)[which]
+    stored = holders[order][np.repeat((ends - sizes)[which], used) + counting(used)]
+    sizes = np.where(capped, limits, sizes)
+    held = np.flatnonzero(sizes)
+    rows = np.concatenate([some.rows for some in keys])
+    return wanted[held], sizes[held], Sharing(np.repeat(rows, used), stored)
 
 
-def _known_leads(rows: Iterable[sa.Row[Any]]) -> tuple[dict[int, KnownLead], dict[str, str]]:
-    leads: dict[int, KnownLead] = {}
-    founders: dict[str, str] = {}
-    entities: dict[str, str] = {}
-    for number, founder_id, account_id, *norm in rows:
-        entity_id = entities.get(founder_id) or entities.setdefault(founder_id, entity_id_of(founder_id))
-        founders[entity_id] = founder_id
-        leads[number] = KnownLead(NormLead(*norm), entity_id, account_id)
-    return leads, founders
+def _with_partners(
+    connection: sa.Connection,
+    pairs: Sharing,
+    lead_ids: Sequence[str],
+    place: int,
+    partners: Mapping[str, Iterable[str]],
+) -> Sharing:
+    named = sorted({other for others in partners.values() for other in others})
+    found = columns_of(connection, _NAMED, ["lead_no", "lead_id"], named, str, before=lead_no_of(place, 0))
+    numbers = {lead_id: number for number, lead_id in sorted(zip(*found, strict=True))}
+    rows = {lead_id: row for row, lead_id in enumerate(lead_ids)}
+    more = [
+        (rows[lead_id], numbers[other])
+        for lead_id, others in partners.items()
+        for other in others
+        if other in numbers
+    ]
+    new, stored = np.array(more, np.int64).reshape(-1, 2).T
+    return Sharing(np.append(pairs.new, new), np.append(pairs.stored, stored))
+
+
+def _distinct(pairs: Sharing) -> Sharing:
+    order = np.lexsort((pairs.stored, pairs.new))
+    new, stored = pairs.new[order], pairs.stored[order]
+    first = np.append(True, (new[1:] != new[:-1]) | (stored[1:] != stored[:-1]))[: len(new)]
+    return Sharing(new[first], stored[first])
 
 
 def _counts(connection: sa.Connection, values: Sequence[Value], place: int) -> dict[Value, tuple[int, int]]:
     by_hash = dict(zip(value_hashes(values), values, strict=True))
-    rows = rows_of(connection, _COUNTS, sorted(by_hash), int, place=place)
-    return {by_hash[value_hash]: (leads, spread) for value_hash, leads, spread in rows}
+    found = columns_of(
+        connection, _COUNTS, ["value_hash", "leads", "spread"], sorted(by_hash), int, place=place
+    )
+    return {by_hash[key]: (leads, spread) for key, leads, spread in zip(*found, strict=True)}
 
 
 def population_before(connection: sa.Connection, place: int) -> int:

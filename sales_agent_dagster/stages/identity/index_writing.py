@@ -14,6 +14,7 @@ from sales_agent_dagster.matching.blocking import keys_of_leads, limit_of
 from sales_agent_dagster.matching.counts import ValueCounts, values_of
 from sales_agent_dagster.matching.lead import NormLead
 from sales_agent_dagster.matching.normalise import NORM_VERSION
+from sales_agent_dagster.matching.table import LeadTable, appended
 from sales_agent_dagster.stages.identity.index import BATCH_SPAN, Known, lead_no_of, value_hashes
 from sales_agent_dagster.stages.identity.spread import SHARED_FROM, spreads_of
 from sales_agent_dagster.warehouse.database import Warehouse
@@ -123,7 +124,8 @@ def _write_keys(warehouse: Warehouse, connection: sa.Connection, batch: IndexedB
     span = numbers.between(lead_no_of(batch.place, 0), lead_no_of(batch.place, BATCH_SPAN - 1))
     connection.execute(sa.delete(lead_block_keys).where(span))
     connection.execute(sa.delete(capped_keys).where(capped_keys.c.resolve_seq == batch.place))
-    sizes = Counter(batch.known.key_sizes)
+    known = batch.known
+    sizes = Counter(dict(zip(known.key_hashes.tolist(), known.key_leads.tolist(), strict=True)))
     rows, filled = [], []
     all_keys = keys_of_leads([lead.norm for lead in batch.leads])
     for lead, keys in zip(batch.leads, all_keys, strict=True):
@@ -147,7 +149,7 @@ def _write_counts(warehouse: Warehouse, connection: sa.Connection, batch: Indexe
     """Replace the batch's counts and shared values; carry the difference on to the batches after it."""
     norms = [lead.norm for lead in batch.leads]
     values = list(dict.fromkeys(value for norm in norms for value in values_of(norm)))
-    spread = spreads_of([*(stored.lead for stored in batch.known.leads.values()), *norms])
+    spread = spreads_of(appended([batch.known.leads, LeadTable.of(norms)]))
     known = batch.known.values
     rows = [
         {

@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from sales_agent_dagster.stages.identity.companies import FIELDS
+from sales_agent_dagster.stages.known_companies import chunked
 from sales_agent_dagster.warehouse.schema import identity_reviews, imported_leads
 
 
@@ -51,5 +52,9 @@ def open_count(connection: sa.Connection) -> int:
 def _leads(connection: sa.Connection, lead_ids: set[str]) -> dict[str, Mapping[str, Any]]:
     columns = imported_leads.c
     names = ("lead_id", "batch_id", "line_no", *FIELDS)
-    query = sa.select(*(columns[name] for name in names)).where(columns.lead_id.in_(sorted(lead_ids)))
-    return {row["lead_id"]: dict(row) for row in connection.execute(query).mappings()}
+    query = sa.select(*(columns[name] for name in names))
+    return {
+        row["lead_id"]: dict(row)
+        for some in chunked(sorted(lead_ids))
+        for row in connection.execute(query.where(columns.lead_id.in_(some))).mappings()
+    }

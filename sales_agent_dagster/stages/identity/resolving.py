@@ -9,10 +9,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from sales_agent_dagster.matching.counts import ValueCounts, values_of
-from sales_agent_dagster.matching.decide import Decision, decide, entity_id_of
+from sales_agent_dagster.matching.counts import ValueCounts
+from sales_agent_dagster.matching.decide import Arrivals, Decision, decide_arrivals, entity_id_of
 from sales_agent_dagster.matching.garbage import without_collecting
-from sales_agent_dagster.matching.lead import NormLead, RawLead
+from sales_agent_dagster.matching.lead import RawLead
 from sales_agent_dagster.matching.model import LinkageModel
 from sales_agent_dagster.matching.normalise import normalise
 from sales_agent_dagster.stages.identity.index import Known, lead_no_of, look_up
@@ -74,11 +74,20 @@ def resolve(
     lead_ids = [lead.lead_id for lead in new]
     labels = labels_of(connection, lead_ids)
     known = look_up(connection, new, place, partners_of(labels, lead_ids))
-    counts = count_values(new, known)
-    candidates = {lead_id: known.candidates_of(lead_id) for lead_id in lead_ids}
-    population = known.population + len(new)
-    decisions = decide(new, candidates, model, counts, population, labels=labels, keys=known.keys)
-    founders = {**{entity_id_of(lead_id): lead_id for lead_id in lead_ids}, **known.founders}
+    counts = count_values(known)
+    arrivals = Arrivals(
+        known.arriving,
+        lead_ids,
+        known.keys,
+        known.leads,
+        known.lead_ids,
+        known.account_ids,
+        known.founder_ids,
+        (known.sharing.new, known.sharing.stored),
+    )
+    decisions = decide_arrivals(arrivals, model, counts, known.population + len(new), labels=labels)
+    matched = [decision.matched_lead_id for decision in decisions if decision.matched_lead_id]
+    founders = {entity_id_of(lead_id): lead_id for lead_id in lead_ids} | known.founders_of(matched)
     indexed = [
         IndexedLead(
             lead_no_of(place, lead["record_no"] - first_record),
@@ -91,8 +100,8 @@ def resolve(
     return Resolution(decisions, founders, labels, IndexedBatch(place, indexed, known, counts))
 
 
-def count_values(new: Sequence[NormLead], known: Known) -> ValueCounts:
+def count_values(known: Known) -> ValueCounts:
     """Counts over stored and new leads together; spreads as the earlier batches found them."""
     leads = Counter({value: held for value, (held, _) in known.values.items()})
-    leads.update(value for lead in new for value in values_of(lead))
+    leads.update(known.held)
     return ValueCounts(leads, {value: spread for value, (_, spread) in known.values.items()})

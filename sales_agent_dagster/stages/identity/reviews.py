@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sales_agent_dagster.domain.hashing import content_hash
 from sales_agent_dagster.matching.decide import Decision, Outcome
 from sales_agent_dagster.stages.identity.labels import Labels
+from sales_agent_dagster.stages.known_companies import chunked
 from sales_agent_dagster.warehouse.database import Warehouse
 from sales_agent_dagster.warehouse.schema import identity_reviews
 
@@ -66,7 +67,8 @@ def write_reviews(
         for row in rows
     }
     withdrawn = [key for key, row in stored.items() if key not in asked and row["state"] == "open"]
-    connection.execute(sa.delete(identity_reviews).where(identity_reviews.c.review_id.in_(withdrawn)))
+    for some in chunked(withdrawn):
+        connection.execute(sa.delete(identity_reviews).where(identity_reviews.c.review_id.in_(some)))
     changed = [
         {**row, **stamp, "state": "open"}
         for key, row in asked.items()

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from sales_agent_dagster.matching.counts import Value
 from sales_agent_dagster.matching.facts import Facts
-from sales_agent_dagster.matching.lead import NormLead
 from sales_agent_dagster.matching.table import LeadTable
 
 SHARED_FROM = 4
 """Different firms or places from which a value is listed as shared: fewer may be branches or mistakes."""
 
 
-def spreads_of(leads: Sequence[NormLead]) -> dict[Value, int]:
+def spreads_of(table: LeadTable) -> dict[Value, int]:
     """How many different firms or places hold each name, phone, host and e-mail; see ``Facts``."""
-    facts = Facts(LeadTable.of(leads), len(leads))
+    facts = Facts(table, table.size)
     columns = {
         "name": (facts.table.core_values, facts.name_spread),
         "phone": (facts.phones, facts.phone_spread),

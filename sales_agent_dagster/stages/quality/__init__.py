@@ -24,6 +24,7 @@ from sales_agent_dagster.stages.quality.figures import (
 )
 from sales_agent_dagster.stages.quality.identity import (
     bits_distribution,
+    block_recall,
     explanations_add_up,
     largest_cluster,
     review_share,
@@ -55,6 +56,7 @@ RULES: Mapping[str, Mapping[str, Rule]] = {
         **_EVERYWHERE,
         "largest_cluster": largest_cluster,
         "review_share": review_share,
+        "block_recall": block_recall,
         "explanations_add_up": explanations_add_up,
         "bits_distribution": bits_distribution,
     },

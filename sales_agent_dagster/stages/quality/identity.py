@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from sales_agent_dagster.matching import judged
 from sales_agent_dagster.stages.quality.base import LISTED, CheckOutcome, Subject
 from sales_agent_dagster.warehouse.schema import identity_reviews, resolved_leads
 
@@ -17,6 +18,7 @@ MIN_JUDGED = 20
 """Leads below which a share says nothing."""
 
 MAX_REVIEW_SHARE = 0.1
+MIN_BLOCK_RECALL = 0.985
 TOLERANCE_BITS = 0.01
 """Explanations are rounded."""
 
@@ -63,6 +65,21 @@ def review_share(subject: Subject) -> CheckOutcome:
             "actual": round(share, 4),
             "open_reviews": int(subject.connection.scalar(asked) or 0),
             **{f"decision/{name}": count for name, count in sorted(counts.items())},
+        },
+    )
+
+
+def block_recall(subject: Subject) -> CheckOutcome:
+    """Keys bring at least 98.5 % of the evaluation set's true pairs together: linkage finds no others."""
+    found = judged.block_recall(judged.load_judged())
+    return CheckOutcome(
+        found.share >= MIN_BLOCK_RECALL,
+        f"Keys bring {found.reached:,} of {found.true_pairs:,} true pairs of the evaluation set together. "
+        "All figures of linkage: sales-agent eval.",
+        {
+            "expected": f">= {MIN_BLOCK_RECALL}",
+            "actual": round(found.share, 4),
+            "candidates_per_lead": round(found.candidates / max(found.rows, 1), 2),
         },
     )
 

@@ -57,7 +57,7 @@ def provider_staleness(subject: Subject) -> CheckOutcome:
     limit = subject.settings.enrichment.max_stale_share
     queue = enrichment_queue.c
     query = sa.select(sa.func.count(sa.distinct(queue.lead_id))).where(
-        queue.batch_id == subject.batch_id, queue.reason == OLD
+        queue.batch_id == subject.batch_id, queue.reason.startswith(OLD, autoescape=True)
     )
     stale = int(subject.connection.execute(query).scalar_one())
     leads = subject.count(subject.table)

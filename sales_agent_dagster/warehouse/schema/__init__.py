@@ -8,6 +8,7 @@ from sales_agent_dagster.warehouse.schema.crm import (
     crm_leases,
     crm_link,
     crm_outbox,
+    crm_rejections,
     crm_shadow,
     crm_sync_runs,
     crm_wanted,
@@ -26,6 +27,7 @@ from sales_agent_dagster.warehouse.schema.crm_pulled import (
 from sales_agent_dagster.warehouse.schema.enrichment import (
     enrichment_cache,
     enrichment_credits,
+    enrichment_leases,
     enrichment_queue,
     enrichment_suppressions,
 )
@@ -97,6 +99,7 @@ __all__ = [
     "crm_outbox",
     "crm_outcomes",
     "crm_preview_records",
+    "crm_rejections",
     "crm_shadow",
     "crm_sync_runs",
     "crm_synced_leads",
@@ -105,6 +108,7 @@ __all__ = [
     "enriched_leads",
     "enrichment_cache",
     "enrichment_credits",
+    "enrichment_leases",
     "enrichment_queue",
     "enrichment_suppressions",
     "evaluation_cases",

@@ -85,6 +85,19 @@ crm_link = sa.Table(
     comment="Which record of the CRM each company and contact is.",
 )
 
+crm_rejections = sa.Table(
+    "crm_rejections",
+    METADATA,
+    _crm(),
+    _kind(),
+    sa.Column("external_key", sa.Text, primary_key=True, comment="Our id of the company or contact."),
+    sa.Column("remote_id", sa.Text, primary_key=True, comment="The CRM's id of the record that it is not."),
+    text("run_id", "Run that stored it.", null=False),
+    moment("created_at", "UTC time of the answer."),
+    one_of("kind", _KINDS),
+    comment="Every record of the CRM of which a person said that a company or contact is another one.",
+)
+
 crm_shadow = sa.Table(
     "crm_shadow",
     METADATA,

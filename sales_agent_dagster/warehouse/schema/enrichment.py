@@ -79,12 +79,27 @@ enrichment_queue = sa.Table(
     *lead_key(),
     sa.Column("provider", sa.Text, primary_key=True, comment="Provider to be asked again."),
     text("reason", "Why it did not answer, or that its answer is old.", null=False),
-    integer("attempts", "Passes so far.", null=False),
+    integer(
+        "attempts",
+        "Passes so far, without those in which caps, quotas or pacing held the lead back.",
+        null=False,
+    ),
     moment("due_at", "UTC time from which on the next run asks again."),
     *provenance(),
     sa.ForeignKeyConstraint(["batch_id", "lead_id"], ["enriched_leads.batch_id", "enriched_leads.lead_id"]),
     sa.Index("ix_enrichment_queue_due_at", "due_at"),
     comment="Providers that have not answered about a lead yet: one row per lead and provider.",
+)
+
+enrichment_leases = sa.Table(
+    "enrichment_leases",
+    METADATA,
+    sa.Column("provider", sa.Text, primary_key=True, comment="Provider that is being asked."),
+    sa.Column("lookup_key", sa.Text, primary_key=True, comment="What it is being asked about."),
+    text("holder", "Random id of the lookup.", null=False),
+    moment("expires_at", "UTC time from which on another process may ask, should this one have died."),
+    sa.Index("ix_enrichment_leases_expires_at", "expires_at"),
+    comment="Lookups without cost in flight: of several processes one asks, the others wait for its answer.",
 )
 
 enrichment_suppressions = sa.Table(

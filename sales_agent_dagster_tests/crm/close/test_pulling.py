@@ -317,3 +317,31 @@ def test_a_stream_that_is_none(connector: CloseConnector) -> None:
 def test_dates_without_a_zone_are_utc() -> None:
     assert moment_of("2026-01-02T03:04:05.000001") == moment_of("2026-01-02T03:04:05.000001+00:00")
     assert moment_of(object_time(0.5)) == datetime(1970, 1, 1, 0, 0, 0, 500_000, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("since", [None, timedelta(days=11)])
+def test_a_long_log_is_read_side_by_side(
+    connector: CloseConnector, close: RunningClose, since: timedelta | None
+) -> None:
+    for burst in (120, 700, 1, 330):
+        close.clock.advance(4 * 86_400)
+        close.fill(burst)
+    start = None if since is None else utc(close) - since
+    pages = list(connector.pull("events", start))
+    found = [event for page in pages for event in page.events]
+    expected = [lead["id"] for lead in close.objects("lead")][0 if since is None else 120 :]
+    assert {event.remote_id for event in found} == set(expected)
+    assert len(found) < 1.1 * len(expected), "what is on a border comes twice, no more"
+    assert [page.complete_to for page in pages][:-1] == [None] * (len(pages) - 1)
+    assert pages[-1].complete_to == max(event.updated_at for event in found) - OVERLAP
+    asked = [entry.params for entry in close.log if entry.path == "/event/"]
+    assert len(asked) < 2 * len(expected) / 50 + 40
+    assert len({params.get("date_updated__lte") for params in asked}) > 8
+
+
+def test_an_instant_that_holds_more_than_a_reader_takes(
+    connector: CloseConnector, close: RunningClose
+) -> None:
+    close.fill(450, same_instant=True)
+    found = [event for page in connector.pull("events", None) for event in page.events]
+    assert {event.remote_id for event in found} == {lead["id"] for lead in close.objects("lead")}

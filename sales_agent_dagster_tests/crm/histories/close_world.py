@@ -20,7 +20,18 @@ from sales_agent_dagster_tests.crm.histories.ledger import Name, Row
 from sales_agent_dagster_tests.crm.histories.worlds import URL, World, held, utc
 
 PATHS = {Kind.COMPANY: "lead", Kind.CONTACT: "contact"}
-FAULTS = ("drop", "drop_before", "500", "502", "503", "500_after", "503_after", "429", "429_bare", "malformed")
+FAULTS = (
+    "drop",
+    "drop_before",
+    "500",
+    "502",
+    "503",
+    "500_after",
+    "503_after",
+    "429",
+    "429_bare",
+    "malformed",
+)
 PLACES = (
     ("POST", "/lead/"), ("POST", "/contact/"), ("PUT", "/lead/"), ("PUT", "/contact/"), ("GET", "/lead/"),
     ("GET", "/contact/"), ("GET", "/event/"), ("POST", "/data/search/"),
@@ -78,7 +89,11 @@ class CloseWorld(World):
     def _contact(self, contact: Mapping[str, Any]) -> Row:
         email: Mapping[str, Any] = next(iter(contact["emails"]), {})
         key = contact.get(f"custom.{self.ids[Kind.CONTACT][EXTERNAL_KEY]}")
-        values = {"contact_name": contact["name"], "contact_title": contact["title"], "email": email.get("email")}
+        values = {
+            "contact_name": contact["name"],
+            "contact_title": contact["title"],
+            "email": email.get("email"),
+        }
         return Row(key, held(values | {"belongs_to": contact["lead_id"]}))
 
     def add(self, name: str) -> None:

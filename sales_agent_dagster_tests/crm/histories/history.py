@@ -357,7 +357,9 @@ class History:
                 break
         else:
             self.outcome.faults.append(f"it does not end: {[one.reason for one in left][:3]}")
-        self.outcome.faults += [f"an operation is {one}" for one in self._states() - {"sent", "failed", "dead"}]
+        self.outcome.faults += [
+            f"an operation is {one}" for one in self._states() - {"sent", "failed", "dead"}
+        ]
         model = Model(self.world.ledger, self.wishes, RULES.rules, self._linked())
         verdict = model.judge()
         self.outcome.faults += verdict.faults

@@ -135,7 +135,9 @@ class Model:
         """A lead of Salesforce that we created for a further person is a company's record, too."""
         rows = (one for one in self._ledger.of((Kind.CONTACT, created.name[1])) if one.ours)
         first = next(rows, None)
-        return first is not None and first.before is None and created.after is not None and not created.after.key
+        return (
+            first is not None and first.before is None and created.after is not None and not created.after.key
+        )
 
     # Each write of ours
 
@@ -323,7 +325,9 @@ class Model:
         """Whether a list lacks an item of ours that no person took away."""
         taken: set[str] = set()
         for one in edits:
-            taken |= (one.value_before(field_name) or frozenset()) - (one.value_after(field_name) or frozenset())
+            taken |= (one.value_before(field_name) or frozenset()) - (
+                one.value_after(field_name) or frozenset()
+            )
         _, wanted = self._wishes.versions(name[0], key)[-1]
         there = self._ledger.rows[name].values[field_name] or frozenset()
         return bool(wanted[field_name] - there - taken)

@@ -188,4 +188,3 @@ def held(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def utc(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
-

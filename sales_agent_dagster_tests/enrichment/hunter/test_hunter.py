@@ -7,6 +7,7 @@ from sales_agent_dagster.domain.errors import ConfigurationError
 from sales_agent_dagster.enrichment.hunter import domain, finder, verifier
 from sales_agent_dagster.enrichment.hunter.client import hunter_client
 from sales_agent_dagster.enrichment.providers import Failed, FailureKind, Found, NotFound, Provider
+from sales_agent_dagster.enrichment.subjects import opted_out
 from sales_agent_dagster.settings import Settings
 from sales_agent_dagster_tests.enrichment.asking import ask, lead, told
 from sales_agent_dagster_tests.provider_servers.hunter import HunterApp, error
@@ -134,15 +135,38 @@ def test_who_asked_not_to_be_processed_is_told_of(
     (other,) = ask(finder.build(given), person("Jo", "Reed", email="jo@acme.example"))
     for failed in (one, other):
         assert isinstance(failed, Failed)
-        assert (failed.kind, failed.suppress) == (FailureKind.SUPPRESSED, ("jo@acme.example",))
-    # Somebody whom a website names does not speak for the lead's own address.
-    (failed,) = ask(finder.build(given), lead(email="sam@acme.example"), known={"contact_person": "Jo Reed"})
-    assert isinstance(failed, Failed)
-    assert (failed.kind, failed.suppress) == (FailureKind.SUPPRESSED, ())
-    # A function's address is not the person's.
-    (failed,) = ask(finder.build(given), person("Jo", "Reed", email="info@acme.example"))
-    assert isinstance(failed, Failed)
-    assert (failed.kind, failed.suppress) == (FailureKind.SUPPRESSED, ())
+        assert failed.kind is FailureKind.SUPPRESSED
+
+
+@pytest.mark.parametrize(
+    ("module", "given", "known", "suppressed"),
+    [
+        (verifier, lead(email="Jo@acme.example"), {}, ("jo@acme.example",)),
+        (
+            verifier,
+            lead(email="sam@acme.example"),
+            {"contact_email": "jo@acme.example"},
+            ("jo@acme.example",),
+        ),
+        (domain, lead(website_host="www.acme.example"), {}, ("acme.example",)),
+        (finder, person("Jo", "Reed", email="Jo@acme.example"), {}, ("jo@acme.example",)),
+        # A function's address is not the person's; nor is the lead's that of somebody whom a website names.
+        (finder, person("Jo", "Reed", email="info@acme.example"), {}, ()),
+        (finder, lead(email="sam@acme.example"), {"contact_person": "Jo Reed"}, ()),
+        (finder, person("Jo", "Reed"), {}, ()),
+    ],
+)
+def test_whose_addresses_an_opt_out_is_about(
+    module: Any,
+    given: dict[str, Any],
+    known: dict[str, str],
+    suppressed: tuple[str, ...],
+    hunter_url: str,
+    settings: Settings,
+) -> None:
+    provider = module.build(configured(hunter_url, settings))
+    key = provider.key_of(given, known)
+    assert opted_out(provider.key_of, key, given) == suppressed
 
 
 @pytest.mark.parametrize("module", MODULES)

@@ -127,6 +127,28 @@ def test_a_database_that_goes_away_loses_nothing_and_pays_nothing_twice(
     assert (cerebras.stats.billed, cerebras.stats.duplicate_bills) == (60, 0)
 
 
+def test_while_what_was_paid_cannot_be_stored_nobody_buys(
+    make_engine: MakeEngine, cerebras: RunningServer, sqlite_warehouse: Warehouse
+) -> None:
+    cerebras.reset(latency_ms=20)
+    calls = LockedCalls(sqlite_warehouse)
+    engine = make_engine(calls, concurrency=4)
+    orders = [tasks(8, first) for first in range(0, 80, 8)]
+
+    async def side_by_side() -> list[object]:
+        answering = [engine.answer_all(order, SCOPE) for order in orders]
+        calls.locked = True
+        return await asyncio.gather(*answering, return_exceptions=True)
+
+    found = asyncio.run(side_by_side())
+    assert all(isinstance(fault, TransientError) for fault in found)
+    assert cerebras.stats.billed <= 4, "at most what was in flight, over all that was asked"
+    calls.locked = False
+    for order in orders:
+        assert engines(asyncio.run(engine.answer_all(order, SCOPE))) == {"cerebras": 8}
+    assert (cerebras.stats.billed, cerebras.stats.duplicate_bills) == (80, 0)
+
+
 def test_redis_that_goes_away_is_told_once_and_missed_by_nobody(
     make_engine: MakeEngine, cerebras: RunningServer, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -15,6 +15,7 @@ from sales_agent_dagster.inference.cerebras.errors import (
     error_of_status,
     rate_limit_headers,
     retry_after,
+    words_of,
 )
 
 HEADERS = {
@@ -114,3 +115,29 @@ def test_no_header_breaks_the_reading(text: str) -> None:
 
 def test_limits_that_are_no_numbers_are_unknown() -> None:
     assert rate_limit_headers(dict.fromkeys(HEADERS, "unlimited")) == RateLimitHeaders()
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ({"message": "No such model.", "type": "not_found_error", "param": None}, "No such model."),
+        ({"message": "Not supported.", "param": "seed"}, "Not supported. (seed)"),
+        ({"message": "No 'seed'.", "param": "seed"}, "No 'seed'."),
+        ({"error": {"code": 400, "message": "No 'seed'."}}, "No 'seed'."),
+        ({"error": {"message": "Bad.", "param": "seed"}}, "Bad. (seed)"),
+        ({"error": "model not found"}, "model not found"),
+        ({"object": "error", "message": "Bad.", "code": 400}, "Bad."),
+        ({"detail": "Not authenticated"}, "Not authenticated"),
+        (
+            {"detail": [{"loc": ["body", "seed"], "msg": "not permitted", "input": "the lead's notes"}, "?"]},
+            "body.seed: not permitted",
+        ),
+        ({"detail": [{"msg": "wrong"}]}, ": wrong"),
+        ({"error": None, "message": 7}, ""),
+        ({}, ""),
+        ("<html></html>", ""),
+        (None, ""),
+    ],
+)
+def test_an_error_is_told_in_whoever_s_shape(body: object, words: str) -> None:
+    assert words_of(body) == words

@@ -10,7 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sales_agent_dagster.domain.calls import Usage
-from sales_agent_dagster.inference.cerebras.errors import Fault, InvalidAnswer, RateLimitHeaders, Rejected
+from sales_agent_dagster.inference.cerebras.errors import (
+    Fault,
+    InvalidAnswer,
+    ProviderDown,
+    RateLimitHeaders,
+    Rejected,
+)
 from sales_agent_dagster.inference.cerebras.replies import (
     MAX_ANSWER,
     MAX_FAULT_TEXT,
@@ -84,6 +90,7 @@ def test_a_response_with_everything() -> None:
         {"prompt_tokens": -5, "completion_tokens": 5},
         {"prompt_tokens": True, "completion_tokens": 5},
         {"prompt_tokens": 5.5, "completion_tokens": 5},
+        {"prompt_tokens": 2**63, "completion_tokens": 5},
     ],
 )
 def test_usage_that_is_not_told_is_estimated_and_not_free(usage: object) -> None:
@@ -107,7 +114,8 @@ def test_parts_of_a_usage_are_never_more_than_the_whole() -> None:
 
 
 @pytest.mark.parametrize(
-    "info", [None, [], {}, {"queue_time": "1", "prompt_time": -1, "completion_time": True}]
+    "info",
+    [None, [], {}, {"queue_time": "1", "prompt_time": -1, "completion_time": True}, {"queue_time": 1e308}],
 )
 def test_times_that_are_not_told_are_unknown(info: object) -> None:
     found = read(time_info=info)
@@ -134,7 +142,12 @@ def test_a_response_without_a_message_tells_what_it_billed(choices: object) -> N
     assert (error.value.fault, error.value.usage, error.value.text) == (Fault.BODY, USAGE, None)
 
 
-@pytest.mark.parametrize("content", [None, "", " \n", 7, ["text"]])
+def test_a_message_in_parts_is_one_text() -> None:
+    parts = [{"type": "text", "text": GOOD[:9]}, {"type": "image"}, "?", {"type": "text", "text": GOOD[9:]}]
+    assert read(choices=[{"message": {"content": parts}, "finish_reason": "stop"}]).text == GOOD
+
+
+@pytest.mark.parametrize("content", [None, "", " \n", 7, ["text"], [{"text": 7}]])
 def test_a_message_without_text_is_empty(content: object) -> None:
     with pytest.raises(InvalidAnswer) as error:
         read(choices=[{"message": {"content": content}, "finish_reason": "stop"}])
@@ -158,6 +171,13 @@ def test_an_answer_that_was_not_ended_is_not_read(reason: str) -> None:
     assert len(str(error.value)) < 100
 
 
+def test_an_error_in_a_200_is_one_when_it_has_a_status() -> None:
+    error = {"message": "upstream overloaded", "code": 503}
+    with pytest.raises(ProviderDown, match=r"HTTP 503.*upstream overloaded"):
+        read(error=error, choices=None)
+    assert read(error={"code": "none"}).text == read(error=None).text == GOOD
+
+
 def test_a_status_of_200_is_no_error() -> None:
     assert read(status_code=200).text == GOOD
 
@@ -176,6 +196,9 @@ def test_a_body_can_refuse() -> None:
         f"```json\n{GOOD}\n```",
         f"\n```\n{GOOD}\n```\n",
         f"```JSON\r\n{GOOD}\r\n```",
+        f"Here it is:\n```json\n{GOOD}\n```\nAnything else?",
+        f"<think>\nThe fence is ```json {{}} ```.\n</think>\n\n{GOOD}",
+        f"<think></think>```json\n{GOOD}\n```",
         GOOD.replace("61.5", "6.15e1"),
     ],
 )
@@ -196,6 +219,10 @@ def test_backticks_inside_an_answer_are_text() -> None:
         (GOOD[:40], "not JSON at character"),
         (GOOD + GOOD, "not JSON at character"),
         (f"```json\n{GOOD}", "not JSON at character 0"),
+        (f"```json\n{GOOD}\n```\n```json\n{GOOD}\n```", "not JSON at character"),
+        (f"{{}}\n```json\n{GOOD}\n```", "not JSON at character"),
+        (f"<think>{GOOD}", "not JSON at character 0"),
+        (f"{GOOD}<think></think>", "not JSON at character"),
         (f"[{GOOD}]", "not a JSON object"),
         ('"text"', "not a JSON object"),
         (GOOD.replace("61.5", "NaN"), "NaN or infinite"),

@@ -108,6 +108,20 @@ def test_the_checks_see_what_went_wrong(work: StageContext, close: RunningClose)
     assert outcomes["crm_unknown"].passed
 
 
+def test_what_is_unknown_is_still_due(work: StageContext, close: RunningClose) -> None:
+    close.fault("drop_before", method="POST", path="/lead/", times=2)
+    run(work)
+    with work.warehouse.reading() as connection:
+        unknown = connection.scalars(
+            sa.select(crm_outbox.c.external_key).where(crm_outbox.c.state == "unknown")
+        ).all()
+    assert len(unknown) == 2
+    assert set(unknown) <= set(still_due(work))
+    outcomes = judged(work)
+    assert not outcomes["crm_unknown"].passed
+    assert not outcomes["crm_second_plan"].passed
+
+
 def test_a_breach_is_seen_by_the_audit(work: StageContext, close: RunningClose) -> None:
     run(work)
     context = open_sync(work.warehouse, work.settings, work.profile, work.run_id, now=work.now)

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 
 from sales_agent_dagster.crm.fields import Kind
 from sales_agent_dagster.matching.decide import entity_id_of
 from sales_agent_dagster.stages.crm.linking import reviews
+from sales_agent_dagster.stages.crm.stored import Link, rejections_of, save_links
 from sales_agent_dagster.stages.crm.syncing import pending
 from sales_agent_dagster.warehouse.database import Warehouse
 from sales_agent_dagster.warehouse.schema import crm_link, crm_wanted, resolved_leads
@@ -125,3 +128,66 @@ def test_where_both_have_a_record_nothing_is_created_and_a_person_is_asked(
     card = joining.sync()
     assert (card["created"], card["updated"], len(joining.crm.living())) == (0, 1, 2)
     assert joining.links()[joining.second] == before[joining.second]
+
+
+def test_a_company_that_leaves_after_its_only_record_went_along_has_it_again(warehouse: Warehouse) -> None:
+    joining = Joining(warehouse)
+    joining.want(1, score=1.0, contacts=[JO, AL])
+    joining.sync()
+    before = joining.links()
+    [record] = joining.crm.living()
+    joining.join(score=2.0, contacts=[JO, AL])
+    joining.sync()
+    joining.sync()
+    assert joining.links()[joining.first] == ("linked", record.remote_id)
+    joining.leave(score=3.0, contacts=[JO, AL])
+    joining.want(0, score=4.0)
+    card = joining.sync()
+    assert (card["created"], card["updated"], card["rejected"]) == (1, 1, 0)
+    scores = {one.external_key: one.fields["score"] for one in joining.crm.living()}
+    assert scores == {joining.first: 4.0, joining.second: 3.0}
+    links = joining.links()
+    assert {key: link for key, link in links.items() if key in before} == before, "and its people theirs"
+    assert links.keys() - before.keys() == {joining.first}
+    assert len(joining.crm.living(Kind.CONTACT)) == 2
+    assert joining.left() == []
+
+
+@pytest.mark.parametrize("fault", ["lost", "never"])
+def test_a_company_that_joins_another_while_its_create_is_unknown_makes_no_second_record(
+    sqlite_warehouse: Warehouse, fault: str
+) -> None:
+    joining = Joining(sqlite_warehouse)
+    joining.crm.lag = timedelta(seconds=45)
+    joining.want(1, contacts=[JO])
+    joining.crm.fault = lambda operation: fault
+    assert joining.sync()["still_unknown"] == 1
+    joining.crm.fault = lambda operation: None
+    joining.crm.tick(-59)
+    joining.join(contacts=[JO])
+    joining.crm.tick(-30)
+    card = joining.sync()
+    assert (card["created"], card["still_unknown"]) == (0, 1)
+    assert joining.left()[0].external_key == joining.first, "it is still to be read back"
+    for _ in range(2):
+        joining.crm.tick(60)
+        joining.sync()
+    [record] = joining.crm.living()
+    assert joining.links()[joining.first] == ("linked", record.remote_id)
+    assert len(joining.crm.living(Kind.CONTACT)) == 1
+    assert joining.left() == []
+
+
+def test_what_a_company_is_not_the_one_that_it_joins_is_not_either(sqlite_warehouse: Warehouse) -> None:
+    joining = Joining(sqlite_warehouse)
+    twins = [joining.crm.add(company=f"Acme {joining.second}") for _ in range(2)]
+    context = context_of(sqlite_warehouse, joining.crm, lambda: joining.crm.now)
+    with sqlite_warehouse.transaction() as connection:
+        for twin in twins:  # the link keeps the later answer only
+            said = Link(Kind.COMPANY, joining.second, joining.second, twin, "rejected", "person", "No.")
+            save_links(context, connection, [said])
+    joining.join()
+    joining.sync()
+    with sqlite_warehouse.reading() as connection:
+        found = rejections_of(connection, joining.crm.name, Kind.COMPANY, [joining.first])
+    assert found == {(joining.first, twin) for twin in twins}

@@ -10,7 +10,6 @@ from sales_agent_dagster.crm.contract import Operation
 from sales_agent_dagster.crm.fields import Kind
 from sales_agent_dagster.domain.profile import Suppress
 from sales_agent_dagster.domain.suppression import SuppressionList
-from sales_agent_dagster.stages.crm.stored import Link, save_links
 from sales_agent_dagster.stages.crm.syncing import pending
 from sales_agent_dagster.warehouse.database import Warehouse
 from sales_agent_dagster.warehouse.schema import (
@@ -321,18 +320,6 @@ def test_a_company_that_the_crm_has_is_linked(sqlite_warehouse: Warehouse, crm: 
     [link] = rows(sqlite_warehouse, crm_link)
     assert (link["state"], link["how"]) == ("linked", "matched")
     assert link["explanation"]["parts"]
-
-
-def test_a_record_that_a_person_rejected_is_passed_over(sqlite_warehouse: Warehouse, crm: FakeCrm) -> None:
-    fields = {"company": "Zedwick", "phone": "+13305550117", "website": "https://zedwick.example/"}
-    twin, theirs = crm.add(**fields), crm.add(**fields | {"company": "Zedwick LLC"})
-    want(sqlite_warehouse, "batch-1", [company("E1", **fields)])
-    said = Link(Kind.COMPANY, "E1", "E1", twin, "rejected", "person", "A person said that it is another one.")
-    with sqlite_warehouse.transaction() as connection:
-        save_links(context_of(sqlite_warehouse, crm, lambda: crm.now), connection, [said])
-    run_sync(sqlite_warehouse, crm)
-    [link] = rows(sqlite_warehouse, crm_link)
-    assert (link["remote_id"], link["how"]) == (theirs, "matched")
 
 
 @pytest.mark.parametrize("upsert", [False, True])

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+import sqlalchemy as sa
+
 from sales_agent_dagster.crm.contract import Connector
 from sales_agent_dagster.crm.ownership import load_ownership
 from sales_agent_dagster.domain.profile import Suppress
@@ -15,7 +17,7 @@ from sales_agent_dagster.settings import PROJECT_ROOT, CrmSettings
 from sales_agent_dagster.stages.crm.context import SyncContext
 from sales_agent_dagster.stages.crm.syncing import sync
 from sales_agent_dagster.warehouse.database import Warehouse
-from sales_agent_dagster.warehouse.schema import crm_wanted
+from sales_agent_dagster.warehouse.schema import campaign_messages, campaigns, crm_wanted
 from sales_agent_dagster_tests.rows import PROVENANCE, seed_batch
 
 RULES = load_ownership(PROJECT_ROOT / "data" / "crm.yaml")
@@ -48,6 +50,33 @@ def want(
     ids = seed_batch(warehouse, batch_id, leads, through="crm_synced_leads")
     rewant(warehouse, batch_id, ids, companies, at=at)
     return ids
+
+
+def campaign(warehouse: Warehouse, batch_id: str, ids: Sequence[str]) -> None:
+    """Each lead has a campaign: a call, which becomes a note, and an e-mail, which becomes a draft."""
+    words = {"call": (None, "Ask for the owner."), "email": ("Generators", "Would a short call be useful?")}
+    messages = [
+        {
+            "batch_id": batch_id,
+            "lead_id": lead_id,
+            "channel": channel,
+            "variant": "A",
+            "subject": subject,
+            "body": body,
+            "word_count": len(body.split()),
+            "fact_ids": "",
+            "template_version": "test",
+            **PROVENANCE,
+        }
+        for lead_id in ids
+        for channel, (subject, body) in words.items()
+    ]
+    planned = {"contactable": True, "next_step": "Call.", "channels": "call, email", "message_count": 2}
+    row = campaigns.c
+    with warehouse.transaction() as connection:
+        named = sa.update(campaigns).where(row.batch_id == batch_id, row.lead_id.in_(ids))
+        connection.execute(named.values(planned))
+        warehouse.upsert(connection, campaign_messages, messages)
 
 
 def rewant(

@@ -12,6 +12,7 @@ from sales_agent_dagster.warehouse.database import Warehouse
 from sales_agent_dagster.warehouse.schema import merge_events, merged_companies, resolved_leads
 from sales_agent_dagster_tests.rows import PROVENANCE, seed_batch
 from sales_agent_dagster_tests.stages.identity.indexing import index_leads
+from sales_agent_dagster_tests.stages.identity.test_reviews import MORE_THAN_A_STATEMENT_BINDS
 
 EMPTY = {**dict.fromkeys(FIELDS), "company_name": "Acme", "external_id": None, "do_not_contact": False}
 
@@ -159,3 +160,13 @@ def test_a_founder_that_joins_another_company_leaves_the_rest_its_own(warehouse:
     undo, merge = sorted(stored(warehouse, merge_events), key=lambda row: row["event"], reverse=True)
     assert (undo["entity_id"], undo["before"]["leads"], undo["after"]["leads"]) == ("E2", 2, 1)
     assert (merge["entity_id"], merge["after"]["leads"]) == ("E1", 2)
+
+
+def test_however_many_leads_move_at_once(warehouse: Warehouse) -> None:
+    last = MORE_THAN_A_STATEMENT_BINDS - 1
+    company = {"entity_id": f"E{last}", "leads": 2, "company_name": "Acme", "do_not_contact": False}
+    moves = [Move(f"L{n}", None, f"E{n}", f"L{n}", f"L{n}", False) for n in range(last + 1)]
+    with warehouse.transaction() as connection:
+        warehouse.upsert(connection, merged_companies, [company])
+        record_moves(warehouse, connection, moves, PROVENANCE)
+    assert stored(warehouse, merged_companies) == []

@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from sales_agent_dagster.matching.blocking import MAX_BLOCK
+from sales_agent_dagster.matching.decide import entity_id_of
 from sales_agent_dagster.matching.lead import NormLead, RawLead
 from sales_agent_dagster.matching.normalise import normalise
 from sales_agent_dagster.stages.identity.index import (
@@ -60,7 +61,7 @@ def store(warehouse: Warehouse, place: int, leads: Sequence[NormLead]) -> Known:
             IndexedLead(lead_no_of(place, offset), lead, lead.lead_id, f"A{lead.lead_id}")
             for offset, lead in enumerate(leads)
         ]
-        batch = IndexedBatch(place, indexed, known, count_values(leads, known))
+        batch = IndexedBatch(place, indexed, known, count_values(known))
         write_index(warehouse, connection, batch, {**STAMP, "batch_id": batch_id})
     return known
 
@@ -70,8 +71,9 @@ def find(warehouse: Warehouse, lead: NormLead, place: int, *others: str) -> Know
         return look_up(connection, [lead], place, {lead.lead_id: others} if others else {})
 
 
-def ids(known: Known, lead_id: str) -> list[str]:
-    return [stored.lead.lead_id for stored in known.candidates_of(lead_id)]
+def ids(known: Known) -> list[str]:
+    """Candidates of the only new lead."""
+    return [known.lead_ids[row] for row in known.sharing.stored.tolist()]
 
 
 def everything(warehouse: Warehouse) -> dict[str, list[Any]]:
@@ -90,24 +92,25 @@ def test_stored_leads_are_found_as_they_were_by_later_batches_only(warehouse: Wa
     store(warehouse, 1, [acme, norm("z", "Zenith Roofing")])
     twin = norm("b", "ACME POWER", phone="(330) 555-0101")
     found = find(warehouse, twin, 2)
-    [known] = found.candidates_of("b")
-    assert known.lead == acme
-    assert (known.account_id, found.founders[known.entity_id]) == ("Aa", "a")
+    assert ids(found) == ["a"]
+    assert found.leads.lead(0, "a") == acme
+    assert (found.account_ids, found.founders_of(["a", "b"])) == (["Aa"], {entity_id_of("a"): "a"})
     assert found.population == 2
-    assert find(warehouse, twin, 1) == Known(candidates={"b": []})
+    earlier = find(warehouse, twin, 1)
+    assert (ids(earlier), earlier.leads.size, earlier.values, earlier.population) == ([], 0, {}, 0)
 
 
 def test_candidates_are_in_the_order_of_resolution(warehouse: Warehouse) -> None:
     for place, names in ((1, ("d", "c")), (2, ("b", "a"))):
         store(warehouse, place, [norm(name, phone="330-555-0101") for name in names])
-    assert ids(find(warehouse, norm("e", phone="330-555-0101"), 3), "e") == ["d", "c", "b", "a"]
-    assert ids(find(warehouse, norm("e", phone="330-555-0101"), 2), "e") == ["d", "c"]
+    assert ids(find(warehouse, norm("e", phone="330-555-0101"), 3)) == ["d", "c", "b", "a"]
+    assert ids(find(warehouse, norm("e", phone="330-555-0101"), 2)) == ["d", "c"]
 
 
 def test_leads_that_an_answer_names_are_candidates_without_any_key(warehouse: Warehouse) -> None:
     store(warehouse, 1, [norm("a", "Acme"), norm("b", "Zenith")])
     store(warehouse, 2, [norm("c", "Later")])
-    assert ids(find(warehouse, norm("n", "New"), 2, "b", "c", "unknown"), "n") == ["b"]
+    assert ids(find(warehouse, norm("n", "New"), 2, "b", "c", "unknown")) == ["b"]
 
 
 def test_values_are_counted_up_to_each_batch(warehouse: Warehouse) -> None:
@@ -119,7 +122,7 @@ def test_values_are_counted_up_to_each_batch(warehouse: Warehouse) -> None:
     assert known.values[phone][0] == 2
     seen = [find(warehouse, leads[0], place).values.get(phone, (0, 0))[0] for place in (1, 2, 3, 4)]
     assert seen == [0, 2, 2, 3]
-    assert count_values([leads[0]], find(warehouse, leads[0], 4)).leads[phone] == 4
+    assert count_values(find(warehouse, leads[0], 4)).leads[phone] == 4
     assert find(warehouse, norm("x", "Acme"), 4).values["token", "acme"][0] == 3
 
 
@@ -130,7 +133,7 @@ def test_a_batch_that_changes_corrects_the_counts_after_it(warehouse: Warehouse)
     store(warehouse, 1, [norm("a", phone="330-555-0101"), norm("b", phone="330-555-0102")])
     held = find(warehouse, norm("x", phone="330-555-0101", phone_2="330-555-0102"), 3)
     assert (held.values[old][0], held.values[new][0]) == (2, 2)
-    assert ids(held, "x") == ["a", "b", "c", "d"]
+    assert ids(held) == ["a", "b", "c", "d"]
 
 
 def test_a_lead_that_is_gone_leaves_no_key_and_no_count(warehouse: Warehouse) -> None:
@@ -141,7 +144,7 @@ def test_a_lead_that_is_gone_leaves_no_key_and_no_count(warehouse: Warehouse) ->
         connection.execute(sa.delete(lead_norm).where(lead_norm.c.lead_id == "b"))
     store(warehouse, 1, [norm("a", phone="330-555-0101")])
     held = find(warehouse, norm("x", phone="330-555-0101"), 3)
-    assert (held.values[phone][0], ids(held, "x"), held.population) == (2, ["a", "c"], 2)
+    assert (held.values[phone][0], ids(held), held.population) == (2, ["a", "c"], 2)
 
 
 def test_writing_the_same_again_changes_nothing(warehouse: Warehouse) -> None:
@@ -165,16 +168,16 @@ def test_a_key_that_many_share_is_capped_and_logged(
     phone = "330-555-0101"
     first = [norm(f"a{n}", phone=phone, linkedin=f"linkedin.com/company/a{n}") for n in range(MAX_BLOCK - 1)]
     store(warehouse, 1, first)
-    assert len(ids(find(warehouse, norm("x", phone=phone), 2), "x")) == MAX_BLOCK - 1
+    assert len(ids(find(warehouse, norm("x", phone=phone), 2))) == MAX_BLOCK - 1
     assert "phone" not in caplog.text
     store(warehouse, 2, [norm("b", phone=phone, linkedin="linkedin.com/company/bb"), norm("c", phone=phone)])
     assert "phone 1" in caplog.text
     assert "3305550101" not in caplog.text
     capped = find(warehouse, norm("x", phone=phone), 3)
-    assert ids(capped, "x") == []
-    assert MAX_BLOCK in capped.key_sizes.values()
-    assert ids(find(warehouse, norm("x", phone=phone, linkedin="linkedin.com/company/bb"), 3), "x") == ["b"]
-    assert len(ids(find(warehouse, norm("x", phone=phone), 2), "x")) == MAX_BLOCK - 1
+    assert ids(capped) == []
+    assert MAX_BLOCK in capped.key_leads
+    assert ids(find(warehouse, norm("x", phone=phone, linkedin="linkedin.com/company/bb"), 3)) == ["b"]
+    assert len(ids(find(warehouse, norm("x", phone=phone), 2))) == MAX_BLOCK - 1
     store(warehouse, 3, [norm("d", phone=phone)])
     stored = everything(warehouse)
     assert [(row[1], row[2]) for row in stored["capped_keys"]] == [("phone", 2)]

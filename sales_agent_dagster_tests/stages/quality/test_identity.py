@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from sales_agent_dagster.matching import judged
+from sales_agent_dagster.matching.judged import BlockRecall
 from sales_agent_dagster.stages.quality import RULES, CheckOutcome, Subject
 from sales_agent_dagster.stages.quality.identity import MAX_CLUSTER, MIN_JUDGED
 from sales_agent_dagster.warehouse.database import Warehouse
@@ -47,6 +49,21 @@ def test_few_leads_wait_for_a_person(
     assert found.passed is passed
     assert found.metadata["actual"] == round(reviews / leads, 4)
     assert found.metadata.get("decision/review", 0) == reviews
+
+
+@pytest.mark.parametrize(("reached", "passed"), [(985, True), (984, False)])
+def test_keys_must_bring_nearly_all_true_pairs_together(
+    sqlite_warehouse: Warehouse,
+    context: MakeContext,
+    monkeypatch: pytest.MonkeyPatch,
+    reached: int,
+    passed: bool,
+) -> None:
+    found = BlockRecall(rows=500, true_pairs=1000, reached=reached, candidates=1200)
+    monkeypatch.setattr(judged, "block_recall", lambda leads: found)
+    verdict = judge(sqlite_warehouse, context, "block_recall", [{}])
+    assert (verdict.passed, verdict.metadata["actual"]) == (passed, reached / 1000)
+    assert verdict.metadata["candidates_per_lead"] == 2.4
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,80 @@
+"""What became of companies: each outcome once, whoever tells it and in whatever order."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from itertools import permutations
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from sales_agent_dagster.crm.contract import Event, EventAction, Page, Record
+from sales_agent_dagster.crm.fields import Kind
+from sales_agent_dagster.stages.crm.pulling import pull, store_page
+from sales_agent_dagster.warehouse.database import Warehouse
+from sales_agent_dagster.warehouse.schema import crm_outcomes, suppression
+from sales_agent_dagster_tests.crm.fake import FakeCrm
+from sales_agent_dagster_tests.stages.crm.wanting import company, context_of, run_sync, want
+
+JO = {"contact_name": "Jo Doe", "email": "Jo@acme.example"}
+
+
+def outcomes(warehouse: Warehouse) -> list[dict[str, Any]]:
+    with warehouse.reading() as connection:
+        return [dict(row) for row in connection.execute(sa.select(crm_outcomes)).mappings()]
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))), ids=str)
+def test_it_is_one_in_any_order(sqlite_warehouse: Warehouse, order: tuple[int, ...]) -> None:
+    crm = FakeCrm()
+    want(sqlite_warehouse, "batch-1", [company("E1")])
+    run_sync(sqlite_warehouse, crm)
+    [firm] = crm.living()
+
+    def opted_out(at: datetime, **more: Any) -> Page:
+        fields = {"email": "JO@acme.example", "email_opt_out": True}
+        return Page([Record(Kind.CONTACT, "cont_1", fields, at, company_id=firm.remote_id, **more)])
+
+    event = Event(
+        "ev_1", EventAction.UNSUBSCRIBED, Kind.CONTACT, "unsub_1", crm.now, address="jo@acme.example"
+    )
+    later = crm.now + timedelta(seconds=50)
+    pages = [Page(events=[event]), opted_out(later), opted_out(later + timedelta(days=1), writer="somebody")]
+    for number in order:
+        store_page(context_of(sqlite_warehouse, crm, lambda: crm.now), pages[number])
+    [row] = outcomes(sqlite_warehouse)
+    assert (row["entity_id"], row["outcome"]) == ("E1", "unsubscribed")
+    with sqlite_warehouse.reading() as connection:
+        assert len(connection.scalars(sa.select(suppression.c.token)).all()) == 1
+
+
+def test_an_opt_out_of_nobody_known_is_kept(sqlite_warehouse: Warehouse) -> None:
+    crm = FakeCrm()
+    at = crm.tick(60)
+    known = Event("ev_1", EventAction.UNSUBSCRIBED, Kind.CONTACT, "unsub_1", at, address="jo@acme.example")
+    hidden = Event("ev_2", EventAction.UNSUBSCRIBED, Kind.CONTACT, "unsub_2", at)
+    crm.events += [known, known, hidden]
+    pull(context_of(sqlite_warehouse, crm, lambda: crm.now))
+    [row] = outcomes(sqlite_warehouse)
+    assert (row["remote_id"], row["entity_id"], row["happened_at"]) == ("unsub_1", None, at)
+
+
+def test_replies_are_each_an_outcome(sqlite_warehouse: Warehouse) -> None:
+    crm = FakeCrm()
+    want(sqlite_warehouse, "batch-1", [company("E1", contacts=[JO])])
+    run_sync(sqlite_warehouse, crm)
+    [firm], [person] = crm.living(), crm.living(Kind.CONTACT)
+    for number, (kind, remote_id) in enumerate(
+        [(Kind.COMPANY, firm.remote_id), (Kind.CONTACT, person.remote_id), (Kind.CONTACT, "cont_unknown")]
+    ):
+        crm.events.append(Event(f"reply_{number}", EventAction.REPLIED, kind, remote_id, crm.tick()))
+    for _ in range(2):
+        run_sync(sqlite_warehouse, crm)
+    found = sorted(
+        (row["outcome"], row["kind"], row["entity_id"])
+        for row in outcomes(sqlite_warehouse)
+        if row["entity_id"]
+    )
+    assert found == [("replied", "company", "E1"), ("replied", "contact", "E1")]
+    assert len(outcomes(sqlite_warehouse)) == 3
