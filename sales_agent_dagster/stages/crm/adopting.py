@@ -10,6 +10,7 @@ from sales_agent_dagster.crm.contract import Action, Value
 from sales_agent_dagster.crm.fields import Kind
 from sales_agent_dagster.crm.merging import written
 from sales_agent_dagster.stages.crm.context import SyncContext
+from sales_agent_dagster.stages.crm.outbox import forgive
 from sales_agent_dagster.stages.crm.stored import Link, agreements_of, save_agreements
 from sales_agent_dagster.stages.known_companies import chunked
 from sales_agent_dagster.warehouse.schema import crm_outbox
@@ -29,6 +30,7 @@ def adopt(context: SyncContext, connection: sa.Connection, kind: Kind, links: Se
         if found[key] not in known
     }
     save_agreements(context, connection, kind, agreed)
+    forgive(context, connection, kind, found)
 
 
 def _payloads(

@@ -107,6 +107,8 @@ def _find(
                 words = "address" if name == "email" else "name"
                 return _link(entity_id, contact, record, "linked", "matched", f"It has the same {words}.")
     elsewhere = by_email.get(_form("email", contact.fields))
+    if elsewhere is not None and elsewhere.external_key == contact.key and elsewhere.company_id is None:
+        return None  # ours, but its creation did not get as far as its company: it is due again
     if elsewhere is not None:
         reason = f"Contact {elsewhere.remote_id} of another company has the address: a person must say."
         return _link(entity_id, contact, elsewhere, "review", "matched", reason)

@@ -63,7 +63,7 @@ class Machine:
     """Which process is running, for the warehouse, the lease and the wire to the CRM.
 
     Attributes:
-        at_commit: called before each commit of one.
+        at_commit: called at each commit of one.
     """
 
     def __init__(self, warehouse: Warehouse) -> None:
@@ -103,6 +103,6 @@ class Machine:
             self.running.check()
 
     def _commits(self, _connection: sa.Connection) -> None:
+        self.step(COMMIT)
         if self.running is not None:
             self.at_commit()
-        self.step(COMMIT)
