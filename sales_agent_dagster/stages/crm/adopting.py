@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 
 import sqlalchemy as sa
 
-from sales_agent_dagster.crm.contract import Action, Value
+from sales_agent_dagster.crm.canonical import same
+from sales_agent_dagster.crm.contract import Action, Fields, Value
 from sales_agent_dagster.crm.fields import Kind
 from sales_agent_dagster.crm.merging import written
 from sales_agent_dagster.stages.crm.context import SyncContext
 from sales_agent_dagster.stages.crm.outbox import forgive
-from sales_agent_dagster.stages.crm.stored import Link, agreements_of, save_agreements
+from sales_agent_dagster.stages.crm.stored import Link, agreements_of, save_agreements, snapshots_of
 from sales_agent_dagster.stages.known_companies import chunked
 from sales_agent_dagster.warehouse.schema import crm_outbox
 
@@ -23,21 +25,31 @@ def adopt(context: SyncContext, connection: sa.Connection, kind: Kind, links: Se
     """
     found = {link.external_key: link.remote_id for link in links if link.how == "external_key"}
     known = agreements_of(connection, context.crm, kind, found.values())
-    payloads = _payloads(connection, context.crm, kind, found)
-    agreed = {
-        found[key]: written(kind, payload, {})
-        for key, payload in payloads.items()
-        if found[key] not in known
-    }
+    records = snapshots_of(connection, context.crm, kind, found.values())
+    agreed = {}
+    for key, payloads in _payloads(connection, context.crm, kind, found).items():
+        record = records.get(found[key])
+        if record is not None and record.remote_id not in known:
+            agreed[record.remote_id] = written(kind, _sent(kind, payloads, record.fields), {})
     save_agreements(context, connection, kind, agreed)
     forgive(context, connection, kind, found)
 
 
+def _sent(kind: Kind, payloads: Sequence[Fields], there: Fields) -> dict[str, Value]:
+    """What we wrote, of creates of which perhaps only one arrived: what is there, if one said so."""
+    sent: dict[str, Value] = {}
+    for payload in payloads:
+        for name, value in payload.items():
+            if name not in sent or same(kind, name, value, there.get(name)):
+                sent[name] = value
+    return sent
+
+
 def _payloads(
-    connection: sa.Connection, crm: str, kind: Kind, keys: Mapping[str, str]
-) -> dict[str, Mapping[str, Value]]:
-    """What the newest creates that were sent with these keys said."""
-    row, found = crm_outbox.c, {}
+    connection: sa.Connection, crm: str, kind: Kind, keys: Iterable[str]
+) -> Mapping[str, list[Fields]]:
+    """What the creates that were sent with these keys said, oldest first."""
+    row, found = crm_outbox.c, defaultdict(list)
     query = (
         sa.select(row.external_key, row.payload)
         .where(
@@ -49,5 +61,6 @@ def _payloads(
         .order_by(row.sending_at)
     )
     for some in chunked(sorted(keys)):
-        found.update(connection.execute(query.where(row.external_key.in_(some))).tuples().all())
+        for key, payload in connection.execute(query.where(row.external_key.in_(some))):
+            found[key].append(payload)
     return found

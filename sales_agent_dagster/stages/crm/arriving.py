@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -51,6 +52,15 @@ class _Change:
     name: str
     before: Value | None
     after: Value | None
+
+
+@contextmanager
+def storing(context: SyncContext, records: Iterable[Record]) -> Iterator[sa.Connection]:
+    """The transaction to store records in. Nothing is asked of the CRM within one: who we are to it, before."""
+    if any(record.writer is not None for record in records):
+        _ = context.writer
+    with context.warehouse.transaction() as connection:
+        yield connection
 
 
 def store_records(context: SyncContext, connection: sa.Connection, records: Sequence[Record]) -> None:

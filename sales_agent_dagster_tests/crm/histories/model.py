@@ -304,6 +304,8 @@ class Model:
         """Whether what we want of a field has to be there."""
         if rule is Rule.PIPELINE:
             return True
+        if self._was_made_for_another(name, key):
+            return False  # it says what we wanted of that one, and nobody can tell us from people there
         people = [one for one in self._lineage(name, key) if not one.ours and one.after is not None]
         edits = [one for one in people if self._is_edit(one, field_name, [key])]
         if rule is Rule.FILL_IF_EMPTY:
@@ -312,8 +314,12 @@ class Model:
             return not edits or all(one.at < at for one in people)
         if rule is Rule.APPEND_ONLY:
             merged = any(one.merging for one in people)
-            return not (merged and edits) and self._lacks(name, key, field_name, edits)
+            return not (merged and edits) and self._lacks(name, key, field_name)
         return False
+
+    def _was_made_for_another(self, name: Name, key: str) -> bool:
+        first = self._ledger.of(name)[0]
+        return first.ours and first.after is not None and first.after.key not in (None, key)
 
     def _lineage(self, name: Name, key: str) -> list[Mutation]:
         """What happened to a record and, before that, to those of ours that became part of it."""
@@ -321,10 +327,10 @@ class Model:
         chain = self._ledger.chain(made[0]) if made else [name]
         return [one for one in self._ledger.mutations if one.name in chain]
 
-    def _lacks(self, name: Name, key: str, field_name: str, edits: Sequence[Mutation]) -> bool:
-        """Whether a list lacks an item of ours that no person took away."""
+    def _lacks(self, name: Name, key: str, field_name: str) -> bool:
+        """Whether a list lacks an item of ours that nobody took away, not even we in a race."""
         taken: set[str] = set()
-        for one in edits:
+        for one in self._lineage(name, key):
             taken |= (one.value_before(field_name) or frozenset()) - (
                 one.value_after(field_name) or frozenset()
             )

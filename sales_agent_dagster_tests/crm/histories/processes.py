@@ -70,8 +70,14 @@ class Machine:
         self.running: Process | None = None
         self.at_commit: Callable[[], None] = lambda: None
         self._names = 0
-        sa.event.listen(warehouse.engine, "begin", self._begins, insert=True)
-        sa.event.listen(warehouse.engine, "commit", self._commits)
+        self._engine = warehouse.engine
+        sa.event.listen(self._engine, "begin", self._begins, insert=True)
+        sa.event.listen(self._engine, "commit", self._commits)
+
+    def close(self) -> None:
+        """Let go of the warehouse."""
+        sa.event.remove(self._engine, "begin", self._begins)
+        sa.event.remove(self._engine, "commit", self._commits)
 
     def new(self, *, elsewhere: bool) -> Process:
         """A process of another machine, of which nobody can tell whether it lives, or a dead one of this."""
