@@ -10,7 +10,7 @@ from typing import Any
 
 from sales_agent_dagster.crm.canonical import items_of, same
 from sales_agent_dagster.crm.contract import Fields, Value
-from sales_agent_dagster.crm.fields import FIELDS, Kind
+from sales_agent_dagster.crm.fields import FIELDS, FieldType, Kind
 from sales_agent_dagster.crm.ownership import Rule
 
 
@@ -243,3 +243,22 @@ def agree(
                 locked = known is not None and known.locked
                 settled[name] = Agreed(theirs.get(name), value, locked=locked)
     return settled
+
+
+def written(
+    kind: Kind, payload: Mapping[str, Value | None], agreed: Mapping[str, Agreed]
+) -> dict[str, Agreed]:
+    """What is agreed on once a payload is there of which only itself is known, not what we wanted by it.
+
+    Items of a list that were agreed on before stay known to us: people may have taken some away.
+    """
+    found = {}
+    for name, value in payload.items():
+        if value is None:
+            continue
+        ours, before = value, agreed.get(name)
+        if before is not None and FIELDS[kind][name].type is FieldType.LIST:
+            items = (item for known in (before.base, before.ours, value) for item in items_of(known))
+            ours = ", ".join(dict.fromkeys(items))
+        found[name] = Agreed(value, ours, written=True)
+    return found

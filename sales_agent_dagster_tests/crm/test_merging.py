@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -8,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sales_agent_dagster.crm.fields import Kind
-from sales_agent_dagster.crm.merging import Agreed, Winner, agree, merge
+from sales_agent_dagster.crm.merging import Agreed, Winner, agree, merge, written
 from sales_agent_dagster.crm.ownership import Rule
 
 THEN = datetime(2026, 3, 1, tzinfo=UTC)
@@ -125,8 +126,28 @@ def test_fields_without_rule_are_left_alone() -> None:
 
 
 def test_an_agreement_comes_back_from_its_document() -> None:
-    for kept in (OURS, Agreed(None, 5.0), Agreed("a", "b", locked=True, edited_at=LATER)):
+    carried = Agreed("a", "b", carried=True)
+    for kept in (OURS, Agreed(None, 5.0), Agreed("a", "b", locked=True, edited_at=LATER), carried):
         assert Agreed.of(kept.document()) == kept
+
+
+@pytest.mark.parametrize("rule", [Rule.PIPELINE, Rule.NEWEST, Rule.FILL_IF_EMPTY])
+def test_what_a_merge_did_not_take_along_was_cleared_by_nobody(rule: Rule) -> None:
+    carried = replace(OURS, carried=True)
+    assert sent(rule, "Akron", None, carried, modified_at=LATER) == "Akron"
+    kept = None if rule is not Rule.PIPELINE else "Akron"
+    assert sent(rule, "Akron", "Kent", carried, modified_at=LATER) == kept
+    assert sent(rule, "Akron", None, replace(carried, locked=True), modified_at=LATER) == kept
+
+
+def test_of_a_payload_that_is_there_lists_keep_what_was_known() -> None:
+    before = {"brands": Agreed("A, B", "B, C", written=True), "city": OURS}
+    found = written(Kind.COMPANY, {"brands": "D, B", "city": "Kent", "state": "OH", "zip": None}, before)
+    assert found == {
+        "brands": Agreed("D, B", "A, B, C, D", written=True),
+        "city": Agreed("Kent", "Kent", written=True),
+        "state": Agreed("OH", "OH", written=True),
+    }
 
 
 VALUES = st.sampled_from(["Akron", "Kent", "Stow"])

@@ -160,10 +160,10 @@ def _filled(mapper: Mapper, kind: Kind, value: Object) -> dict[str, Value]:
 
 def failure_of(api: CloseApi, operation: Operation, error: CrmError) -> PushResult:
     """What an error means for its operation."""
-    # An update that got no answer was sent several times, and one may have arrived. A create was not: it is
-    # only called unavailable when no connection came about.
-    unanswered = isinstance(error, Unavailable) and (error.status is None or error.status < 400)
-    if isinstance(error, Ambiguous) or (unanswered and operation.action is Action.UPDATE):
+    # An update was sent several times, and one may have arrived, whatever the last answer says. A create was
+    # not: it is only called unavailable when no connection came about.
+    perhaps = isinstance(error, Unavailable) and operation.action is Action.UPDATE
+    if isinstance(error, Ambiguous) or perhaps:
         return Unknown(operation.op_id, error.message)
     if isinstance(error, RecordGone) or _lead_is_gone(operation, error):
         return _gone(api, operation, error)

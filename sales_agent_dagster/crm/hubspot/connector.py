@@ -241,4 +241,12 @@ def _merged(lost: str, survivor: Record) -> Record:
 
 
 def _verdict(operation: Operation, record: Record | None) -> Reconciled:
-    return Reconciled(operation.op_id, Verdict.FOUND if record else Verdict.ABSENT, record)
+    if record is None or _is_unfinished(operation, record):
+        return Reconciled(operation.op_id, Verdict.ABSENT)
+    return Reconciled(operation.op_id, Verdict.FOUND, record)
+
+
+def _is_unfinished(operation: Operation, record: Record) -> bool:
+    """A contact that was created and not attached to its company: two calls, and the second did not arrive."""
+    alone = record.company_id is None and not record.archived
+    return operation.kind is Kind.CONTACT and operation.action is Action.CREATE and alone

@@ -104,6 +104,9 @@ class Pusher:
             operations, results = self._with_company(operations)
         if action is Action.UPDATE and kind is Kind.EMAIL_DRAFT:
             operations = self._whole(operations)
+        if action is Action.CREATE and kind is Kind.CONTACT:
+            operations, known = self._unless_there(operations)
+            results += known
         if not operations:
             return results
         written = self._write(kind, action, operations)
@@ -128,6 +131,29 @@ class Pusher:
             else:
                 fit.append(one)
         return fit, results
+
+    def _unless_there(self, operations: list[Operation]) -> tuple[list[Operation], list[PushResult]]:
+        """Contacts that are not there yet. One with our key was created before its answer was lost.
+
+        People may have edited it since, so that it is attached to its company and then told as it is.
+        """
+        key = self._fields.key_property
+        keys = [one.external_key for one in operations]
+        try:
+            raws = self._client.read(Kind.CONTACT, keys, [key], by=key)
+        except InvalidRequest:
+            raws = []  # there is no such property yet: the write tells
+        found = {str(raw["properties"].get(key)).lower(): str(raw["id"]) for raw in raws}
+        there = [one for one in operations if one.external_key.lower() in found]
+        made = [Sent(one.op_id, found[one.external_key.lower()], created=False) for one in there]
+        taken = "HubSpot has a contact with this key already."
+        results = [
+            result_of(one, ConflictFound(taken, remote_id=result.remote_id))
+            if isinstance(result, Sent)
+            else result
+            for one, result in zip(there, self._associated(Kind.CONTACT, there, list(made)), strict=True)
+        ]
+        return [one for one in operations if one not in there], results
 
     def _whole(self, operations: list[Operation]) -> list[Operation]:
         """Drafts with all their fields: they share one property."""

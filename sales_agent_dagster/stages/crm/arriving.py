@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -51,6 +52,15 @@ class _Change:
     name: str
     before: Value | None
     after: Value | None
+
+
+@contextmanager
+def storing(context: SyncContext, records: Iterable[Record]) -> Iterator[sa.Connection]:
+    """The transaction to store records in. Nothing is asked of the CRM within one: who we are to it, before."""
+    if any(record.writer is not None for record in records):
+        _ = context.writer
+    with context.warehouse.transaction() as connection:
+        yield connection
 
 
 def store_records(context: SyncContext, connection: sa.Connection, records: Sequence[Record]) -> None:
@@ -158,7 +168,9 @@ def _says_more(record: Record, before: Record | None) -> bool:
 def _changes(record: Record, before: Record | None) -> Iterator[_Change]:
     if before is None:
         return
-    for name in FIELDS[record.kind]:
+    # What is left of a record that is gone may tell nothing of its fields: nobody cleared them.
+    told = FIELDS[record.kind] if record.fields or not (record.archived or record.merged_into) else ()
+    for name in told:
         old, new = before.fields.get(name), record.fields.get(name)
         if not same(record.kind, name, old, new):
             yield _Change(name, old, new)

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sales_agent_dagster.crm.canonical import canonical
 from sales_agent_dagster.crm.contract import Fields, Record
 from sales_agent_dagster.crm.fields import Kind
+from sales_agent_dagster.stages.crm.adopting import adopt
 from sales_agent_dagster.stages.crm.context import SyncContext
 from sales_agent_dagster.stages.crm.desired import Contact, Desired
 from sales_agent_dagster.stages.crm.stored import Key, Link, links_of, links_to, record_of_row, save_links
@@ -34,6 +35,7 @@ def link_contacts(context: SyncContext, connection: sa.Connection, desired: Mapp
                 links.append(found)
                 taken.add(found.remote_id)
     save_links(context, connection, links)
+    adopt(context, connection, Kind.CONTACT, links)
 
 
 def _waiting(desired: Mapping[str, Desired], known: Mapping[Key, Link]) -> dict[str, list[Contact]]:
@@ -105,6 +107,8 @@ def _find(
                 words = "address" if name == "email" else "name"
                 return _link(entity_id, contact, record, "linked", "matched", f"It has the same {words}.")
     elsewhere = by_email.get(_form("email", contact.fields))
+    if elsewhere is not None and elsewhere.external_key == contact.key and elsewhere.company_id is None:
+        return None  # ours, but its creation did not get as far as its company: it is due again
     if elsewhere is not None:
         reason = f"Contact {elsewhere.remote_id} of another company has the address: a person must say."
         return _link(entity_id, contact, elsewhere, "review", "matched", reason)

@@ -16,7 +16,7 @@ from sales_agent_dagster.crm.fields import Kind
 from sales_agent_dagster.domain.shared_hosts import is_free_mail, is_shared_host
 from sales_agent_dagster.domain.values.phone import read_phones
 from sales_agent_dagster.domain.values.web import read_website, registrable_domain
-from sales_agent_dagster.stages.crm.arriving import store_records
+from sales_agent_dagster.stages.crm.arriving import store_records, storing
 from sales_agent_dagster.stages.crm.context import SyncContext
 from sales_agent_dagster.stages.crm.outbox import Waiting
 from sales_agent_dagster.stages.crm.pulling import watermark
@@ -56,7 +56,7 @@ def _appeared(context: SyncContext) -> list[Record]:
 def _new(context: SyncContext, records: Sequence[Record]) -> list[Record]:
     """Those that were not stored; they are now."""
     new: list[Record] = []
-    with context.warehouse.transaction() as connection:
+    with storing(context, records) as connection:
         for kind in _KINDS:
             some = {one.remote_id: one for one in records if one.kind is kind}
             known = snapshots_of(connection, context.crm, kind, some)

@@ -17,6 +17,7 @@ from sales_agent_dagster.crm.fields import Kind
 from sales_agent_dagster.domain.errors import UnknownRecord
 from sales_agent_dagster.matching.decide import Outcome
 from sales_agent_dagster.matching.lead import RawLead
+from sales_agent_dagster.stages.crm.adopting import adopt
 from sales_agent_dagster.stages.crm.contacts import link_contacts
 from sales_agent_dagster.stages.crm.context import SyncContext
 from sales_agent_dagster.stages.crm.desired import Desired, desired_of, entity_ids, pages
@@ -68,6 +69,7 @@ def _link_companies(context: SyncContext, connection: sa.Connection, ids: Sequen
         {key: record for key, record in records.items() if key not in taken and not record.external_key},
     )
     save_links(context, connection, links)
+    adopt(context, connection, Kind.COMPANY, links)
 
 
 def _free_records(context: SyncContext, connection: sa.Connection) -> dict[str, Record]:

@@ -8,7 +8,7 @@ only reading back decides. What is decided with an operation (link, snapshot, ag
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -282,18 +282,22 @@ def settle_failed(
 
 
 def _forgive(context: SyncContext, connection: sa.Connection, done: Sequence[Waiting]) -> None:
-    """A success removes the dead letter."""
-    letter = crm_dead_letters.c
     by_kind: dict[Kind, list[str]] = defaultdict(list)
     for one in done:
         by_kind[one.operation.kind].append(one.operation.external_key)
     for kind, keys in by_kind.items():
-        for some in chunked(sorted(keys)):
-            connection.execute(
-                sa.delete(crm_dead_letters).where(
-                    letter.crm == context.crm, letter.kind == kind.value, letter.external_key.in_(some)
-                )
+        forgive(context, connection, kind, keys)
+
+
+def forgive(context: SyncContext, connection: sa.Connection, kind: Kind, keys: Iterable[str]) -> None:
+    """Remove the dead letters of what is there by now."""
+    letter = crm_dead_letters.c
+    for some in chunked(sorted(keys)):
+        connection.execute(
+            sa.delete(crm_dead_letters).where(
+                letter.crm == context.crm, letter.kind == kind.value, letter.external_key.in_(some)
             )
+        )
 
 
 def unknown_operations(connection: sa.Connection, crm: str) -> list[tuple[Waiting, datetime]]:

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from sales_agent_dagster.crm.contract import Page, Stream
 from sales_agent_dagster.crm.fields import Kind
-from sales_agent_dagster.stages.crm.arriving import store_records
+from sales_agent_dagster.stages.crm.arriving import store_records, storing
 from sales_agent_dagster.stages.crm.context import SyncContext
 from sales_agent_dagster.stages.crm.happening import store_events
 from sales_agent_dagster.stages.crm.stored import SNAPSHOTS, snapshots_of
@@ -63,7 +63,7 @@ def _pull_stream(context: SyncContext, stream: Stream, seen: set[tuple[Kind, str
 
 def store_page(context: SyncContext, page: Page, stream: str | None = None) -> None:
     """Store a page and move the stream's watermark in one transaction; without stream, of a webhook."""
-    with context.warehouse.transaction() as connection:
+    with storing(context, page.records) as connection:
         context.warehouse.exclusive(connection, f"crm-pull-{context.crm}")
         store_records(context, connection, page.records)
         unknown = store_events(context, connection, page.events)
@@ -78,7 +78,7 @@ def _read_survivors(context: SyncContext, remote_ids: Iterable[str]) -> None:
     ids = sorted(remote_ids)
     for start in range(0, len(ids), READ_AT_A_TIME):
         found = context.connector.read(Kind.COMPANY, ids[start : start + READ_AT_A_TIME])
-        with context.warehouse.transaction() as connection:
+        with storing(context, list(found.values())) as connection:
             store_records(context, connection, list(found.values()))
 
 
@@ -145,14 +145,14 @@ def _look_for_the_missing(context: SyncContext, seen: Collection[tuple[Kind, str
 def see(context: SyncContext, kind: Kind, remote_ids: list[str]) -> None:
     """Read records that are there by id and store them; those that do not come count for nothing."""
     found = context.connector.read(kind, remote_ids)
-    with context.warehouse.transaction() as connection:
+    with storing(context, list(found.values())) as connection:
         store_records(context, connection, list(found.values()))
 
 
 def confirm(context: SyncContext, kind: Kind, remote_ids: list[str]) -> None:
     """Read records by id and store them as they are; those that are gone are stored as archived."""
     found = context.connector.read(kind, remote_ids)
-    with context.warehouse.transaction() as connection:
+    with storing(context, list(found.values())) as connection:
         known = snapshots_of(connection, context.crm, kind, remote_ids)
         gone = [
             replace(record, archived=True)

@@ -19,8 +19,8 @@ from sales_agent_dagster.crm.contract import (
     Sent,
     Verdict,
 )
-from sales_agent_dagster.crm.merging import Agreed
-from sales_agent_dagster.stages.crm.arriving import store_records
+from sales_agent_dagster.crm.merging import written
+from sales_agent_dagster.stages.crm.arriving import store_records, storing
 from sales_agent_dagster.stages.crm.context import SyncContext
 from sales_agent_dagster.stages.crm.outbox import (
     Waiting,
@@ -29,7 +29,14 @@ from sales_agent_dagster.stages.crm.outbox import (
     settle_sent,
     unknown_operations,
 )
-from sales_agent_dagster.stages.crm.stored import SNAPSHOTS, agreements_of, links_to
+from sales_agent_dagster.stages.crm.stored import (
+    SNAPSHOTS,
+    Link,
+    agreements_of,
+    links_to,
+    save_agreements,
+    save_links,
+)
 
 
 def reconcile(context: SyncContext) -> None:
@@ -51,16 +58,18 @@ def _decide(context: SyncContext, waiting: Waiting, lost_at: datetime, told: Rec
     """Write what reading back told; False when it told nothing yet."""
     settled = context.now() - lost_at >= context.connector.capabilities.settle
     operation = waiting.operation
-    with context.warehouse.transaction() as connection:
+    with storing(context, [told.record] if told.record else []) as connection:
         verdict = _judged(context, connection, operation, told)
         record = verdict.record
         if verdict.verdict is Verdict.FOUND and record is not None:
+            if _is_others(context, connection, operation, record):
+                _share(context, connection, waiting, record)
+                return True
             if operation.action is Action.CREATE or _applied(waiting, record):
                 _done(context, connection, waiting, record)
                 return True
             if settled:
-                store_records(context, connection, [record])
-                mark(context, connection, [operation.op_id], "failed", message="It was not applied.")
+                _in_part(context, connection, operation, record)
                 return True
         elif verdict.verdict is Verdict.ABSENT and settled:
             _absent(context, connection, waiting)
@@ -71,17 +80,44 @@ def _decide(context: SyncContext, waiting: Waiting, lost_at: datetime, told: Rec
 def _judged(
     context: SyncContext, connection: sa.Connection, operation: Operation, told: Reconciled
 ) -> Reconciled:
-    """What was told, but for a create never a record that is already another's."""
+    """What was told, but of several records that it may be, one that is not another's already."""
     if told.record is None or operation.action is not Action.CREATE:
         return told
-    found = (told.record, *told.others)
-    links = links_to(connection, context.crm, operation.kind, {one.remote_id for one in found})
-    for record in found:
-        known = links.get(record.remote_id, ())
-        if all(link.external_key == operation.external_key or link.state != "linked" for link in known):
+    for record in (told.record, *told.others):
+        if not _is_others(context, connection, operation, record):
             return replace(told, record=record)
     # Another's note with the same words: ours is not there. But a record with our key is there.
-    return Reconciled(told.op_id, Verdict.UNSURE if operation.kind in SNAPSHOTS else Verdict.ABSENT)
+    return told if operation.kind in SNAPSHOTS else Reconciled(told.op_id, Verdict.ABSENT)
+
+
+def _is_others(
+    context: SyncContext, connection: sa.Connection, operation: Operation, record: Record
+) -> bool:
+    """Whether what a create made is another's by now: people merged the two, or linked it."""
+    if operation.action is not Action.CREATE:
+        return False
+    known = links_to(connection, context.crm, operation.kind, [record.remote_id]).get(record.remote_id, ())
+    return any(one.state == "linked" and one.external_key != operation.external_key for one in known)
+
+
+def _share(context: SyncContext, connection: sa.Connection, waiting: Waiting, record: Record) -> None:
+    """It was done, but its record is another's: it is not created again."""
+    operation = waiting.operation
+    reason = f"Its record is {record.remote_id} by now, which another of ours has."
+    link = Link(
+        operation.kind,
+        operation.external_key,
+        waiting.entity_id,
+        record.remote_id,
+        "shared",
+        "merged",
+        reason,
+        created_by_us=True,
+        remote_url=record.url,
+    )
+    save_links(context, connection, [link])
+    store_records(context, connection, [record])
+    mark(context, connection, [operation.op_id], "sent", remote_id=record.remote_id)
 
 
 def _applied(waiting: Waiting, record: Record) -> bool:
@@ -93,11 +129,8 @@ def _done(context: SyncContext, connection: sa.Connection, waiting: Waiting, rec
     """It was done. What others edited since is seen as theirs: the record is stored as it is now."""
     operation = waiting.operation
     before = agreements_of(connection, context.crm, operation.kind, [record.remote_id])
-    agreed = before.get(record.remote_id, {}) | {
-        name: Agreed(value, value, written=True)
-        for name, value in operation.fields.items()
-        if value is not None
-    }
+    known = before.get(record.remote_id, {})
+    agreed = known | written(operation.kind, operation.fields, known)
     done = Waiting(operation, waiting.entity_id, waiting.payload_hash, agreed)
     created = operation.action is Action.CREATE
     # Stored as we sent it first, so that a later edit by others shows as theirs.
@@ -105,6 +138,20 @@ def _done(context: SyncContext, connection: sa.Connection, waiting: Waiting, rec
     sent = Sent(operation.op_id, record.remote_id, created, at, record.url)
     settle_sent(context, connection, [(done, sent)])
     store_records(context, connection, [record])
+
+
+def _in_part(context: SyncContext, connection: sa.Connection, operation: Operation, record: Record) -> None:
+    """An update of which some fields are not there: it was not done, or people edited those since."""
+    store_records(context, connection, [record])
+    there = {
+        name: value
+        for name, value in operation.fields.items()
+        if same(record.kind, name, value, record.fields.get(name))
+    }
+    known = agreements_of(connection, context.crm, operation.kind, [record.remote_id]).get(record.remote_id, {})
+    agreed = {record.remote_id: known | written(operation.kind, there, known)}
+    save_agreements(context, connection, operation.kind, agreed)
+    mark(context, connection, [operation.op_id], "failed", message="It was not applied, or not for long.")
 
 
 def _absent(context: SyncContext, connection: sa.Connection, waiting: Waiting) -> None:

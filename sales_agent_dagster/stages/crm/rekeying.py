@@ -8,6 +8,7 @@ from dataclasses import replace
 import sqlalchemy as sa
 
 from sales_agent_dagster.crm.fields import Kind
+from sales_agent_dagster.crm.operations import Action
 from sales_agent_dagster.matching.decide import entity_id_of
 from sales_agent_dagster.stages.crm.context import SyncContext
 from sales_agent_dagster.stages.crm.desired import desired_of
@@ -100,8 +101,18 @@ _LEFT = "It is a company of its own again, and the record carries its key."
 
 
 def _moved_away(connection: sa.Connection, crm: str, kind: Kind, table: sa.Table) -> list[tuple[str, Link]]:
-    """Links of records that carry another key than their link, with that key."""
-    row, record = crm_link.c, table.c
+    """Links of records that carry another key than their link, with that key.
+
+    Not those of records that were ours by another id, until people merged them in the CRM.
+    """
+    row, record, sent = crm_link.c, table.c, crm_outbox.c
+    own = sa.exists().where(
+        sent.crm == row.crm,
+        sent.kind == row.kind,
+        sent.external_key == row.external_key,
+        sent.operation == Action.CREATE.value,
+        sent.state == "sent",
+    )
     query = (
         sa.select(row.entity_id, row.external_key, record.external_key)
         .join(table, sa.and_(record.crm == row.crm, record.remote_id == row.remote_id))
@@ -112,6 +123,7 @@ def _moved_away(connection: sa.Connection, crm: str, kind: Kind, table: sa.Table
             row.how == "merged",
             record.external_key.is_not(None),
             record.external_key != row.external_key,
+            ~own,
         )
     )
     found = connection.execute(query).tuples().all()

@@ -68,6 +68,9 @@ class CloseWorld(World):
         parts = path.removeprefix(BASE).strip("/").split("/")
         return method == "GET" and len(parts) == 2 and parts[0] in PATHS.values()
 
+    def names(self, remote_id: str, path: str, content: bytes) -> bool:
+        return remote_id in path
+
     def stale(self) -> bool:
         return self.app.log[-1].fault == "stale"
 

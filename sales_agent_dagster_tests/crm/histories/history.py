@@ -76,8 +76,8 @@ class History:
         self.outcome = Outcome()
         self.story: list[str] = []
 
-    def run(self, steps: int = STEPS) -> Outcome:
-        """Live it, and judge it."""
+    def run(self) -> None:
+        """Live it, and judge it: ``outcome`` tells."""
         actions = [
             self.sync, self.sync, self.sync, self.crash, self.crash, self.crash, self.meddle, self.meddle,
             self.takeover, self.fault, self.fault, self.fault, self.rewish, self.rewish, self.more, self.person,
@@ -87,13 +87,12 @@ class History:
             stack.enter_context(patch.object(lease, "this_process", self.machine.holder))
             stack.enter_context(patch.object(outbox, "uuid4", self._uuid))
             self.more()
-            for _ in range(steps):
+            for _ in range(STEPS):
                 action = self.dice.choice(actions)
                 self.tell(action.__name__)
                 action()
                 self.world.advance(self.dice.choice((1.0, 3.0, 20.0, 100.0)))
             self.end()
-        return self.outcome
 
     def tell(self, what: str) -> None:
         self.outcome.events[what.partition(" ")[0]] += 1
@@ -215,6 +214,7 @@ class History:
         return max(1, self.wrote_at + self.dice.randrange(-8, 12))
 
     def _try(self) -> None:
+        self.outcome.events["syncs"] += 1
         try:
             sync(self.context())
         except (CrmError, LeaseHeld) as error:

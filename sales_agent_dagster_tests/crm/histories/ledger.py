@@ -36,6 +36,7 @@ class Mutation:
         into: of a record that went the one that has it now.
         merging: records became one: what it changed was not typed by anybody.
         read: number of the last mutation before the sync had last read the record by its id.
+        known: number of the last mutation of the record that the sync knows that it did.
     """
 
     number: int
@@ -47,6 +48,7 @@ class Mutation:
     into: str | None
     merging: bool
     read: int
+    known: int
 
     def changes(self, field_name: str) -> bool:
         return self.value_before(field_name) != self.value_after(field_name)
@@ -75,22 +77,38 @@ class Ledger:
         self.rows = self.look()
         self._read: dict[Name, int] = {}
         self._misled: set[Name] = set()
+        self._just_read: dict[Name, int] = {}
+        self._known: dict[Name, int] = {}
+        self._just_told: dict[Name, int] = {}
         self._merged: dict[Name, str] = {}
 
     def note(self, *, ours: bool, merged: Mapping[Name, str] | None = None) -> list[Mutation]:
-        """Write down what changed since the last time; ``merged``: what went into what."""
+        """Write down what changed since the last time; ``merged``: what went into what.
+
+        A record that took another one in has changed, whatever its values say.
+        """
         self._merged.update(merged or {})
+        survivors = {(kind, into) for (kind, _), into in (merged or {}).items()}
         found = self.look()
         new = []
         for name in [*self.rows, *(name for name in found if name not in self.rows)]:
             before, after = self.rows.get(name), found.get(name)
-            if before == after:
+            if before == after and name not in survivors:
                 continue
             into = self._merged.get(name) if after is None else None
             number = len(self.mutations) + len(new) + 1
             new.append(
                 Mutation(
-                    number, self.now(), ours, name, before, after, into, bool(merged), self._read.get(name, 0)
+                    number,
+                    self.now(),
+                    ours,
+                    name,
+                    before,
+                    after,
+                    into,
+                    bool(merged),
+                    self._read.get(name, 0),
+                    self._known.get(name, 0),
                 )
             )
         self.mutations += new
@@ -102,12 +120,30 @@ class Ledger:
         for name in names:
             if stale:
                 self._misled.add(name)
-            elif name not in self._misled:
-                self._read[name] = len(self.mutations)
+            else:
+                self._just_read[name] = len(self.mutations)
+
+    def compared(self, *, but: str = "") -> None:
+        """What was just read was for comparing, unless the record's own write follows: that fills in a list."""
+        read = {name: at for name, at in self._just_read.items() if name not in self._misled}
+        self._read.update({name: at for name, at in read.items() if not but or name[1] not in but})
+        self._just_read.clear()
+
+    def was_told(self, mutations: Iterable[Mutation]) -> None:
+        """The answer to what the sync wrote has come."""
+        self._just_told.update({one.name: one.number for one in mutations})
+
+    def committed(self) -> None:
+        """What has come is known for good."""
+        self.compared()
+        self._known.update(self._just_told)
+        self._just_told.clear()
 
     def anew(self) -> None:
         """Another sync begins, which reads for itself."""
         self._misled.clear()
+        self._just_read.clear()
+        self._just_told.clear()
 
     def of(self, name: Name) -> list[Mutation]:
         return [one for one in self.mutations if one.name == name]

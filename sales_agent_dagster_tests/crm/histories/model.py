@@ -11,7 +11,7 @@ write that follows: such are counted as ``races``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -183,7 +183,7 @@ class Model:
             if any(
                 item in (one.value_before(name) or ()) and item not in (one.value_after(name) or ())
                 for one in self._earlier(mutation)
-                if not one.ours and one.number <= mutation.read
+                if not one.ours and one.number <= mutation.read and self._knew(one, name, item)
             )
         }
         unread = [one for one in self._earlier(mutation) if not one.ours and one.number > mutation.read]
@@ -193,6 +193,18 @@ class Model:
         if lost:
             return f"took away {_shown(lost)}"
         return f"put back {_shown(back)}" if back else None
+
+    def _knew(self, taken: Mutation, name: str, item: str) -> bool:
+        """Whether we knew that the item had come, when a person took it away.
+
+        The answer to our write may have been lost, and the item been gone when it was read back.
+        """
+        came = [
+            one.number
+            for one in self._earlier(taken)
+            if item in (one.value_after(name) or ()) and item not in (one.value_before(name) or ())
+        ]
+        return max(taken.read, taken.known) >= max(came, default=0)
 
     def _earlier(self, mutation: Mutation) -> Sequence[Mutation]:
         return [one for one in self._ledger.of(mutation.name) if one.number < mutation.number]
@@ -206,16 +218,17 @@ class Model:
         changed = [one for one in self._earlier(mutation) if one.changes(name)]
         return changed[-1] if changed and self._is_edit(changed[-1], name) else None
 
-    def _is_edit(self, mutation: Mutation, name: str) -> bool:
-        """Whether a person changed the field: a merge may bring along what was ours."""
+    def _is_edit(self, mutation: Mutation, name: str, keys: Collection[str] | None = None) -> bool:
+        """Whether a person changed the field: a merge may bring along what was ours, of any or of some keys."""
         if mutation.ours or not mutation.changes(name):
             return False
-        value = mutation.value_after(name)
-        return not mutation.merging or not (value is None or self._is_ours(mutation.name[0], name, value))
+        kind, value = mutation.name[0], mutation.value_after(name)
+        return not mutation.merging or not (value is None or self._is_ours(kind, name, value, keys))
 
-    def _is_ours(self, kind: Kind, name: str, value: Any) -> bool:
+    def _is_ours(self, kind: Kind, name: str, value: Any, keys: Collection[str] | None) -> bool:
         """Whether we ever wanted the value; of a list, all of its items."""
-        keys = self._wishes.of if kind is Kind.COMPANY else self._wishes.people()
+        if keys is None:
+            keys = self._wishes.of if kind is Kind.COMPANY else self._wishes.people()
         values = [told.get(name) for key in keys for _, told in self._wishes.versions(kind, key)]
         if isinstance(value, frozenset):
             return value <= frozenset().union(*(held or () for held in values))
@@ -226,14 +239,10 @@ class Model:
 
     def _wished_at(self, mutation: Mutation, name: str, value: Any) -> float:
         """When what we wrote was wanted."""
-        keys = [key for (kind, key), _ in self._linked.items() if kind is mutation.name[0]]
-        found = [
-            at
-            for key in keys
-            for at, values in self._wishes.versions(mutation.name[0], key)
-            if values.get(name) == value
-        ]
-        return max(found, default=float("-inf"))
+        kind = mutation.name[0]
+        keys = self._wishes.of if kind is Kind.COMPANY else self._wishes.people()
+        told = (one for key in keys for one in self._wishes.versions(kind, key))
+        return max((at for at, values in told if values.get(name) == value), default=float("-inf"))
 
     # What is there in the end
 
@@ -251,8 +260,18 @@ class Model:
             return
         if linked == name[1] and self._kept(kind, key):
             yield from self._outdated(name, key)
-        elif linked is None and not self._has_other(name):
+            yield from self._astray(name, key)
+        elif linked is None and self._kept(kind, key) and not self._has_other(name):
             yield f"{kind.value} {key} is {name[1]}, which nobody keeps up to date"
+
+    def _astray(self, name: Name, key: str) -> Iterator[str]:
+        """A person whom nobody moved is not with the company."""
+        company = self._linked.get((Kind.COMPANY, str(self._wishes.company_of(key))))
+        if name[0] is not Kind.CONTACT or any(not one.ours for one in self._lineage(name, key)):
+            return
+        at = str(self._ledger.rows[name].values["belongs_to"]).split(",")
+        if company not in at and name[1] not in at:
+            yield f"{_words(name)} ({key}) does not belong to its company"
 
     def _due(self, kind: Kind, key: str) -> bool:
         """A person is due only while the company is there."""
@@ -268,8 +287,6 @@ class Model:
         return linked is not None and (Kind.COMPANY, linked) in self._ledger.rows
 
     def _has_other(self, name: Name) -> bool:
-        if name[0] is Kind.CONTACT:
-            return True
         return any(kind is name[0] and remote_id == name[1] for (kind, _), remote_id in self._linked.items())
 
     def _outdated(self, name: Name, key: str) -> Iterator[str]:
@@ -287,15 +304,22 @@ class Model:
         """Whether what we want of a field has to be there."""
         if rule is Rule.PIPELINE:
             return True
+        if self._was_made_for_another(name, key):
+            return False  # it says what we wanted of that one, and nobody can tell us from people there
         people = [one for one in self._lineage(name, key) if not one.ours and one.after is not None]
-        edits = [one for one in people if self._is_edit(one, field_name)]
+        edits = [one for one in people if self._is_edit(one, field_name, [key])]
         if rule is Rule.FILL_IF_EMPTY:
             return not edits
         if rule is Rule.NEWEST:
             return not edits or all(one.at < at for one in people)
         if rule is Rule.APPEND_ONLY:
-            return self._lacks(name, key, field_name, edits)
+            merged = any(one.merging for one in people)
+            return not (merged and edits) and self._lacks(name, key, field_name)
         return False
+
+    def _was_made_for_another(self, name: Name, key: str) -> bool:
+        first = self._ledger.of(name)[0]
+        return first.ours and first.after is not None and first.after.key not in (None, key)
 
     def _lineage(self, name: Name, key: str) -> list[Mutation]:
         """What happened to a record and, before that, to those of ours that became part of it."""
@@ -303,10 +327,10 @@ class Model:
         chain = self._ledger.chain(made[0]) if made else [name]
         return [one for one in self._ledger.mutations if one.name in chain]
 
-    def _lacks(self, name: Name, key: str, field_name: str, edits: Sequence[Mutation]) -> bool:
-        """Whether a list lacks an item of ours that no person took away."""
+    def _lacks(self, name: Name, key: str, field_name: str) -> bool:
+        """Whether a list lacks an item of ours that nobody took away, not even we in a race."""
         taken: set[str] = set()
-        for one in edits:
+        for one in self._lineage(name, key):
             taken |= (one.value_before(field_name) or frozenset()) - (
                 one.value_after(field_name) or frozenset()
             )

@@ -60,13 +60,24 @@ class Process:
 
 
 class Machine:
-    """Which process is running, for the warehouse, the lease and the wire to the CRM."""
+    """Which process is running, for the warehouse, the lease and the wire to the CRM.
+
+    Attributes:
+        at_commit: called at each commit of one.
+    """
 
     def __init__(self, warehouse: Warehouse) -> None:
         self.running: Process | None = None
+        self.at_commit: Callable[[], None] = lambda: None
         self._names = 0
-        sa.event.listen(warehouse.engine, "begin", self._begins, insert=True)
-        sa.event.listen(warehouse.engine, "commit", self._commits)
+        self._engine = warehouse.engine
+        sa.event.listen(self._engine, "begin", self._begins, insert=True)
+        sa.event.listen(self._engine, "commit", self._commits)
+
+    def close(self) -> None:
+        """Let go of the warehouse."""
+        sa.event.remove(self._engine, "begin", self._begins)
+        sa.event.remove(self._engine, "commit", self._commits)
 
     def new(self, *, elsewhere: bool) -> Process:
         """A process of another machine, of which nobody can tell whether it lives, or a dead one of this."""
@@ -99,3 +110,5 @@ class Machine:
 
     def _commits(self, _connection: sa.Connection) -> None:
         self.step(COMMIT)
+        if self.running is not None:
+            self.at_commit()

@@ -65,6 +65,9 @@ class SalesforceWorld(World):
     def reads_exactly(self, method: str, path: str) -> bool:
         return method == "GET" and "/query" in path
 
+    def names(self, remote_id: str, path: str, content: bytes) -> bool:
+        return f'"Id":"{remote_id}"'.encode() in content
+
     def rows(self) -> dict[Name, Row]:
         org, found = self.app.org, {}
         for sobject in COMPANY:

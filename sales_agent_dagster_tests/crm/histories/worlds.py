@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+import orjson
 import requests
 
 from sales_agent_dagster.crm.contract import Connector, Event
@@ -15,7 +16,7 @@ from sales_agent_dagster.crm.fields import Kind
 from sales_agent_dagster.crm.http import TransportOptions
 from sales_agent_dagster.crm.transport import Transport
 from sales_agent_dagster_tests.crm.histories.direct import Application, DirectAdapter
-from sales_agent_dagster_tests.crm.histories.ledger import Ledger, Name, Row
+from sales_agent_dagster_tests.crm.histories.ledger import Ledger, Mutation, Name, Row
 from sales_agent_dagster_tests.crm.histories.processes import CAME, READS, WRITES, Machine
 
 URL = "http://crm.test"
@@ -37,6 +38,7 @@ class World(ABC):
         self.connector.ensure_fields(dry_run=False)
         self.ready()
         self.ledger = Ledger(self.rows, lambda: self.now().timestamp())
+        machine.at_commit = self.ledger.committed
 
     def ready(self) -> None:
         """Once our fields are there."""
@@ -77,6 +79,10 @@ class World(ABC):
     @abstractmethod
     def reads_exactly(self, method: str, path: str) -> bool:
         """Whether a call reads records by their ids, as they are."""
+
+    def names(self, remote_id: str, path: str, content: bytes) -> bool:
+        """Whether such a call was for this record."""
+        return f'"id":"{remote_id}"'.encode() in content
 
     def writes(self, method: str, path: str) -> bool:
         """Whether a call may change records."""
@@ -134,18 +140,35 @@ class Wire(DirectAdapter):
         world, machine = self._world, self._world.machine
         method, path = str(request.method), requests.utils.urlparse(str(request.url)).path
         writes = world.writes(method, path)
+        if machine.running is not None:
+            world.ledger.compared(but=path if writes else "")
         machine.step(WRITES if writes else READS)
+        new: list[Mutation] = []
         try:
             response = super().send(request, **given)
         finally:
             if writes and machine.running is not None:
-                world.ledger.note(ours=True)
-        if machine.running is not None and world.reads_exactly(method, path):
-            content, ledger = response.content, world.ledger
-            told = [name for name in ledger.rows if name[1].encode() in content]
-            ledger.was_read(told, stale=world.stale())
+                new = world.ledger.note(ours=True)
+        if machine.running is not None:
+            self._came(method, path, response, new)
         machine.step(CAME)
         return response
+
+    def _came(self, method: str, path: str, response: requests.Response, new: list[Mutation]) -> None:
+        world, ledger, content = self._world, self._world.ledger, response.content
+        if world.reads_exactly(method, path):
+            told = [name for name in ledger.rows if world.names(name[1], path, content)]
+            ledger.was_read(told, stale=world.stale())
+        elif new and response.ok and _is_whole(content):
+            ledger.was_told(new)
+
+
+def _is_whole(content: bytes) -> bool:
+    try:
+        orjson.loads(content)
+    except orjson.JSONDecodeError:
+        return False
+    return True
 
 
 def held(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -174,10 +174,35 @@ def test_an_association_that_fails_is_made_up_for(hubspot: RunningServer, crm: H
     (deferred,) = pushed(crm, contact)
     assert isinstance(deferred, Deferred)
     assert deferred.failure is FailureClass.TRANSIENT
-    (sent,) = pushed(crm, contact)
-    assert isinstance(sent, Sent)
-    assert hubspot.linked("contacts", sent.remote_id, "companies") == {company}
+    (unfinished,) = crm.reconcile([contact])
+    assert unfinished.verdict is Verdict.ABSENT, "it is due again, for its company's sake"
+    [made] = hubspot.active("contacts")
+    hubspot.edit("contacts", made, email="jo@elsewhere.example")
+    (there,) = pushed(crm, contact)
+    assert isinstance(there, Failed)
+    assert (there.failure, there.remote_id) == (FailureClass.CONFLICT, made)
+    assert hubspot.linked("contacts", made, "companies") == {company}
+    assert hubspot.active("contacts")[made].values["email"] == "jo@elsewhere.example"
+    (found,) = crm.reconcile([contact])
+    assert found.verdict is Verdict.FOUND
+
+
+def test_an_association_that_fails_again_is_due_again(hubspot: RunningServer, crm: HubSpot) -> None:
+    company = hubspot.add("companies", name="Acme")
+    contact = create("p", Kind.CONTACT, company, email="jo@acme.example")
+    hubspot.fail("503", where="associate/default", times=10)
+    assert all(isinstance(pushed(crm, contact)[0], Deferred) for _ in range(2))
     assert len(hubspot.active("contacts")) == 1
+
+
+def test_a_contact_is_refused_where_our_properties_are_missing(
+    hubspot: RunningServer, connect: Connect
+) -> None:
+    company = hubspot.add("companies", name="Acme")
+    contact = create("p", Kind.CONTACT, company, email="jo@acme.example")
+    (failed,) = pushed(connect(ready=False), contact)
+    assert isinstance(failed, Failed)
+    assert "sales-agent crm setup" in failed.remedy
 
 
 def test_notes_and_drafts_are_notes_and_nothing_is_sent(hubspot: RunningServer, crm: HubSpot) -> None:

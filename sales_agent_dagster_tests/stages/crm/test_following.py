@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from sales_agent_dagster.crm.fields import Kind
 from sales_agent_dagster.warehouse.database import Warehouse
-from sales_agent_dagster.warehouse.schema import crm_link
+from sales_agent_dagster.warehouse.schema import crm_changes, crm_link
 from sales_agent_dagster_tests.crm.fake import FakeCrm
 from sales_agent_dagster_tests.stages.crm.wanting import company, context_of, rewant, run_sync, want
 
@@ -69,3 +69,38 @@ def test_a_restored_record_stays_with_whom_it_was_given_meanwhile(sqlite_warehou
         revive(context, connection, Kind.COMPANY, ["r1"])
         found = links_to(connection, context.crm, Kind.COMPANY, ["r1"])["r1"]
     assert {link.external_key: link.state for link in found} == {"E1": "gone", "E2": "linked", "E3": "gone"}
+
+
+def test_what_a_merge_does_not_take_along_is_due_again(sqlite_warehouse: Warehouse) -> None:
+    crm = FakeCrm()
+    wanted = company(score=1.0, city="Akron", next_step="Call.", brands="A, B", street="1 Main St")
+    want(sqlite_warehouse, "batch-1", [wanted])
+    run_sync(sqlite_warehouse, crm)
+    [record] = crm.living()
+    crm.tick(60)
+    crm.edit(Kind.COMPANY, record.remote_id, street="2 Elm St")
+    run_sync(sqlite_warehouse, crm)
+    crm.merge(record.remote_id, crm.add(company="Somebody"))
+    crm.tick(60)
+    run_sync(sqlite_warehouse, crm)
+    [survivor] = crm.living()
+    ours = {"score": 1.0, "city": "Akron", "next_step": "Call.", "brands": "A, B"}
+    assert ours.items() <= survivor.fields.items()
+    assert "street" not in survivor.fields, "a person had typed another one"
+    crm.edit(Kind.COMPANY, survivor.remote_id, city=None)
+    crm.tick(60)
+    run_sync(sqlite_warehouse, crm)
+    assert "city" not in crm.records[Kind.COMPANY, survivor.remote_id].fields
+
+
+def test_nobody_cleared_the_fields_of_a_record_that_is_gone(sqlite_warehouse: Warehouse) -> None:
+    crm = FakeCrm()
+    want(sqlite_warehouse, "batch-1", [company(city="Akron")])
+    run_sync(sqlite_warehouse, crm)
+    [record] = crm.living()
+    crm.merge(record.remote_id, crm.add(company="Somebody"))
+    left = crm.records[Kind.COMPANY, record.remote_id]
+    crm.records[Kind.COMPANY, record.remote_id] = replace(left, fields={}, modified_at=crm.tick(60))
+    run_sync(sqlite_warehouse, crm)
+    with sqlite_warehouse.reading() as connection:
+        assert connection.scalars(sa.select(crm_changes.c.field)).all() == []

@@ -64,6 +64,22 @@ def test_what_a_person_edits_between_pull_and_push_is_kept_and_told(
     assert pending(context_of(sqlite_warehouse, crm, lambda: crm.now)) == []
 
 
+def test_what_a_person_edits_a_moment_before_our_write_is_theirs(
+    sqlite_warehouse: Warehouse, crm: FakeCrm
+) -> None:
+    """Of the record's last change, which is ours, only what we wrote is ours."""
+    leads = want(sqlite_warehouse, "batch-1", [company(score=1.0, city="Akron")])
+    run_sync(sqlite_warehouse, crm)
+    [record] = crm.living()
+    for score, city in ((2.0, "Akron"), (3.0, "Stow")):
+        rewant(sqlite_warehouse, "batch-1", leads, [company(score=score, city=city)], at=crm.tick(60))
+        if city == "Akron":
+            edited_on_the_way(crm, record.remote_id, city="Kent", industry="Pumps")
+        run_sync(sqlite_warehouse, crm)
+    assert crm.records[Kind.COMPANY, record.remote_id].fields["city"] == "Kent"
+    assert theirs(sqlite_warehouse) == {("city", "Kent"), ("industry", "Pumps")}
+
+
 def test_what_a_person_did_in_our_place_is_not_done_again(sqlite_warehouse: Warehouse, crm: FakeCrm) -> None:
     ids = synced(sqlite_warehouse, crm)
     edited_on_the_way(crm, ids["E2"], phone="+13305550222", score=2.0, city="Kent")

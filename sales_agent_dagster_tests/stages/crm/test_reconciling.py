@@ -18,7 +18,7 @@ from sales_agent_dagster.stages.crm.reconciling import reconcile
 from sales_agent_dagster.warehouse.database import Warehouse
 from sales_agent_dagster.warehouse.schema import crm_link, crm_outbox
 from sales_agent_dagster_tests.crm.fake import FakeCrm
-from sales_agent_dagster_tests.stages.crm.wanting import company, context_of, run_sync, want
+from sales_agent_dagster_tests.stages.crm.wanting import company, context_of, rewant, run_sync, want
 
 
 class Wordy(FakeCrm):
@@ -54,6 +54,59 @@ def test_the_settle_time_counts_from_the_loss_and_not_from_the_start_of_its_grou
     crm.tick(60)
     assert run_sync(sqlite_warehouse, crm)["still_unknown"] == 0
     assert [record.external_key for record in crm.living()] == ["E1", "E2"]
+
+
+def test_of_a_lost_update_that_a_person_edited_the_rest_stays_ours(sqlite_warehouse: Warehouse) -> None:
+    crm = FakeCrm()
+    leads = want(sqlite_warehouse, "batch-1", [company(score=1.0, city="Akron")])
+    run_sync(sqlite_warehouse, crm)
+    [record] = crm.living()
+    crm.fault = lambda operation: "lost"
+    rewant(sqlite_warehouse, "batch-1", leads, [company(score=2.0, city="Kent")], at=crm.tick(60))
+    assert run_sync(sqlite_warehouse, crm)["unknown"] == 1
+    crm.fault = lambda operation: None
+    crm.edit(Kind.COMPANY, record.remote_id, score=-1.0, company="Acme Pumps")
+    rewant(sqlite_warehouse, "batch-1", leads, [company(score=3.0, city="Stow")], at=crm.tick(120))
+    run_sync(sqlite_warehouse, crm)
+    fields = crm.records[Kind.COMPANY, record.remote_id].fields
+    assert (fields["score"], fields["city"], fields["company"]) == (3.0, "Stow", "Acme Pumps")
+
+
+def test_what_a_person_took_from_a_list_stays_known_when_an_answer_is_lost(
+    sqlite_warehouse: Warehouse,
+) -> None:
+    crm = FakeCrm()
+    leads = want(sqlite_warehouse, "batch-1", [company(brands="A, B")])
+    run_sync(sqlite_warehouse, crm)
+    [record] = crm.living()
+    crm.edit(Kind.COMPANY, record.remote_id, brands="B, Theirs")
+    crm.fault = lambda operation: "lost"
+    rewant(sqlite_warehouse, "batch-1", leads, [company(brands="A, B, C")], at=crm.tick(60))
+    run_sync(sqlite_warehouse, crm)
+    crm.fault = lambda operation: None
+    for _ in range(2):
+        crm.tick(120)
+        run_sync(sqlite_warehouse, crm)
+    assert crm.records[Kind.COMPANY, record.remote_id].fields["brands"] == "B, Theirs, C"
+
+
+def test_what_an_unanswered_create_wrote_is_ours_when_it_is_found_by_its_key(
+    sqlite_warehouse: Warehouse,
+) -> None:
+    """Its outcome says that nothing was done, but a pull brings the record."""
+    crm = FakeCrm(upsert=True)
+    leads = want(sqlite_warehouse, "batch-1", [company(city="Akron", industry="Pumps")])
+    crm.fault = lambda operation: "lost"
+    run_sync(sqlite_warehouse, crm)
+    crm.fault = lambda operation: None
+    with sqlite_warehouse.transaction() as connection:
+        connection.execute(sa.update(crm_outbox).values(state="failed"))
+    [record] = crm.living()
+    crm.edit(Kind.COMPANY, record.remote_id, industry="Theirs")
+    rewant(sqlite_warehouse, "batch-1", leads, [company(city="Kent", industry="Fans")], at=crm.tick(60))
+    card = run_sync(sqlite_warehouse, crm)
+    fields = crm.records[Kind.COMPANY, record.remote_id].fields
+    assert (card["created"], fields["city"], fields["industry"]) == (0, "Kent", "Theirs")
 
 
 def lost(warehouse: Warehouse, crm: FakeCrm, kind: Kind, keys: Sequence[str], fields: dict[str, Any]) -> None:
@@ -103,5 +156,8 @@ def test_a_record_that_is_another_s_already_stops_nothing(sqlite_warehouse: Ware
     lost(sqlite_warehouse, crm, Kind.COMPANY, ["E3"], {"company": "Other"})
     crm.tick(61)
     reconcile(context)
-    assert links(sqlite_warehouse) == {"E1": theirs}
-    assert states(sqlite_warehouse) == ["failed", "sent", "unknown"]
+    assert links(sqlite_warehouse) == {"E1": theirs, "E2": theirs}
+    assert states(sqlite_warehouse) == ["failed", "sent", "sent"]
+    with sqlite_warehouse.reading() as connection:
+        query = sa.select(crm_link.c.external_key, crm_link.c.state)
+        assert dict(connection.execute(query).tuples().all()) == {"E1": "linked", "E2": "shared"}

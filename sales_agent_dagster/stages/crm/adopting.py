@@ -1,0 +1,66 @@
+"""Records that carry our key and that we did not know: an answer was lost, but what we wrote there is ours."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+import sqlalchemy as sa
+
+from sales_agent_dagster.crm.canonical import same
+from sales_agent_dagster.crm.contract import Action, Fields, Value
+from sales_agent_dagster.crm.fields import Kind
+from sales_agent_dagster.crm.merging import written
+from sales_agent_dagster.stages.crm.context import SyncContext
+from sales_agent_dagster.stages.crm.outbox import forgive
+from sales_agent_dagster.stages.crm.stored import Link, agreements_of, save_agreements, snapshots_of
+from sales_agent_dagster.stages.known_companies import chunked
+from sales_agent_dagster.warehouse.schema import crm_outbox
+
+
+def adopt(context: SyncContext, connection: sa.Connection, kind: Kind, links: Sequence[Link]) -> None:
+    """Agree, about records that were linked by our key, on what our own creates wrote into them.
+
+    Else their values would be the CRM's, and none of ours would ever be corrected by us.
+    """
+    found = {link.external_key: link.remote_id for link in links if link.how == "external_key"}
+    known = agreements_of(connection, context.crm, kind, found.values())
+    records = snapshots_of(connection, context.crm, kind, found.values())
+    agreed = {}
+    for key, payloads in _payloads(connection, context.crm, kind, found).items():
+        record = records.get(found[key])
+        if record is not None and record.remote_id not in known:
+            agreed[record.remote_id] = written(kind, _sent(kind, payloads, record.fields), {})
+    save_agreements(context, connection, kind, agreed)
+    forgive(context, connection, kind, found)
+
+
+def _sent(kind: Kind, payloads: Sequence[Fields], there: Fields) -> dict[str, Value]:
+    """What we wrote, of creates of which perhaps only one arrived: what is there, if one said so."""
+    sent: dict[str, Value] = {}
+    for payload in payloads:
+        for name, value in payload.items():
+            if name not in sent or same(kind, name, value, there.get(name)):
+                sent[name] = value
+    return sent
+
+
+def _payloads(
+    connection: sa.Connection, crm: str, kind: Kind, keys: Iterable[str]
+) -> Mapping[str, list[Fields]]:
+    """What the creates that were sent with these keys said, oldest first."""
+    row, found = crm_outbox.c, defaultdict(list)
+    query = (
+        sa.select(row.external_key, row.payload)
+        .where(
+            row.crm == crm,
+            row.kind == kind.value,
+            row.operation == Action.CREATE.value,
+            row.sending_at.is_not(None),
+        )
+        .order_by(row.sending_at)
+    )
+    for some in chunked(sorted(keys)):
+        for key, payload in connection.execute(query.where(row.external_key.in_(some))):
+            found[key].append(payload)
+    return found
