@@ -90,9 +90,7 @@ def _judged(
     return told if operation.kind in SNAPSHOTS else Reconciled(told.op_id, Verdict.ABSENT)
 
 
-def _is_others(
-    context: SyncContext, connection: sa.Connection, operation: Operation, record: Record
-) -> bool:
+def _is_others(context: SyncContext, connection: sa.Connection, operation: Operation, record: Record) -> bool:
     """Whether what a create made is another's by now: people merged the two, or linked it."""
     if operation.action is not Action.CREATE:
         return False
@@ -148,7 +146,9 @@ def _in_part(context: SyncContext, connection: sa.Connection, operation: Operati
         for name, value in operation.fields.items()
         if same(record.kind, name, value, record.fields.get(name))
     }
-    known = agreements_of(connection, context.crm, operation.kind, [record.remote_id]).get(record.remote_id, {})
+    known = agreements_of(connection, context.crm, operation.kind, [record.remote_id]).get(
+        record.remote_id, {}
+    )
     agreed = {record.remote_id: known | written(operation.kind, there, known)}
     save_agreements(context, connection, operation.kind, agreed)
     mark(context, connection, [operation.op_id], "failed", message="It was not applied, or not for long.")

@@ -9,7 +9,7 @@ import pytest
 
 from sales_agent_dagster.crm import merging
 from sales_agent_dagster.crm.ownership import Rule
-from sales_agent_dagster.stages.crm import reconciling, syncing
+from sales_agent_dagster.stages.crm import syncing
 from sales_agent_dagster.warehouse.database import Warehouse
 from sales_agent_dagster_tests.crm.histories.running import Lives
 
@@ -46,7 +46,9 @@ SABOTAGES: dict[str, tuple[Any, str, Any]] = {
 """What histories say when a part of the engine is another one."""
 
 
-@pytest.mark.parametrize(("said", "seeds"), [("was created 2 times", (14, 25, 26)), ("against a person's edit", (1, 2, 3))])
+@pytest.mark.parametrize(
+    ("said", "seeds"), [("was created 2 times", (14, 25, 26)), ("against a person's edit", (1, 2, 3))]
+)
 def test_histories_find_what_is_wrong(
     lives: Lives, monkeypatch: pytest.MonkeyPatch, said: str, seeds: tuple[int, ...]
 ) -> None:

@@ -12,7 +12,6 @@ import orjson
 import requests
 
 from sales_agent_dagster.crm.contract import Connector, Event
-from sales_agent_dagster.crm.fields import Kind
 from sales_agent_dagster.crm.http import TransportOptions
 from sales_agent_dagster.crm.transport import Transport
 from sales_agent_dagster_tests.crm.histories.direct import Application, DirectAdapter
