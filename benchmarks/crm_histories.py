@@ -2,10 +2,10 @@
 
 ``python -m benchmarks.crm_histories [--vendor close hubspot salesforce] [--histories 10000] [--seed 1]
 [--workers 2]``. In each history companies are wanted and change, people edit, add, merge, convert and delete
-records, answers get lost, the CRM is unavailable, asks to wait or answers with an older state, processes die at
-any commit or call and others take over, and what came by pull or webhook comes again. The engine and the connector
-are the real ones; the stand-in is asked directly, by its own clock. A history that ends badly is told with its
-seed: ``--vendor V --seed S --histories 1 --story`` lives it again.
+records, answers get lost, the CRM is unavailable, asks to wait or answers with an older state, processes
+die at any commit or call and others take over, and what came by pull or webhook comes again. The engine and
+the connector are the real ones; the stand-in is asked directly, by its own clock. A history that ends badly
+is told with its seed: ``--vendor V --seed S --histories 1 --story`` lives it again.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ def main() -> int:
     found, columns = {}, []
     for vendor in given.vendor:
         found[vendor], events = measure(vendor, seeds, given.workers)
-        columns.append(events | {"failed": len(found[vendor])})
+        columns.append(Counter({**events, "failed": len(found[vendor])}))
         table.add_column(vendor, justify="right")
     for title, keys in {"ended badly": ("failed",), **ROWS}.items():
         table.add_row(title, *(f"{sum(events[key] for key in keys):,.0f}" for events in columns))

@@ -171,7 +171,8 @@ class Scores:
 
     def level(self, pair: int, field: str) -> str:
         """See ``PairScore.level``."""
-        return LEVELS[field][self._compared.levels[pair, FIELDS.index(field)]]
+        name: str = LEVELS[field][self._compared.levels[pair, FIELDS.index(field)]]
+        return name
 
     def sentence(self, pair: int) -> str:
         """See ``PairScore.sentence``. Those likely to be asked for are made together, which is far faster."""

@@ -247,6 +247,9 @@ def _verdict(operation: Operation, record: Record | None) -> Reconciled:
 
 
 def _is_unfinished(operation: Operation, record: Record) -> bool:
-    """A contact that was created and not attached to its company: two calls, and the second did not arrive."""
+    """A contact that was created and not attached to its company.
+
+    Two calls, and the second did not arrive.
+    """
     alone = record.company_id is None and not record.archived
     return operation.kind is Kind.CONTACT and operation.action is Action.CREATE and alone

@@ -1,4 +1,7 @@
-"""Records that carry our key and that we did not know: an answer was lost, but what we wrote there is ours."""
+"""Records that carry our key and that we did not know.
+
+An answer was lost, but what we wrote there is ours.
+"""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ class _Change:
 
 @contextmanager
 def storing(context: SyncContext, records: Iterable[Record]) -> Iterator[sa.Connection]:
-    """The transaction to store records in. Nothing is asked of the CRM within one: who we are to it, before."""
+    """The transaction to store records in: who we are to the CRM is asked before, nothing within."""
     if any(record.writer is not None for record in records):
         _ = context.writer
     with context.warehouse.transaction() as connection:

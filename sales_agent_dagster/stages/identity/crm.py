@@ -52,8 +52,8 @@ def match_crm_records(
 
     Returns:
         Per company ``merge`` from the model's ``write`` bits on, when the names say the same, the best record
-        leads the second by the model's ``gap`` and no other company has a claim to it as good; ``review`` when
-        there is evidence but less; ``new`` else.
+        leads the second by the model's ``gap`` and no other company has a claim to it as good; ``review``
+        when there is evidence but less; ``new`` else.
     """
     ours, theirs = list(map(normalise, companies)), list(map(normalise, records))
     pairs = _pairs(ours, theirs)

@@ -58,8 +58,9 @@ def write_reviews(
 ) -> None:
     """Ask what is asked now, withdraw what no longer is; what was answered stays.
 
-    ``wanted`` maps lead ids of a batch to ``review_rows``. A question is as old as the decision that leaves it
-    open, whose row of ``resolved_leads`` must be written: one that comes back with it is the same to the byte.
+    ``wanted`` maps lead ids of a batch to ``review_rows``. A question is as old as the decision that leaves
+    it open, whose row of ``resolved_leads`` must be written: one that comes back with it is the same to the
+    byte.
     """
     stored = _stored(connection, batch_id, wanted)
     asked = {

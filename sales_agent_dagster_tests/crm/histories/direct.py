@@ -1,4 +1,7 @@
-"""A stand-in without sockets: an adapter of ``requests`` asks its ASGI application directly. For many histories."""
+"""A stand-in without sockets: an adapter of ``requests`` asks its ASGI application directly.
+
+For many histories.
+"""
 
 from __future__ import annotations
 

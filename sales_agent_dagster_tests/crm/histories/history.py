@@ -1,4 +1,4 @@
-"""One random history, told by its seed: what we want, what people do, what breaks; and whether it ends well."""
+"""One random history, told by its seed: what we want, what people do, what breaks; and how it ends."""
 
 from __future__ import annotations
 
@@ -80,8 +80,8 @@ class History:
         """Live it, and judge it: ``outcome`` tells."""
         actions = [
             self.sync, self.sync, self.sync, self.crash, self.crash, self.crash, self.meddle, self.meddle,
-            self.takeover, self.fault, self.fault, self.fault, self.rewish, self.rewish, self.more, self.person,
-            self.person, self.deliver, self.replay, self.wait,
+            self.takeover, self.fault, self.fault, self.fault, self.rewish, self.rewish, self.more,
+            self.person, self.person, self.deliver, self.replay, self.wait,
         ]  # fmt: skip
         with ExitStack() as stack:
             stack.enter_context(patch.object(lease, "this_process", self.machine.holder))

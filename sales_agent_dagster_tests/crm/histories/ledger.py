@@ -116,7 +116,7 @@ class Ledger:
         return new
 
     def was_read(self, names: Iterable[Name], *, stale: bool) -> None:
-        """The sync has just read these as they are, or has been told an older state: then it knows no better."""
+        """The sync has just read these as they are, or been told an older state and knows no better."""
         for name in names:
             if stale:
                 self._misled.add(name)
@@ -124,7 +124,7 @@ class Ledger:
                 self._just_read[name] = len(self.mutations)
 
     def compared(self, *, but: str = "") -> None:
-        """What was just read was for comparing, unless the record's own write follows: that fills in a list."""
+        """What was just read was for comparing, unless the record's own write follows: it fills a list."""
         read = {name: at for name, at in self._just_read.items() if name not in self._misled}
         self._read.update({name: at for name, at in read.items() if not but or name[1] not in but})
         self._just_read.clear()

@@ -1,12 +1,12 @@
-"""What must hold of a CRM after a history, told from what people and we wanted, not from what the engine knows.
+"""What must hold of a CRM after a history, told from what was wanted, not from what the engine knows.
 
-Two kinds of statements. Of every write that the sync made (``illegal``): it takes nothing from a person that the
-rules give them, puts nothing back that they took away, clears nothing, creates nothing twice. And of what is there
-in the end (``missing``): what the rules give to us says what we want by now.
+Two kinds of statements. Of every write that the sync made (``illegal``): it takes nothing from a person
+that the rules give them, puts nothing back that they took away, clears nothing, creates nothing twice. And
+of what is there in the end (``missing``): what the rules give to us says what we want by now.
 
-A person and the sync may write the same field within the same moment. A CRM takes the later one, and no sync can do
-anything about it. So an edit that came after the last time that the sync had read the record is no edit yet for the
-write that follows: such are counted as ``races``.
+A person and the sync may write the same field within the same moment. A CRM takes the later one, and no
+sync can do anything about it. So an edit that came after the last time that the sync had read the record is
+no edit yet for the write that follows: such are counted as ``races``.
 """
 
 from __future__ import annotations
@@ -127,9 +127,10 @@ class Model:
                 yield f"{kind.value} {key} was created {count} times"
         known = set(keys)
         for one in self._ledger.mutations:
-            if one.ours and one.before is None and one.after and (one.name[0], one.after.key) not in known:
-                if not self._is_persons(one):
-                    yield f"{_words(one.name)} was created with the key {one.after.key}, which nobody wants"
+            if not one.ours or one.before is not None or one.after is None:
+                continue
+            if (one.name[0], one.after.key) not in known and not self._is_persons(one):
+                yield f"{_words(one.name)} was created with the key {one.after.key}, which nobody wants"
 
     def _is_persons(self, created: Mutation) -> bool:
         """A lead of Salesforce that we created for a further person is a company's record, too."""
@@ -219,7 +220,10 @@ class Model:
         return changed[-1] if changed and self._is_edit(changed[-1], name) else None
 
     def _is_edit(self, mutation: Mutation, name: str, keys: Collection[str] | None = None) -> bool:
-        """Whether a person changed the field: a merge may bring along what was ours, of any or of some keys."""
+        """Whether a person changed the field.
+
+        A merge may bring along what was ours, of any or of some keys.
+        """
         if mutation.ours or not mutation.changes(name):
             return False
         kind, value = mutation.name[0], mutation.value_after(name)

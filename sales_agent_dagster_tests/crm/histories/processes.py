@@ -1,7 +1,7 @@
 """Processes that run a sync in a history: they can be killed at any step, and others can come in between.
 
-A killed process is an exception in this one; so that it is like SIGKILL, nothing that it does afterwards has any
-effect: whatever its ``finally`` clauses want to write or send is stopped, too, and its lease stays.
+A killed process is an exception in this one; so that it is like SIGKILL, nothing that it does afterwards
+has any effect: whatever its ``finally`` clauses want to write or send is stopped, too, and its lease stays.
 """
 
 from __future__ import annotations

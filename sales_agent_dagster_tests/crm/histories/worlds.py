@@ -39,7 +39,7 @@ class World(ABC):
         self.ledger = Ledger(self.rows, lambda: self.now().timestamp())
         machine.at_commit = self.ledger.committed
 
-    def ready(self) -> None:
+    def ready(self) -> None:  # noqa: B027 - most vendors need nothing
         """Once our fields are there."""
 
     def options(self) -> TransportOptions:
