@@ -36,7 +36,6 @@ _WIDE = frozenset({"stem", "name", "pair", "word_zip", "head_area", "initials_ci
 SHORTEST_STEM = 7
 """Letters that a mailbox has at least to be taken for a firm's name."""
 
-_FREE_MAIL = pa.array(sorted(FREE_MAIL), pa.string())
 _MASK = np.uint64(0x7FFFFFFFFFFFFFFF)
 Rows = NDArray[np.int64]
 
@@ -239,7 +238,7 @@ def _mailbox(emails: pa.StringArray) -> pa.StringArray:
 
 def _own_domain(emails: pa.StringArray) -> pa.StringArray:
     domains = pc.replace_substring_regex(emails, "^.*@", "")
-    return pc.if_else(pc.is_in(domains, _FREE_MAIL), "", domains)
+    return pc.if_else(pc.is_in(domains, pa.array(sorted(FREE_MAIL), pa.string())), "", domains)
 
 
 def _words(other: str, count: int) -> Callable[[_Parts], list[Made]]:

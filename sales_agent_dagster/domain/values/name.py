@@ -97,13 +97,14 @@ def clean_company(text: str) -> Name:
     name = decode_entities(text) if "&" in text and ";" in text else text
     if name != text:
         repairs.append("text_decoded")
-    tidied = _tidied(name) if _is_noisy(name) else name
+    tidied = _tidied(name)
     if tidied != name:
         repairs.append("name_punctuation")
-    trade_name = _trade_name(tidied)
+    trade_name = _tidied(_trade_name(tidied))
     if trade_name != tidied:
         repairs.append("name_dba")
     short, legal_form = _without_legal_form(trade_name)
+    short = _tidied(short)
     display = readable_case(short)
     if display != short:
         repairs.append("name_case")
@@ -112,6 +113,8 @@ def clean_company(text: str) -> Name:
 
 def _is_noisy(name: str) -> bool:
     """A quick look for anything that `_tidied` might change: most names have nothing of it."""
+    if "  " in name or not name:
+        return bool(name)
     if "&" in name:
         name = name.replace(" & ", "&")
     if "-" in name:
@@ -119,7 +122,6 @@ def _is_noisy(name: str) -> bool:
     return (
         name[:1] in _EDGES
         or name[-1] in _EDGES
-        or "  " in name
         or " ," in name
         or " &" in name
         or "& " in name
@@ -133,9 +135,13 @@ def _is_noisy(name: str) -> bool:
 
 
 def _tidied(name: str) -> str:
-    for pattern, replacement in _STEPS:
-        name = pattern.sub(replacement, name)
-    return name.strip(_EDGES) or name.strip() or name
+    before = None
+    while name != before and _is_noisy(name):  # what one step cuts may bare what another one cuts
+        before = name
+        for pattern, replacement in _STEPS:
+            name = pattern.sub(replacement, name)
+        name = name.strip(_EDGES) or name.strip() or name
+    return name
 
 
 def _trade_name(name: str) -> str:

@@ -112,19 +112,20 @@ def unmerge(context: StageContext, lead_id: str) -> Effect:
 def _accepted(connection: sa.Connection, row: dict[str, Any]) -> list[tuple[str, str]]:
     """Answers that put the lead into its company: it and another lead of the company are one.
 
-    Not those by which another lead joined it: that one goes where it goes.
+    Where there are answers about itself, not those by which other leads joined it: they go where it goes.
     """
-    lead_id = row["lead_id"]
+    lead_id, asked = row["lead_id"], identity_reviews.c
     labels = labels_of(connection, [lead_id])
     same = {other for pair, is_same in labels.items() if is_same for other in pair - {lead_id}}
-    asked = identity_reviews.c
-    joined_it = sa.select(asked.lead_id).where(asked.other_lead_id == lead_id)
-    inside = sa.select(resolved_leads.c.lead_id).where(
-        resolved_leads.c.entity_id == row["entity_id"],
-        resolved_leads.c.lead_id.in_(sorted(same)),
-        resolved_leads.c.lead_id.not_in(joined_it),
-    )
-    return [(lead_id, other) for other in connection.scalars(inside)]
+    inside = sa.select(resolved_leads.c.lead_id).where(resolved_leads.c.entity_id == row["entity_id"])
+    others = [
+        other
+        for some in chunked(sorted(same))
+        for other in connection.scalars(inside.where(resolved_leads.c.lead_id.in_(some)))
+    ]
+    about_it = set(connection.scalars(sa.select(asked.other_lead_id).where(asked.lead_id == lead_id)))
+    own = [other for other in others if other in about_it]
+    return [(lead_id, other) for other in own or others]
 
 
 def _reasons(connection: sa.Connection, row: dict[str, Any]) -> set[str]:

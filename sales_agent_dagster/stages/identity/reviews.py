@@ -72,9 +72,10 @@ def write_reviews(
     for some in chunked(withdrawn):
         connection.execute(sa.delete(identity_reviews).where(identity_reviews.c.review_id.in_(some)))
     stamps = _stamps(connection, batch_id)
+    stamped = {key: {**row, **stamps[row["lead_id"]]} for key, row in asked.items()}
     changed = [
-        {**row, **stamps[row["lead_id"]], "state": "open"}
-        for key, row in asked.items()
+        {**row, "state": "open"}
+        for key, row in stamped.items()
         if key not in stored or (stored[key]["state"] == "open" and not _same(stored[key], row))
     ]
     warehouse.upsert(connection, identity_reviews, changed)

@@ -15,6 +15,7 @@ from sales_agent_dagster.crm.contract import (
     FailureClass,
     Operation,
     Sent,
+    Unknown,
 )
 from sales_agent_dagster.crm.fields import Kind
 from sales_agent_dagster_tests.close_server.running import RunningClose
@@ -149,7 +150,7 @@ def test_a_key_that_is_there_is_not_created_again(connector: CloseConnector, clo
 
 @pytest.mark.parametrize(
     ("fault", "failure"),
-    [("402", FailureClass.PERMISSION), ("403", FailureClass.PERMISSION), ("503", FailureClass.TRANSIENT)],
+    [("402", FailureClass.PERMISSION), ("403", FailureClass.PERMISSION)],
 )
 def test_refusals_wait(
     connector: CloseConnector, close: RunningClose, fault: str, failure: FailureClass
@@ -159,6 +160,14 @@ def test_refusals_wait(
     result = only(connector.push([update(lead, score=3.0)]))
     assert isinstance(result, Deferred)
     assert result.failure is failure
+
+
+def test_an_update_that_fails_for_good_may_have_arrived_before(
+    connector: CloseConnector, close: RunningClose
+) -> None:
+    lead = made(connector)
+    close.fault("503", method="PUT", path="/lead/", times=9)
+    assert isinstance(only(connector.push([update(lead, score=3.0)])), Unknown)
 
 
 def test_a_wrong_key_defers_everything(connector_to: MakeConnector, connector: CloseConnector) -> None:
