@@ -46,6 +46,9 @@ SCHEMA = "agent_checkpoints"
 BUSY_SECONDS = 30
 """How long a writer waits for another process's write to the same file."""
 
+SETUP_PAUSE = 0.02
+"""Seconds before a file that another one was setting up is tried again."""
+
 CONNECT_SECONDS = 10
 VALKEY_EXTRA = "SALES_AGENT_CHECKPOINTS=valkey needs the extra: pip install 'sales_agent_dagster[valkey]'."
 _UUID_EPOCH = 0x01B21DD213814000  # 100-ns intervals from 1582-10-15 to 1970-01-01, RFC 9562 section 5.1
@@ -136,9 +139,23 @@ async def _open_sqlite(path: str, serializer: StateSerializer) -> AsyncIterator[
         # A power cut may cost the last states, which then are computed again; a killed process costs none.
         await connection.execute("PRAGMA synchronous = NORMAL")
         saver = AsyncSqliteSaver(connection, serde=serializer)
-        await saver.setup()
+        await _set_up_file(saver)
         await _delete_abandoned(saver, "?")
         yield saver
+
+
+async def _set_up_file(saver: Any) -> None:
+    """The saver's tables. The change to WAL fails at once, however long a timeout, while another one writes."""
+    until = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            await saver.setup()
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > until:
+                raise
+            await asyncio.sleep(SETUP_PAUSE)
+        else:
+            return
 
 
 @asynccontextmanager

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -214,6 +215,20 @@ def test_many_runs_open_a_new_store_at_once(store: CheckpointStore, profile: Pro
 
     assert [found["leads"] for found in asyncio.run(side_by_side())] == [[str(n)] for n in range(6)]
     assert threads(store) == 0
+
+
+def test_a_new_file_that_another_one_writes_is_waited_for(tmp_path: Path, profile: Profile) -> None:
+    store = CheckpointStore("sqlite", SecretStr(str(tmp_path / "checkpoints.db")))
+
+    async def beside_a_writer() -> Any:
+        with closing(sqlite3.connect(store.url.get_secret_value(), isolation_level=None)) as writer:
+            writer.execute("CREATE TABLE other (n)")
+            writer.execute("BEGIN IMMEDIATE")
+            asyncio.get_running_loop().call_later(0.05, writer.execute, "COMMIT")
+            async with open_saver(store, RESUMPTION.serializer) as saver:
+                return [item async for item in saver.alist(None)]
+
+    assert asyncio.run(beside_a_writer()) == []
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgres", "valkey"])
