@@ -145,7 +145,7 @@ async def _open_sqlite(path: str, serializer: StateSerializer) -> AsyncIterator[
 
 
 async def _set_up_file(saver: Any) -> None:
-    """The saver's tables. The change to WAL fails at once, however long a timeout, while another one writes."""
+    """The saver's tables. While another one writes, the change to WAL fails at once, whatever the timeout."""
     until = time.monotonic() + BUSY_SECONDS
     while True:
         try:
