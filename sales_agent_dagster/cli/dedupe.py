@@ -107,7 +107,7 @@ def _decisions(leads: LeadFile, known: LeadFile | None, done: Deduped) -> pa.Tab
             "decision": pa.array(OUTCOMES).take(pa.array(outcome)),
             "bits": pa.array(np.round(done.bits[rows].astype(float), 2), from_pandas=True),
             "matched_record_id": _typed(pc.if_else(pa.array(outcome != 0), partner, None), partner_type),
-            "explanation": _explained(done, named, start, outcome, relation),
+            "explanation": _explained(done, named, start),
         }
     )
 
@@ -151,16 +151,18 @@ def _apart(
     return names
 
 
-def _explained(
-    done: Deduped, partner: pa.StringArray, start: int, outcome: Any, relation: Any
-) -> pa.StringArray:
-    sentences = done.explanations()[start:]
+def _explained(done: Deduped, partner: pa.StringArray, start: int) -> pa.ChunkedArray:
     openings = ["New: ", "Same as ", "Perhaps the same as ", *(f"New, {kind} of " for kind in RELATIONS[1:])]
-    opening = pa.array(openings).take(pa.array(np.where(relation > 0, relation + 2, outcome)))
-    # A row without a partner has neither partner nor sentence: the join is null.
-    return pc.fill_null(
-        pc.binary_join_element_wise(opening, partner, ": ", sentences, ".", ""), f"New: {NO_MATCH}"
+    opening = pa.array(openings).take(
+        pa.array(np.where(done.relation > 0, done.relation + 2, done.outcome)[start:])
     )
+    chunks, low = [], 0
+    for sentences in done.explanations(start):
+        part = slice(low, low := low + len(sentences))
+        # A row without a partner has neither partner nor sentence: the join is null.
+        told = pc.binary_join_element_wise(opening[part], partner[part], ": ", sentences, ".", "")
+        chunks.append(pc.fill_null(told, f"New: {NO_MATCH}"))
+    return pa.chunked_array(chunks, pa.string())
 
 
 def _summary(leads: LeadFile, done: Deduped, out: Path) -> None:

@@ -27,11 +27,21 @@ MAX_NAME_BLOCK = 200
 MAX_LOOSE_BLOCK = 4
 """The same for kinds that only leads without a city or ZIP need, in tables that are large."""
 LARGE = 50_000
+HUGE = 250_000
+"""Leads from which two must share more than one faint key: what such a key alone brings together is strangers
+by the million."""
 
 _LOOSE = frozenset(
     {"digits_state", "head_state", "person_state", "skeleton_state", "start_state", "street_state"}
 )
 _WIDE = frozenset({"stem", "name", "pair", "word_zip", "head_area", "initials_city"}) | _LOOSE
+_FAINT = frozenset(
+    {
+        *("pair", "pair_state", "word_city", "word_zip", "head_area", "head_state", "skeleton_city"),
+        *("skeleton_state", "ending_city", "start_state", "person_city", "person_state", "digits_state"),
+        "linkedin",  # profiles of people and of portals
+    }
+)
 
 SHORTEST_STEM = 7
 """Letters that a mailbox has at least to be taken for a firm's name."""
@@ -62,6 +72,11 @@ def limit_of(kind: str, size: int = LARGE) -> int:
     if kind in _LOOSE and size >= LARGE:
         return MAX_LOOSE_BLOCK
     return MAX_WIDE_BLOCK if kind in _WIDE else MAX_BLOCK
+
+
+def suffices(kind: str, size: int) -> bool:
+    """True when a key of a kind alone brings two leads together, in a table of ``size`` leads."""
+    return size < HUGE or kind not in _FAINT
 
 
 def keys_of(lead: NormLead) -> list[BlockKey]:

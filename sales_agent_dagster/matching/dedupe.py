@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -86,7 +86,7 @@ class Deduped:
         matched: the other row of that pair; -1 when there is none.
         relation: number, in ``weigh.RELATIONS``, of what the row is of ``matched`` when it is new.
         model: the weights used, learnt on the table or as given.
-        tell: gives ``explanations``.
+        tell: gives ``explanations`` of some rows.
         report: counts for people and checks.
     """
 
@@ -97,13 +97,18 @@ class Deduped:
     matched: NDArray[np.int32]
     relation: NDArray[np.int8]
     model: LinkageModel
-    tell: Callable[[], pa.StringArray]
+    tell: Callable[[Rows], pa.StringArray]
     report: dict[str, Any] = field(default_factory=dict)
 
-    def explanations(self) -> pa.StringArray:
-        """A sentence per row; null where it has no ``matched`` row."""
+    def explanations(self, start: int = 0) -> Iterator[pa.StringArray]:
+        """A sentence per row from ``start`` on, ``SENTENCES`` rows at a time.
+
+        It is null where the row has no ``matched`` row.
+        """
         pa.default_memory_pool().release_unused()
-        return self.tell()
+        size = len(self.outcome)
+        for low in range(start, size, SENTENCES):
+            yield self.tell(np.arange(low, min(low + SENTENCES, size)))
 
 
 def dedupe(
@@ -202,27 +207,26 @@ def _expanded(inner: Deduped, facts: Facts, repeats: Repeats, bits: NDArray[Any]
     sure = inner.model.chains | (found[joined] >= inner.model.thresholds.auto)
     outcome[joined] = np.where(sure, MERGE, REVIEW)
 
-    def tell() -> pa.StringArray:
-        sentence = _sentences(facts, inner.model, repeats.left, repeats.right)
-        places = stands.copy()
-        places[joined] = len(kept) + group
-        return pa.concat_arrays([inner.tell(), sentence]).take(pa.array(places))
+    def tell(rows: Rows) -> pa.StringArray:
+        others, places = np.unique(stands[rows], return_inverse=True)
+        twins = np.flatnonzero(joined[rows])
+        groups, which = np.unique(np.searchsorted(repeats.left, first[rows[twins]]), return_inverse=True)
+        places[twins] = len(others) + which
+        own = _sentences(facts, inner.model, repeats.left[groups], repeats.right[groups])
+        return pa.concat_arrays([inner.tell(others), own]).take(pa.array(places))
 
     entity, account = kept[inner.entity[stands]], kept[inner.account[stands]]
     report = inner.report | {"repeats": int(joined.sum())}
     return Deduped(entity, account, outcome, found, matched, relation, inner.model, tell, report)
 
 
-def _explained(facts: Facts, model: LinkageModel, matched: NDArray[np.int32]) -> pa.StringArray:
-    rows = np.flatnonzero(matched >= 0)
-    texts = [pa.array([], pa.string())]
-    for low in range(0, len(rows), SENTENCES):
-        some = rows[low : low + SENTENCES]
-        pairs = np.sort(np.stack([some.astype(np.int32), matched[some]]), axis=0)
-        texts.append(_sentences(facts, model, *pairs))
-    place = np.full(len(matched), -1)
-    place[rows] = np.arange(len(rows))
-    return pa.concat_arrays(texts).take(pa.array(place, mask=place < 0))
+def _explained(
+    facts: Facts, model: LinkageModel, matched: NDArray[np.int32], rows: Rows
+) -> pa.StringArray:
+    told = matched[rows] >= 0
+    pairs = np.sort(np.stack([rows[told].astype(np.int32), matched[rows[told]]]), axis=0)
+    place = np.cumsum(told) - 1
+    return _sentences(facts, model, *pairs).take(pa.array(place, mask=~told))
 
 
 def _sentences(

@@ -11,8 +11,8 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from sales_agent_dagster.matching.arrays import counting, distinct, starts_of
-from sales_agent_dagster.matching.blocking import Keys, limit_of
+from sales_agent_dagster.matching.arrays import counting, starts_of
+from sales_agent_dagster.matching.blocking import Keys, limit_of, suffices
 
 PARALLEL_FROM = 50_000
 """Rows from which a second thread pays."""
@@ -36,7 +36,9 @@ class Candidates:
 
 
 def candidate_pairs(keys: Iterable[Keys], size: int, *, new_from: int = 0) -> Candidates:
-    """All pairs of rows that share a key which no more rows have than its kind allows.
+    """All pairs of rows that share a key which no more rows have than its kind allows, and which suffices.
+
+    Two keys that do not suffice do together.
 
     Args:
         keys: per kind.
@@ -49,7 +51,7 @@ def candidate_pairs(keys: Iterable[Keys], size: int, *, new_from: int = 0) -> Ca
 
     def add(made: _Made) -> None:
         pairs, kind, large = made
-        found.append(pairs)
+        found.append(2 * pairs + suffices(kind, size))
         capped[kind] = capped.get(kind, 0) + len(large)
         capped_rows[kind] = capped_rows.get(kind, 0) + int(large.sum())
 
@@ -58,8 +60,17 @@ def candidate_pairs(keys: Iterable[Keys], size: int, *, new_from: int = 0) -> Ca
             add(_sharing(some, size, new_from))
     else:
         _in_two_threads(partial(_sharing, size=size, new_from=new_from), keys, add)
-    pairs = distinct(np.concatenate(found)) if found else np.zeros(0, np.int64)
+    pairs = _sufficing(np.concatenate(found)) if found else np.zeros(0, np.int64)
     return Candidates((pairs // size).astype(np.int32), (pairs % size).astype(np.int32), capped, capped_rows)
+
+
+def _sufficing(marked: Rows) -> Rows:
+    """The distinct pairs, ascending, of those times two, plus one where a key that suffices made them."""
+    marked.sort()
+    starts = starts_of(marked >> 1)
+    ends = np.append(starts, len(marked))[1:]
+    enough = (ends - starts > 1) | (marked[ends - 1] % 2 == 1)
+    return marked[starts[enough]] >> 1
 
 
 _Made = tuple[Rows, str, Rows]

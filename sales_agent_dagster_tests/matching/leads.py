@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sales_agent_dagster.matching.dedupe import Deduped
 from sales_agent_dagster.matching.lead import NormLead, RawLead
 from sales_agent_dagster.matching.normalise import normalise
 
@@ -26,3 +27,8 @@ def lead(lead_id: str = "L1", **changes: str) -> NormLead:
 def bare(lead_id: str = "L1", **cells: str) -> NormLead:
     """A lead with these cells alone."""
     return normalise(RawLead(lead_id, **cells))
+
+
+def told_of(done: Deduped) -> list[str | None]:
+    """The sentence of every row."""
+    return [sentence for part in done.explanations() for sentence in part.to_pylist()]

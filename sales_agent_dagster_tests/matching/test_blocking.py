@@ -5,12 +5,14 @@ import pytest
 
 from sales_agent_dagster.matching import blocking, pairs
 from sales_agent_dagster.matching.blocking import (
+    HUGE,
     LARGE,
     Keys,
     block_keys,
     keys_of,
     keys_of_leads,
     limit_of,
+    suffices,
     table_keys,
 )
 from sales_agent_dagster.matching.lead import NormLead
@@ -163,6 +165,17 @@ def test_a_key_that_too_many_share_is_capped_and_counted(kind: str, limit: int) 
 @pytest.mark.parametrize("kind", ["digits_state", "head_state", "start_state"])
 def test_keys_of_whole_states_bring_few_together_in_large_tables(kind: str) -> None:
     assert (limit_of(kind, LARGE - 1), limit_of(kind, LARGE)) == (12, 4)
+
+
+def test_a_faint_key_alone_brings_nobody_together_in_huge_tables() -> None:
+    assert suffices("word_city", HUGE - 1)
+    assert not suffices("word_city", HUGE)
+    assert suffices("phone", HUGE)
+
+    def found(*kinds: str) -> int:
+        return len(candidate_pairs([block(kind, 2) for kind in kinds], HUGE).left)
+
+    assert [found("word_city"), found("word_city", "pair"), found("phone")] == [0, 1, 1]
 
 
 def test_two_threads_find_what_one_finds(monkeypatch: pytest.MonkeyPatch) -> None:

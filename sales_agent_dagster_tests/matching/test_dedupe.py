@@ -15,7 +15,7 @@ from sales_agent_dagster.matching.model import load_model
 from sales_agent_dagster.matching.places_repair import rejoined_cities
 from sales_agent_dagster.matching.score import score
 from sales_agent_dagster.matching.table import LeadTable
-from sales_agent_dagster_tests.matching.leads import bare, lead
+from sales_agent_dagster_tests.matching.leads import bare, lead, told_of
 from sales_agent_dagster_tests.matching.test_score import BRANCH, OTHER
 
 MODEL = load_model()
@@ -54,7 +54,7 @@ def test_every_decision_is_whole(done: Deduped) -> None:
     founders = done.entity == np.arange(len(done.entity))
     assert not (founders & (done.outcome == MERGE)).any()
     assert set(done.outcome[~founders]) <= {MERGE, REVIEW}
-    explained = np.asarray(done.explanations().is_valid())
+    explained = np.array([sentence is not None for sentence in told_of(done)])
     assert (explained == (done.matched >= 0)).all()
     assert (done.account[done.entity] == done.account).all()
 
@@ -92,7 +92,7 @@ def test_batch_and_single_pairs_agree_in_bits_and_sentence() -> None:
     found = outcomes(*leads)
     alone = score([(leads[0], leads[1])], MODEL, ValueCounts(), 2)[0]
     assert found.bits[1] == pytest.approx(alone.bits, abs=1e-4)
-    assert found.explanations()[1].as_py() == alone.sentence()
+    assert told_of(found)[1] == alone.sentence()
 
 
 def test_branches_are_apart_in_one_account() -> None:

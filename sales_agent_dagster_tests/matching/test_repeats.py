@@ -15,6 +15,7 @@ from sales_agent_dagster.matching.model import load_model
 from sales_agent_dagster.matching.repeats import MANY, repeats_of, usual_repeats
 from sales_agent_dagster.matching.table import LeadTable
 from sales_agent_dagster.matching.weigh import RELATIONS
+from sales_agent_dagster_tests.matching.leads import told_of
 
 SYLLABLES = ("bran", "quil", "oxter", "zeph", "marl", "thun", "vesk", "hodge", "lumi", "crag", "fenn", "abra")
 NAMES = load_model(by_name=True)
@@ -72,8 +73,8 @@ def test_in_a_list_of_mentions_names_decide() -> None:
     assert clustered(done.entity, np.array(truth)).f1 > 0.95
     joined = done.entity != np.arange(table.size)
     assert (done.outcome[joined] == MERGE).mean() > 0.8
-    told = done.explanations()
-    assert all("name" in told[row].as_py() for row in np.flatnonzero(joined)[:20])
+    told = told_of(done)
+    assert all("name" in told[row] for row in np.flatnonzero(joined)[:20])
     assert done.report["repeats"] > 100
 
 
@@ -108,7 +109,8 @@ def test_rows_repeated_often_do_not_hide_a_firm_from_its_other_leads() -> None:
     assert done.entity.tolist() == [*[0] * 81, 81]
     assert (done.outcome[1:81] == MERGE).all()
     assert done.matched[1:80].tolist() == [0] * 79
-    assert done.explanations()[5].as_py() == done.explanations()[6].as_py()
+    told = told_of(done)
+    assert told[5] == told[6]
 
 
 def test_a_brand_with_a_site_for_every_place_is_a_franchise() -> None:

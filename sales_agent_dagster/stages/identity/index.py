@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from sales_agent_dagster.matching.arrays import counting
-from sales_agent_dagster.matching.blocking import Keys, block_keys, limit_of
+from sales_agent_dagster.matching.blocking import Keys, block_keys, limit_of, suffices
 from sales_agent_dagster.matching.decide import entity_id_of
 from sales_agent_dagster.matching.lead import NORM_FIELDS, NormLead
 from sales_agent_dagster.matching.table import LeadTable
@@ -117,10 +117,10 @@ def look_up(
     map_file(connection)
     arriving = LeadTable.of(new)
     keys = list(block_keys(arriving))
-    hashes, sizes, pairs = _sharing_keys(connection, keys, place)
+    population = population_before(connection, place)
+    hashes, sizes, pairs = _sharing_keys(connection, keys, place, population)
     if partners:
         pairs = _with_partners(connection, pairs, [lead.lead_id for lead in new], place, partners)
-    pairs = _distinct(pairs)
     wanted = np.unique(pairs.stored)
     numbers, lead_ids, founders, accounts, *norms = columns_of(
         connection, _LEADS, _LEAD_COLUMNS, wanted.tolist(), int
@@ -141,14 +141,17 @@ def look_up(
         hashes,
         sizes,
         figures_of(connection, arriving, leads["core"], place),
-        population_before(connection, place),
+        population,
     )
 
 
 def _sharing_keys(
-    connection: sa.Connection, keys: Sequence[Keys], place: int
+    connection: sa.Connection, keys: Sequence[Keys], place: int, population: int
 ) -> tuple[Numbers, Numbers, Sharing]:
-    """Keys that stored leads have, how many do, and the pairs that those with room left bring together."""
+    """Keys that stored leads have, how many do, and the pairs that those with room left bring together.
+
+    Among ``population`` stored leads a key may not suffice for that; two keys do.
+    """
     limits = np.repeat([limit_of(some.kind) for some in keys], [len(some.rows) for some in keys])
     hashes = np.concatenate([some.hashes for some in keys])
     wanted, first, which = np.unique(hashes, return_index=True, return_inverse=True)
@@ -172,7 +175,19 @@ def _sharing_keys(
     sizes = np.where(capped, limits, sizes)
     held = np.flatnonzero(sizes)
     rows = np.concatenate([some.rows for some in keys])
-    return wanted[held], sizes[held], Sharing(np.repeat(rows, used), stored)
+    alone = np.repeat([suffices(some.kind, population) for some in keys], [len(some.rows) for some in keys])
+    pairs = _sufficing(Sharing(np.repeat(rows, used), stored), np.repeat(alone, used))
+    return wanted[held], sizes[held], pairs
+
+
+def _sufficing(pairs: Sharing, alone: NDArray[np.bool_]) -> Sharing:
+    """The distinct pairs, in order, of which one is ``alone`` enough or there are several."""
+    order = np.lexsort((alone, pairs.stored, pairs.new))
+    new, stored = pairs.new[order], pairs.stored[order]
+    last = np.append((new[1:] != new[:-1]) | (stored[1:] != stored[:-1]), True)[: len(new)]
+    single = last & np.append(True, last[:-1])[: len(new)]
+    kept = last & (~single | alone[order])
+    return Sharing(new[kept], stored[kept])
 
 
 def _with_partners(
@@ -193,14 +208,8 @@ def _with_partners(
         if other in numbers
     ]
     new, stored = np.array(more, np.int64).reshape(-1, 2).T
-    return Sharing(np.append(pairs.new, new), np.append(pairs.stored, stored))
-
-
-def _distinct(pairs: Sharing) -> Sharing:
-    order = np.lexsort((pairs.stored, pairs.new))
-    new, stored = pairs.new[order], pairs.stored[order]
-    first = np.append(True, (new[1:] != new[:-1]) | (stored[1:] != stored[:-1]))[: len(new)]
-    return Sharing(new[first], stored[first])
+    both = Sharing(np.append(pairs.new, new), np.append(pairs.stored, stored))
+    return _sufficing(both, np.ones(len(both.new), bool))
 
 
 _POPULATION = sa.select(sa.func.coalesce(sa.func.sum(resolution_order.c.leads), 0)).where(
