@@ -108,7 +108,7 @@ def block_keys(table: LeadTable, *, by_name: bool = True) -> Iterator[Keys]:
     """
     parts = _Parts(table)
     placeless = (parts.city == 0) & (parts.zip5 == 0)
-    for kind, make in (_KINDS | _BY_NAME if by_name else _KINDS).items():
+    for kind, make in (_KINDS | _BY_NAME if by_name and placeless.any() else _KINDS).items():
         made = make(parts)
         hashes, rows = (np.concatenate(some) for some in zip(*made, strict=True))
         known = np.flatnonzero(hashes if kind in _KINDS else placeless[rows] & (hashes > 0))
@@ -141,6 +141,19 @@ class _Parts:
         texts = pc.replace_substring_regex(self.table.core_values.values, r"^(\w+) (\w+).*$|^.*$", r"\1\2")
         hashes: Hashes = hash_texts(texts)[self.table.core]
         return hashes
+
+    @cached_property
+    def mailbox(self) -> Hashes:
+        return self.changed("email", _mailbox)
+
+    @cached_property
+    def contact(self) -> Hashes:
+        return self.changed("contact", _letters)
+
+    @cached_property
+    def skeleton(self) -> Hashes:
+        """The head word without its vowels."""
+        return self.head_form(_skeleton)
 
     @cached_property
     def state(self) -> Hashes:
@@ -221,8 +234,8 @@ def _hosts(parts: _Parts) -> list[Made]:
 
 def _stems(parts: _Parts) -> list[Made]:
     """Names as websites, mailboxes and pages spell them: in one word."""
-    texts = (("host", _stem), ("email", _mailbox), ("linkedin", _letters))
-    found = [(parts.changed(name, change), parts.all) for name, change in texts]
+    spelt = (parts.changed("host", _stem), parts.mailbox, parts.changed("linkedin", _letters))
+    found = [(hashes, parts.all) for hashes in spelt]
     return _once([*found, (parts.squeezed(0, None), parts.named)])
 
 
@@ -280,7 +293,7 @@ def _people(other: str) -> Callable[[_Parts], list[Made]]:
 
     def make(parts: _Parts) -> list[Made]:
         place = _place(parts, other)
-        found = [parts.changed("contact", _letters), parts.changed("email", _mailbox), parts.owner]
+        found = (parts.contact, parts.mailbox, parts.owner)
         return _once([(_both(hashes, place), parts.all) for hashes in found])
 
     return make
@@ -343,7 +356,7 @@ _KINDS: dict[str, Callable[[_Parts], list[Made]]] = {
     "head_area": _named("area", of=lambda parts: parts.head),
     "start_city": _named("city", of=lambda parts: parts.squeezed(0, 6)),
     "start_zip": _named("zip5", of=lambda parts: parts.squeezed(0, 4)),
-    "skeleton_city": _named("city", of=lambda parts: parts.head_form(_skeleton)),
+    "skeleton_city": _named("city", of=lambda parts: parts.skeleton),
     "ending_city": _named("city", of=lambda parts: parts.head_form(_ending)),
     "street_city": _street("city"),
     "person_city": _people("city"),
@@ -351,7 +364,7 @@ _KINDS: dict[str, Callable[[_Parts], list[Made]]] = {
     "digits_state": _digits,
     "initials_city": _initials,
     "head_state": _named("state", of=lambda parts: parts.head),
-    "skeleton_state": _named("state", of=lambda parts: parts.head_form(_skeleton)),
+    "skeleton_state": _named("state", of=lambda parts: parts.skeleton),
     "start_state": _named("state", of=lambda parts: parts.squeezed(0, 8)),
     "street_state": _street("state"),
 }
@@ -362,7 +375,7 @@ _BY_NAME: dict[str, Callable[[_Parts], list[Made]]] = {
     "second": _named(of=lambda parts: parts.second),
     "start": _named(of=lambda parts: parts.squeezed(0, 6)),
     "long_start": _named(of=lambda parts: parts.squeezed(0, 10)),
-    "skeleton": _named(of=lambda parts: parts.head_form(_skeleton)),
+    "skeleton": _named(of=lambda parts: parts.skeleton),
     "ending": _named(of=lambda parts: parts.squeezed(-8, None)),
 }
 """Further kinds, of leads whose place is not known."""

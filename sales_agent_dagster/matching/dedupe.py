@@ -220,9 +220,7 @@ def _expanded(inner: Deduped, facts: Facts, repeats: Repeats, bits: NDArray[Any]
     return Deduped(entity, account, outcome, found, matched, relation, inner.model, tell, report)
 
 
-def _explained(
-    facts: Facts, model: LinkageModel, matched: NDArray[np.int32], rows: Rows
-) -> pa.StringArray:
+def _explained(facts: Facts, model: LinkageModel, matched: NDArray[np.int32], rows: Rows) -> pa.StringArray:
     told = matched[rows] >= 0
     pairs = np.sort(np.stack([rows[told].astype(np.int32), matched[rows[told]]]), axis=0)
     place = np.cumsum(told) - 1
