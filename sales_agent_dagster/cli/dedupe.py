@@ -93,7 +93,7 @@ def _decisions(leads: LeadFile, known: LeadFile | None, done: Deduped) -> pa.Tab
     accounts = _names("A-", leads, known, None if known is None else known.account_ids)
     matched = done.matched[rows]
     partner = ids.take(pa.array(matched, mask=matched < 0))
-    outcome, relation = done.outcome[rows], done.relation[rows]
+    outcome = done.outcome[rows]
     partner_type = leads.id_type if known is None or known.id_type == leads.id_type else pa.string()
     # Both tables may number their rows alike: the sentence says which one it means.
     named = pc.if_else(
