@@ -70,7 +70,8 @@ def _sufficing(marked: Rows) -> Rows:
     starts = starts_of(marked >> 1)
     ends = np.append(starts, len(marked))[1:]
     enough = (ends - starts > 1) | (marked[ends - 1] % 2 == 1)
-    return marked[starts[enough]] >> 1
+    pairs: Rows = marked[starts[enough]] >> 1
+    return pairs
 
 
 _Made = tuple[Rows, str, Rows]

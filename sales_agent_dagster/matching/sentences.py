@@ -13,7 +13,7 @@ from sales_agent_dagster.matching.compare import Comparison
 from sales_agent_dagster.matching.levels import FIELDS, LEVELS, SLOTS
 from sales_agent_dagster.matching.weigh import Waterfall
 
-VETO = "same name or website, but other phone and other town, and nothing else in common"
+VETO = "nothing else in common"
 
 ALTERNATIVE_WORDS = (
     "could be another branch or franchise",
@@ -80,5 +80,8 @@ def _part(packed: int) -> str:
 
 
 def _chance(bits: float) -> str:
+    """The probability in percent, with decimals only where it is close to 0 or 100."""
     probability = 1 / (1 + 2.0 ** -max(min(bits, 300.0), -300.0))
-    return f"{100 * probability:.2f} %" if 0.0001 < probability < 0.9999 else f"{100 * probability:.4f} %"
+    least = min(probability, 1 - probability)
+    digits = 0 if least >= 0.01 else 2 if least > 0.0001 else 4
+    return f"{100 * probability:.{digits}f} %"

@@ -175,17 +175,20 @@ def waterfall(evidence: Evidence, weights: Weights, population: int) -> Waterfal
 
 
 def vetoed(levels: NDArray[np.int8]) -> NDArray[np.bool_]:
-    """Pairs with the same name or website and nothing else in common.
+    """Pairs that have one thing in common, which others share by chance or by trade, and nothing else.
 
-    That is: another phone, another town, and neither e-mail nor street agrees. They are branches,
-    franchises or namesakes, and never merged.
+    Either the same name or website, with another phone and another town: branches, franchises or namesakes.
+    Or phones one digit apart, with another name: neighbours in a list of numbers.
     """
-    same = (levels[:, NAME] == 1) | (levels[:, NAME] == 2) | (levels[:, WEB] == 1)
-    other_phone = levels[:, PHONE] >= 4
-    other_place = levels[:, PLACE] >= 4
+    name, phone, web = levels[:, NAME], levels[:, PHONE], levels[:, WEB]
+    same = (name == 1) | (name == 2) | (web == 1)
+    namesakes = same & (phone >= 4) & (levels[:, PLACE] >= 4)
+    neighbours = (phone == 2) & (name == 6) & ((web == 0) | (web == 4))
     mail = (levels[:, EMAIL] == 1) | (levels[:, EMAIL] == 2)
     street = (levels[:, STREET] >= 1) & (levels[:, STREET] <= 3)
-    result: NDArray[np.bool_] = same & other_phone & other_place & ~mail & ~street
+    person = ((levels[:, [LINKEDIN, CONTACT]] == 1) | (levels[:, [LINKEDIN, CONTACT]] == 2)).any(axis=1)
+    neighbours &= ~person & (levels[:, EMAIL] != 3)
+    result: NDArray[np.bool_] = (namesakes | neighbours) & ~mail & ~street
     return result
 
 

@@ -12,6 +12,7 @@ from sales_agent_dagster.matching.counts import ValueCounts, held_values, values
 from sales_agent_dagster.matching.lead import NormLead
 from sales_agent_dagster.matching.model import load_model
 from sales_agent_dagster.matching.score import PairScore, score
+from sales_agent_dagster.matching.sentences import _chance
 from sales_agent_dagster.matching.table import LeadTable
 from sales_agent_dagster_tests.matching.leads import BASE, bare, lead
 
@@ -139,6 +140,31 @@ def test_a_branch_is_vetoed_by_name_and_related() -> None:
 )  # fmt: skip
 def test_agreement_on_anything_else_lifts_the_veto(agreement: dict[str, str]) -> None:
     assert scored(lead(), lead("L2", **(BRANCH | agreement))).veto is None
+
+
+NEIGHBOUR = {"name": "Oakenshaw Plumbing", "phone": "(312) 555-0143", "website": "oakenshaw.example",
+    "email": "", "contact": "Bo Oak", "street": "9 Elm Rd"}  # fmt: skip
+
+
+def test_neighbours_in_a_list_of_numbers_are_not_asked_about() -> None:
+    assert scored(lead(), lead("L2", **NEIGHBOUR)).veto is not None
+
+
+@pytest.mark.parametrize(
+    "agreement",
+    [{"phone": BASE["phone"]}, {"name": "Quillfeather Plumbing"}, {"website": BASE["website"]},
+     {"email": "bo@quillfeather.example"}, {"street": BASE["street"]}, {"contact": BASE["contact"]}],
+)  # fmt: skip
+def test_a_phone_one_digit_off_and_anything_else_is_weighed(agreement: dict[str, str]) -> None:
+    assert scored(lead(), lead("L2", **(NEIGHBOUR | agreement))).veto is None
+
+
+@pytest.mark.parametrize(
+    ("bits", "chance"),
+    [(-0.3, "45 %"), (6.0, "98 %"), (6.8, "99.11 %"), (20.0, "99.9999 %"), (-400.0, "0.0000 %")],
+)
+def test_a_chance_has_decimals_only_near_certainty(bits: float, chance: str) -> None:
+    assert _chance(bits) == chance
 
 
 def test_a_name_that_many_places_hold_is_a_franchise() -> None:
