@@ -32,13 +32,14 @@ HUGE = 250_000
 by the million."""
 
 _LOOSE = frozenset(
-    {"digits_state", "head_state", "person_state", "skeleton_state", "start_state", "street_state"}
+    {"digits_state", "head_state", "person_state", "skeleton_state", "start_state", "street", "street_state"}
 )
 _WIDE = frozenset({"stem", "name", "pair", "word_zip", "head_area", "initials_city"}) | _LOOSE
 _FAINT = frozenset(
     {
         *("pair", "pair_state", "word_city", "word_zip", "head_area", "head_state", "skeleton_city"),
         *("skeleton_state", "ending_city", "start_state", "person_city", "person_state", "digits_state"),
+        "street",
         "linkedin",  # profiles of people and of portals
     }
 )
@@ -280,10 +281,10 @@ def _words(other: str, count: int) -> Callable[[_Parts], list[Made]]:
     return make
 
 
-def _street(other: str) -> Callable[[_Parts], list[Made]]:
+def _street(*others: str) -> Callable[[_Parts], list[Made]]:
     def make(parts: _Parts) -> list[Made]:
         number, street = parts.field("street_no"), parts.field("street")
-        return [(_both(number, street, _place(parts, other)), parts.all)]
+        return [(_both(number, street, *(_place(parts, other) for other in others)), parts.all)]
 
     return make
 
@@ -367,6 +368,7 @@ _KINDS: dict[str, Callable[[_Parts], list[Made]]] = {
     "skeleton_state": _named("state", of=lambda parts: parts.skeleton),
     "start_state": _named("state", of=lambda parts: parts.squeezed(0, 8)),
     "street_state": _street("state"),
+    "street": _street(),
 }
 """Kinds of keys. Where a wide one is capped, the narrower ones after it bring its leads together."""
 

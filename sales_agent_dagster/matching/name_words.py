@@ -22,7 +22,8 @@ _WORD = re.compile(r"[^\W_]+")
 _APOSTROPHES = re.compile(r"['\u2019\u2018`\u00b4]|(?<=\b\w)\.")
 EDGES = " ,;:|*_-"
 """Signs around a name that say nothing."""
-_SLASHED = re.compile(r"\b([a-z])/([a-z])\b")
+_SLASHED = re.compile(r"\b(?!t/a\b)([a-z])/([a-z])\b")
+"""Letters that belong together; ``t/a`` is "trading as"."""
 _ALIAS = re.compile(
     r"[\s(,;]+(?:d[\s/]{0,2}b[\s/]{0,2}a|[af][\s/]{0,2}k[\s/]{0,2}a|doing business as|t/a|formerly)"
     r"(?:[\s:.,)]+|$)"
@@ -53,7 +54,7 @@ def read_name(text: str) -> NameWords:
     found = _WORD.findall(lower)
     parts = [lower]
     if not ALIAS_WORDS.isdisjoint(found):
-        parts = [part for part in _ALIAS.split(lower) if _WORD.search(part)] or parts
+        parts = [part for part in _ALIAS.split(lower) if _tells(part)] or parts
         found = _WORD.findall(parts[-1])
     main = _spelled_out(found)
     name = " ".join(main)
@@ -64,6 +65,10 @@ def read_name(text: str) -> NameWords:
     alias = "" if len(parts) == 1 else " ".join(_core(_words(_untailed(parts[0]))))
     joined = name if len(core) == len(main) else " ".join(core)
     return NameWords(name, joined, "" if alias == joined else alias)
+
+
+def _tells(part: str) -> bool:
+    return _WORD.search(part) is not None and part.strip(EDGES) not in MISSING
 
 
 def _plain(text: str) -> str:

@@ -77,9 +77,14 @@ def test_core_of_a_name(text: str, core: str) -> None:
     assert read_name(text).core == core
 
 
-@pytest.mark.parametrize("sign", ["dba", "d/b/a", "D.B.A.", "doing business as", "aka", "DBA:"])
+@pytest.mark.parametrize("sign", ["dba", "d/b/a", "D.B.A.", "T/A", "doing business as", "aka", "DBA:"])
 def test_trade_name_is_the_core_and_the_other_name_the_alias(sign: str) -> None:
     assert read_name(f"Ada Quill LLC {sign} Comfort Oak") == ("comfort oak", "comfort oak", "ada quill")
+
+
+@pytest.mark.parametrize("text", ["Comfort Oak dba N/A", "none dba Comfort Oak", "Comfort Oak d/b/a"])
+def test_a_trade_name_that_is_missing_leaves_the_other(text: str) -> None:
+    assert read_name(text) == ("comfort oak", "comfort oak", "")
 
 
 @given(NAMES | CELLS)
