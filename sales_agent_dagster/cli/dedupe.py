@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -85,31 +85,32 @@ def _entities(known: LeadFile) -> Any:
     return np.where(blank, np.arange(len(known)), first)
 
 
-def _decisions(leads: LeadFile, known: LeadFile | None, done: Deduped) -> pa.Table:
-    start = len(known) if known else 0
+def _decisions(leads: LeadFile, known: LeadFile | None, done: Deduped) -> Iterator[pa.Table]:
+    """The output, some rows at a time: a million rows' sentences are hundreds of megabytes."""
+    start = low = len(known) if known else 0
     ids = leads.record_ids if known is None else pa.concat_arrays([known.record_ids, leads.record_ids])
-    rows = slice(start, None)
     entities = _names("E-", leads, known, None if known is None else known.entity_ids)
     accounts = _names("A-", leads, known, None if known is None else known.account_ids)
-    matched = done.matched[rows]
-    partner = ids.take(pa.array(matched, mask=matched < 0))
-    outcome = done.outcome[rows]
     partner_type = leads.id_type if known is None or known.id_type == leads.id_type else pa.string()
-    # Both tables may number their rows alike: the sentence says which one it means.
-    named = pc.if_else(
-        pa.array(matched < start), pc.binary_join_element_wise(partner, "(known)", " "), partner
-    )
-    return pa.table(
-        {
-            "record_id": _typed(leads.record_ids, leads.id_type),
-            "entity_id": entities.take(pa.array(done.entity[rows])),
-            "account_id": accounts.take(pa.array(done.account[rows])),
-            "decision": pa.array(OUTCOMES).take(pa.array(outcome)),
-            "bits": pa.array(np.round(done.bits[rows].astype(float), 2), from_pandas=True),
-            "matched_record_id": _typed(pc.if_else(pa.array(outcome != 0), partner, None), partner_type),
-            "explanation": _explained(done, named, start),
-        }
-    )
+    for sentences in done.explanations(start):
+        rows = slice(low, low := low + len(sentences))
+        matched, outcome = done.matched[rows], done.outcome[rows]
+        partner = ids.take(pa.array(matched, mask=matched < 0))
+        # Both tables may number their rows alike: the sentence says which one it means.
+        named = pc.if_else(
+            pa.array(matched < start), pc.binary_join_element_wise(partner, "(known)", " "), partner
+        )
+        yield pa.table(
+            {
+                "record_id": _typed(ids[rows], leads.id_type),
+                "entity_id": entities.take(pa.array(done.entity[rows])),
+                "account_id": accounts.take(pa.array(done.account[rows])),
+                "decision": pa.array(OUTCOMES).take(pa.array(outcome)),
+                "bits": pa.array(np.round(done.bits[rows].astype(float), 2), from_pandas=True),
+                "matched_record_id": _typed(pc.if_else(pa.array(outcome != 0), partner, None), partner_type),
+                "explanation": _explained(outcome, done.relation[rows], named, sentences),
+            }
+        )
 
 
 def _typed(ids: pa.StringArray, kind: pa.DataType) -> pa.Array:
@@ -151,18 +152,13 @@ def _apart(
     return names
 
 
-def _explained(done: Deduped, partner: pa.StringArray, start: int) -> pa.ChunkedArray:
+def _explained(outcome: Any, relation: Any, partner: pa.StringArray, sentences: pa.StringArray) -> pa.Array:
     openings = ["New: ", "Same as ", "Perhaps the same as ", *(f"New, {kind} of " for kind in RELATIONS[1:])]
-    opening = pa.array(openings).take(
-        pa.array(np.where(done.relation > 0, done.relation + 2, done.outcome)[start:])
+    opening = pa.array(openings).take(pa.array(np.where(relation > 0, relation + 2, outcome)))
+    # A row without a partner has neither partner nor sentence: the join is null.
+    return pc.fill_null(
+        pc.binary_join_element_wise(opening, partner, ": ", sentences, ".", ""), f"New: {NO_MATCH}"
     )
-    chunks, low = [], 0
-    for sentences in done.explanations(start):
-        part = slice(low, low := low + len(sentences))
-        # A row without a partner has neither partner nor sentence: the join is null.
-        told = pc.binary_join_element_wise(opening[part], partner[part], ": ", sentences, ".", "")
-        chunks.append(pc.fill_null(told, f"New: {NO_MATCH}"))
-    return pa.chunked_array(chunks, pa.string())
 
 
 def _summary(leads: LeadFile, done: Deduped, out: Path) -> None:

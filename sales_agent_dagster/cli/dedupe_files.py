@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -219,19 +221,30 @@ def _contact(fields: Mapping[str, Sequence[int]], columns: Columns, size: int) -
     return _first([*full, pc.utf8_trim_whitespace(pc.binary_join_element_wise(*parts, " "))], size)
 
 
-def write_decisions(table: pa.Table, path: Path) -> None:
-    """Write a table as Parquet or CSV.
+def write_decisions(parts: Iterable[pa.Table], path: Path) -> None:
+    """Write the parts of a table, of which there is one at least, as Parquet or CSV; whole or not at all.
 
     Raises:
-        ConfigurationError: the file cannot be written, or has another extension.
+        ConfigurationError: the file cannot be written.
     """
+    unfinished = path.with_name(f".{path.name}.part")
+    several = iter(parts)
+    first = next(several)
     try:
-        if path.suffix.lower() in PARQUET:
-            pq.write_table(table, path)
-        else:
-            pa_csv.write_csv(table, path, pa_csv.WriteOptions(quoting_style="needed"))
+        with _writer(unfinished, path.suffix.lower(), first.schema) as writer:
+            for part in chain([first], several):
+                writer.write_table(part)
+        unfinished.replace(path)
     except OSError as error:
         raise ConfigurationError(f"{path} cannot be written: {error.strerror or error}.") from None
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _writer(path: Path, extension: str, schema: pa.Schema) -> Any:
+    if extension in PARQUET:
+        return pq.ParquetWriter(path, schema)
+    return pa_csv.CSVWriter(path, schema, write_options=pa_csv.WriteOptions(quoting_style="needed"))
 
 
 def require_writable(path: Path) -> None:

@@ -101,13 +101,13 @@ class Deduped:
     report: dict[str, Any] = field(default_factory=dict)
 
     def explanations(self, start: int = 0) -> Iterator[pa.StringArray]:
-        """A sentence per row from ``start`` on, ``SENTENCES`` rows at a time.
+        """A sentence per row from ``start`` on, ``SENTENCES`` rows at a time; one part at least.
 
         It is null where the row has no ``matched`` row.
         """
         pa.default_memory_pool().release_unused()
         size = len(self.outcome)
-        for low in range(start, size, SENTENCES):
+        for low in range(start, max(size, start + 1), SENTENCES):
             yield self.tell(np.arange(low, min(low + SENTENCES, size)))
 
 

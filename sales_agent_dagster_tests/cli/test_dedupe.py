@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,6 +12,7 @@ from typer.testing import CliRunner
 
 from sales_agent_dagster.cli import dedupe as command
 from sales_agent_dagster.cli import dedupe_warehouse
+from sales_agent_dagster.cli.dedupe_files import write_decisions
 from sales_agent_dagster.cli.dedupe_warehouse import read_warehouse
 from sales_agent_dagster.cli.main import app
 from sales_agent_dagster.domain.errors import ConfigurationError
@@ -231,6 +233,29 @@ def test_files_that_cannot_be_used(tmp_path: Path) -> None:
     assert "at least 2,000" in refused("train", good, "--out", tmp_path / "m.json")
     (tmp_path / "taken.csv").mkdir()
     assert "cannot be written" in refused(good, "--out", tmp_path / "taken.csv")
+
+
+@pytest.mark.parametrize("name", ["o.csv", "o.parquet"])
+def test_decisions_are_written_in_parts_whole_or_not_at_all(tmp_path: Path, name: str) -> None:
+    part = pa.table({"record_id": ["a", "b"]})
+
+    def failing() -> Iterator[pa.Table]:
+        yield part
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(ConfigurationError, match="cannot be written: No space left"):
+        write_decisions(failing(), tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
+    write_decisions([part, part], tmp_path / name)
+    written = pq.read_table(tmp_path / name) if name.endswith("parquet") else pa_csv.read_csv(tmp_path / name)
+    assert written["record_id"].to_pylist() == ["a", "b", "a", "b"]
+
+
+def test_a_list_without_rows_has_no_decisions(tmp_path: Path) -> None:
+    out = tmp_path / "o.csv"
+    given = write(tmp_path / "in.csv", HEADER)
+    assert CliRunner().invoke(app, ["dedupe", str(given), "--out", str(out)]).exit_code == 0
+    assert out.read_text().splitlines() == [",".join(f'"{name}"' for name in COLUMNS)]
 
 
 @pytest.mark.parametrize(
