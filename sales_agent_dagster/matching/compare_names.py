@@ -56,7 +56,7 @@ def _unequal(facts: Facts, a: Codes, b: Codes, workers: int) -> Compared:
     levels = np.select(
         [
             (jaccard >= 0.9) | ((spelling >= 0.92) & ((jaccard >= 0.3) | (shared == 0))),
-            (contained >= 0.9) & telling,
+            (contained >= 0.9) & telling & ~overlap.owning(),
             (jaccard >= 0.5) & telling,
             (jaccard >= 0.2) & telling | (spelling >= 0.85),
         ],
@@ -81,6 +81,7 @@ class _Overlap:
         weights = np.log2(1 + facts.population / self._count).astype(np.float32)
         self._weight = np.where(np.append(names.is_trade, False), 0.35 * weights, weights).astype(np.float32)
         self._is_trade = np.append(names.is_trade, True)
+        self._is_owning = names.is_owning
         self.shared = np.zeros(len(a), np.float32)
         self.rarest = np.full(len(a), float(facts.population), np.float32)
         self.telling = np.zeros(len(a), bool)
@@ -90,6 +91,13 @@ class _Overlap:
         ids = self.left if free is self.free_left else self.right
         total: Floats = (self._weight[ids] * free).sum(axis=1)
         return total
+
+    def owning(self) -> NDArray[np.bool_]:
+        """Pairs in which one side only has a word of firms that own others."""
+        sides = ((self.left, self.free_left), (self.right, self.free_right))
+        left, right = ((self._is_owning[ids] & free).any(axis=1) for ids, free in sides)
+        one: NDArray[np.bool_] = left != right
+        return one
 
     def match_equal(self) -> None:
         """Match equal words."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from sales_agent_dagster.matching.hashing import hash_texts, mix
 from sales_agent_dagster.matching.lead import NORM_FIELDS, NormLead
-from sales_agent_dagster.matching.vocabulary import TRADE_WORDS
+from sales_agent_dagster.matching.vocabulary import OWNING_WORDS, TRADE_WORDS
 
 Codes = NDArray[np.int32]
 Hashes = NDArray[np.uint64]
@@ -119,6 +119,11 @@ class Names:
     def is_trade(self) -> NDArray[np.bool_]:
         """Per word whether many firms' names hold it."""
         return np.asarray(pc.is_in(self.tokens, pa.array(sorted(TRADE_WORDS | {""}))))
+
+    @cached_property
+    def is_owning(self) -> NDArray[np.bool_]:
+        """Per word whether it is of firms that own others; one place more, for no word."""
+        return np.append(np.asarray(pc.is_in(self.tokens, pa.array(sorted(OWNING_WORDS)))), False)
 
     @cached_property
     def initials(self) -> Hashes:

@@ -183,6 +183,11 @@ TRADE_WORDS = (
 ) - words("1st 2nd 3rd saint fort mount junior senior")
 """Words that many contractors' names hold: never used alone to find a firm."""
 
+OWNING_WORDS = words(
+    "asset assets capital equity finance financial holding holdings intellectual ip patent patents"
+)
+"""Words of firms that own or finance others: a firm of that name with one of these is another firm."""
+
 STREET_TYPES = words(
     """
     street str st avenue ave av aven boulevard blvd boul drive dr drv road rd lane ln court ct circle cir

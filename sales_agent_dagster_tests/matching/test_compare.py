@@ -26,6 +26,8 @@ def levels(left: NormLead, right: NormLead, *others: NormLead) -> dict[str, str]
         ("Quillfeather Electric", "Quillfeather Elec", "equal"),
         ("Quillfeather Restoratio", "Quillfeather Restoration", "alike"),
         ("Quillfeather Electric & Plumbing", "Quillfeather", "contained"),
+        ("Quillfeather IP Assets B.V.", "Quillfeather", "related"),
+        ("Quillfeather Electric Holding", "Quillfeather Holding", "contained"),
         ("Quillfeather Oakton Cedarwood", "Quillfeather Oakton Electric", "overlapping"),
         ("Quillfeather Oakton", "Quillfeather Cedar Birchwood", "related"),
         ("Quillfeather Heating", "Zedwick Heating", "different"),
