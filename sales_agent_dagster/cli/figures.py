@@ -37,6 +37,7 @@ class Figures:
         tiers: leads by tier, duplicates not counted.
         crm: leads by planned operation.
         cost_usd: what all engine calls cost.
+        degraded_reason: the most frequent reason of degraded rows; None when there are none.
     """
 
     rejected: int
@@ -47,6 +48,7 @@ class Figures:
     statuses: dict[str, Counter[str]]
     tiers: Counter[str]
     crm: Counter[str]
+    degraded_reason: str | None
 
     @property
     def imported(self) -> int:
@@ -57,18 +59,18 @@ class Figures:
         """Leads for which a stage has a usable result."""
         return sum(self.statuses[stage][status.value] for status in DONE)
 
-    def failed(self) -> dict[str, int]:
-        """Failed leads by stage, stages without any left out."""
-        return {stage: by["failed"] for stage, by in self.statuses.items() if by["failed"]}
+    def stages_with(self, status: Status) -> dict[str, int]:
+        """Leads of a status by stage, stages without any left out."""
+        return {stage: by[status.value] for stage, by in self.statuses.items() if by[status.value]}
 
 
 def count_figures(connection: sa.Connection, batch_ids: Sequence[str]) -> Figures:
     """Figures of some batches."""
 
-    def tally(column: sa.Column[str]) -> Counter[str]:
+    def tally(column: sa.Column[str], *where: sa.ColumnElement[bool]) -> Counter[str]:
         rows = connection.execute(
             sa.select(column, sa.func.count())
-            .where(column.table.c.batch_id.in_(batch_ids), column.is_not(None))
+            .where(column.table.c.batch_id.in_(batch_ids), column.is_not(None), *where)
             .group_by(column)
         )
         return Counter(dict(rows.tuples().all()))
@@ -77,6 +79,9 @@ def count_figures(connection: sa.Connection, batch_ids: Sequence[str]) -> Figure
         query = sa.select(what).select_from(table).where(table.c.batch_id.in_(batch_ids), *where)
         return connection.execute(query).scalar_one() or 0
 
+    reasons: Counter[str] = Counter()
+    for table in STAGE_TABLES:
+        reasons += tally(table.c.reason, table.c.status == Status.DEGRADED.value)
     costs = (scalar(sa.func.sum(table.c.cost_usd), table) for table in STAGE_TABLES if "cost_usd" in table.c)
     return Figures(
         rejected=scalar(sa.func.count(), rejected_rows),
@@ -87,6 +92,7 @@ def count_figures(connection: sa.Connection, batch_ids: Sequence[str]) -> Figure
         statuses={table.name: tally(table.c.status) for table in STAGE_TABLES},
         tiers=tally(qualified_leads.c.tier),
         crm=tally(crm_synced_leads.c.operation),
+        degraded_reason=next((reason for reason, _ in reasons.most_common(1)), None),
     )
 
 

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from sales_agent_dagster.cli.figures import Figures
 from sales_agent_dagster.cli.terminal import bar, count, gap, money, print_table, say
+from sales_agent_dagster.domain.status import Status
 from sales_agent_dagster.domain.tiers import Tier
 
 _TIER_STYLES = {
@@ -27,7 +28,6 @@ def print_summary(figures: Figures, wall_seconds: float, sent_to: str | None) ->
     rows = count(figures.imported + figures.rejected, "row")
     companies = count(figures.companies, "company", "companies")
     plan = ", ".join(f"{figures.crm[name]:,} {name}" for name in ("create", "update", "unchanged", "skip"))
-    failed = ", ".join(f"{leads:,} in {stage}" for stage, leads in figures.failed().items())
     lines = {
         "Imported": f"{count(figures.imported, 'lead')} of {rows}{rejected}",
         "Resolved": f"{companies}, {count(figures.duplicates, 'duplicate')}",
@@ -36,13 +36,23 @@ def print_summary(figures: Figures, wall_seconds: float, sent_to: str | None) ->
         "Analyzed": f"{figures.done('analyzed_leads'):,}",
         "Campaigns": f"{figures.done('campaigns'):,}, with {count(figures.messages, 'draft')}",
         "CRM plan": f"{plan}  ({_sent(sent_to)})",
-        "Failed": failed,
+        "Degraded": _stages(figures, Status.DEGRADED),
+        "": _remedy(figures.degraded_reason),
+        "Failed": _stages(figures, Status.FAILED),
         "Cost": f"{money(figures.cost_usd)} in {wall_seconds:.1f} s",
     }
     for name, text in lines.items():
         if text:
             say((f"{name:<11}", "bold"), text, indent=2)
     print_tiers(figures)
+
+
+def _stages(figures: Figures, status: Status) -> str:
+    return ", ".join(f"{leads:,} in {stage}" for stage, leads in figures.stages_with(status).items())
+
+
+def _remedy(reason: str | None) -> str:
+    return f"most often: {reason}; run with --retry-degraded to try these again" if reason else ""
 
 
 def _sent(sent_to: str | None) -> str:

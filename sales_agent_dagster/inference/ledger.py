@@ -27,7 +27,7 @@ GROUP_SECONDS = 0.005
 """While calls come faster than they are written, groups are begun this far apart, so that many share one
 transaction. Calls that come one by one are written as they come."""
 
-HEAD_START_S = 0.002
+HEAD_START_S = 0.005
 """After a pause a call is written this much later, so that whoever got the answer goes on first: only one of
 them can run."""
 
@@ -210,8 +210,9 @@ class Ledger:
     def _look_up(self, call_keys: Sequence[str], scope: CallScope, lead_ids: Collection[str]) -> _Seen:
         self._save([])
         self._prune()
-        found = self._store.find(call_keys)
-        return found, self._store.lead_spend(scope.batch_id, lead_ids) if lead_ids else {}
+        with self._store.one_reading():
+            found = self._store.find(call_keys)
+            return found, self._store.lead_spend(scope.batch_id, lead_ids) if lead_ids else {}
 
     def _prune(self) -> None:
         with self._storing:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from contextlib import AbstractContextManager
 from datetime import date, datetime
 from typing import Protocol
 
@@ -22,6 +23,10 @@ class CallStore(Protocol):
     @property
     def is_near(self) -> bool:
         """See the class."""
+        ...
+
+    def one_reading(self) -> AbstractContextManager[None]:
+        """Look-ups of this thread within it share what each would open: that takes longer than they do."""
         ...
 
     def find(self, call_keys: Collection[str]) -> dict[str, CallRecord]:

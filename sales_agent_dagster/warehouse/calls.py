@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict
 from datetime import UTC, date, datetime
 from typing import Any
@@ -89,16 +91,31 @@ class WarehouseCalls:
 
     def __init__(self, warehouse: Warehouse) -> None:
         self._warehouse = warehouse
+        self._thread = threading.local()
 
     @property
     def is_near(self) -> bool:
         """True of SQLite: a file in this machine's memory, whose readers wait for no writer."""
         return self._warehouse.url.get_backend_name() == "sqlite"
 
+    @contextmanager
+    def one_reading(self) -> Iterator[None]:
+        """What this thread looks up meanwhile is read over one connection, and is of one moment on SQLite."""
+        with self._warehouse.reading() as connection:
+            self._thread.connection = connection
+            try:
+                yield
+            finally:
+                del self._thread.connection
+
+    def _reading(self) -> AbstractContextManager[sa.Connection]:
+        connection: sa.Connection | None = getattr(self._thread, "connection", None)
+        return self._warehouse.reading() if connection is None else nullcontext(connection)
+
     def find(self, call_keys: Collection[str]) -> dict[str, CallRecord]:
         """Finished calls with an answer, by key."""
         found: dict[str, CallRecord] = {}
-        with self._warehouse.reading() as connection:
+        with self._reading() as connection:
             for keys in _portions(sorted(set(call_keys))):
                 rows = connection.execute(_FIND, {"keys": keys}).mappings()
                 found |= {row["call_key"]: _record(row) for row in rows}
@@ -162,7 +179,7 @@ class WarehouseCalls:
     def lead_spend(self, batch_id: str, lead_ids: Collection[str]) -> dict[str, float]:
         """US dollars spent on each lead in the batch; leads without spend are left out."""
         spent: dict[str, float] = {}
-        with self._warehouse.reading() as connection:
+        with self._reading() as connection:
             for portion in _portions(sorted(set(lead_ids))):
                 rows = connection.execute(_LEAD_SPEND, {"batch_id": batch_id, "lead_ids": portion})
                 spent |= dict(rows.tuples().all())

@@ -71,7 +71,11 @@ def test_leads_degraded_by_an_outage_are_healed_and_no_others(
     cli: Cli, home: Path, provider: RunningServer, leads: Path
 ) -> None:
     provider.match("Sample Air", "503")
-    assert cli("run", str(leads)).code == 0
+    outcome = cli("run", str(leads))
+    assert outcome.code == 0
+    assert "Degraded   1 in qualified_leads" in outcome.out
+    ((reason,),) = rows(home, "select reason from qualified_leads where status = 'degraded'")
+    assert f"most often: {reason}; run with --retry-degraded" in " ".join(outcome.out.split())
     degraded = "select count(*) from qualified_leads where status = 'degraded'"
     assert rows(home, degraded) == [(1,)]
     requests = provider.stats.requests
@@ -84,6 +88,7 @@ def test_leads_degraded_by_an_outage_are_healed_and_no_others(
     outcome = cli("run", str(leads), "--retry-degraded")
     assert outcome.code == 0
     assert "unfinished, outdated or degraded" in outcome.out
+    assert "Degraded" not in outcome.out
     assert rows(home, "select distinct engine, status from qualified_leads") == [("cerebras", "ok")]
     assert untouched <= set(rows(home, times))
     billed = provider.stats.billed

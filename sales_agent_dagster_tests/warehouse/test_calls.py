@@ -145,6 +145,20 @@ def test_spend_of_leads(store: WarehouseCalls) -> None:
     assert store.lead_spend("batch-1", []) == {}
 
 
+def test_look_ups_within_one_reading_share_a_connection(store: WarehouseCalls, warehouse: Warehouse) -> None:
+    store.add([call("a", cost_usd=1.0)])
+    opened: list[object] = []
+    sa.event.listen(warehouse.engine, "checkout", lambda *given: opened.append(given))
+    with store.one_reading():
+        assert sorted(store.find(["a", "b"])) == ["a"]
+        WarehouseCalls(warehouse).add([call("b", cost_usd=2.0)])
+        of_one_moment = {"lead-1": 1.0} if store.is_near else {"lead-1": 3.0}
+        assert store.lead_spend("batch-1", ["lead-1"]) == of_one_moment
+    assert len(opened) == 2, "one to read, one to write"
+    assert store.lead_spend("batch-1", ["lead-1"]) == {"lead-1": 3.0}
+    assert len(opened) == 3
+
+
 def test_more_keys_than_fit_one_statement(store: WarehouseCalls, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(calls_module, "KEYS_AT_ONCE", 3)
     keys = [f"key-{number}" for number in range(8)]

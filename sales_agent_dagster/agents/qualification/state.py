@@ -96,13 +96,12 @@ class Verdict:
 
 
 class QualificationState(TypedDict, total=False):
-    """State of a run over a chunk; the lists run parallel to ``leads``.
+    """State of a run over a chunk.
 
     Attributes:
         leads: ``lead_id`` and the columns of ``features_of`` per lead.
+        verdicts: in the order of ``leads``.
     """
 
     leads: Sequence[Mapping[str, Any]]
-    scored: list[ScoredLead | NoAnswer]
-    answers: list[Answer[Judgement] | NoAnswer]
     verdicts: list[Verdict | NoAnswer]

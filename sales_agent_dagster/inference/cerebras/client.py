@@ -47,6 +47,8 @@ class CerebrasClient:
     def __init__(self, endpoint: Endpoint, connections: int) -> None:
         self.endpoint = endpoint
         self._connections = connections
+        # Not the path alone: the SDK would join it to its base URL anew for every request.
+        self._completions_url = f"{endpoint.url}{COMPLETIONS_PATH}"
 
     async def complete(self, request: CompletionRequest, timeout_s: float) -> Completion:
         """One request, one response.
@@ -62,7 +64,7 @@ class CerebrasClient:
         timeout = httpx.Timeout(timeout_s, connect=min(timeout_s, CONNECT_TIMEOUT_S))
         # Not chat.completions.create: walking the typed dicts of a request is half of the SDK's time in it.
         sending = sdk.post(
-            COMPLETIONS_PATH, content=request.body, cast_to=httpx.Response, options={"timeout": timeout}
+            self._completions_url, content=request.body, cast_to=httpx.Response, options={"timeout": timeout}
         )
         response = await self._received(sending, timeout_s)
         return read_response(response.content, _plain(response.headers), request.prompt_tokens)

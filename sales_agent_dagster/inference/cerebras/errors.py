@@ -43,18 +43,16 @@ _FIXES = {
 
 @dataclass(frozen=True, slots=True)
 class RateLimitHeaders:
-    """The six ``x-ratelimit-*`` headers; None where absent or not a number. Resets in seconds.
+    """What counts of the ``x-ratelimit-*`` headers; None where absent or not a number. Resets in seconds.
 
     Limits are the organisation's, for the model asked: requests per day and tokens per minute. Where a server
-    also says ``x-ratelimit-limit-requests-minute``, that is taken, too.
+    also says ``x-ratelimit-limit-requests-minute``, that is taken, too. What remains of a minute is reckoned
+    here, with the calls in flight.
     """
 
-    limit_requests_day: float | None = None
     remaining_requests_day: float | None = None
     reset_requests_day_s: float | None = None
     limit_tokens_minute: float | None = None
-    remaining_tokens_minute: float | None = None
-    reset_tokens_minute_s: float | None = None
     limit_requests_minute: float | None = None
 
 
@@ -202,12 +200,9 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 def rate_limit_headers(headers: Mapping[str, str]) -> RateLimitHeaders:
     """The limits that a response states."""
     return RateLimitHeaders(
-        _number(headers.get("x-ratelimit-limit-requests-day")),
         _number(headers.get("x-ratelimit-remaining-requests-day")),
         _number(headers.get("x-ratelimit-reset-requests-day")),
         _number(headers.get("x-ratelimit-limit-tokens-minute")),
-        _number(headers.get("x-ratelimit-remaining-tokens-minute")),
-        _number(headers.get("x-ratelimit-reset-tokens-minute")),
         _number(headers.get("x-ratelimit-limit-requests-minute")),
     )
 

@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import orjson
 from pydantic import BaseModel, ValidationError
@@ -231,9 +231,6 @@ def _inside(data: dict[str, Any], outer: str, inner: str) -> object:
 def _count(value: object) -> int | None:
     number = isinstance(value, int) and not isinstance(value, bool)
     return value if number and 0 <= value <= MAX_TOKENS else None  # type: ignore[operator, return-value]
-
-
-_Times = dict[Literal["queue_ms", "prompt_ms", "completion_ms"], float | None]
 
 
 def _times(info: object) -> Any:

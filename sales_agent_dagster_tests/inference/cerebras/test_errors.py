@@ -46,7 +46,7 @@ def test_what_may_pass_is_transient(status: int) -> None:
 
 def test_a_limit_of_requests_a_minute_is_read_where_there_is_one() -> None:
     found = rate_limit_headers({**HEADERS, "x-ratelimit-limit-requests-minute": "30"})
-    assert (found.limit_requests_minute, found.limit_requests_day) == (30, 1440000)
+    assert (found.limit_requests_minute, found.limit_tokens_minute) == (30, 60000)
 
 
 def test_a_rate_limit_says_how_long_and_how_much() -> None:
@@ -54,7 +54,7 @@ def test_a_rate_limit_says_how_long_and_how_much() -> None:
     assert isinstance(error, RateLimited)
     assert isinstance(error, TransientError)
     assert error.retry_after_s == 1.5
-    assert error.limits == RateLimitHeaders(1440000, 1439997, 33011.382867, 60000, 57931, 11.3828)
+    assert error.limits == RateLimitHeaders(1439997, 33011.382867, 60000)
     assert str(error) == "HTTP 429: rate limit reached, free again in 1.5 s (too fast)"
 
 

@@ -66,7 +66,7 @@ def invalid(text: str) -> InvalidAnswer:
 
 
 def test_a_response_with_everything() -> None:
-    headers = {"x-ratelimit-remaining-tokens-minute": "5000"}
+    headers = {"x-ratelimit-limit-tokens-minute": "5000"}
     assert read_response(orjson.dumps(response()), headers, 1000) == Completion(
         text=GOOD,
         usage=USAGE,
@@ -75,7 +75,7 @@ def test_a_response_with_everything() -> None:
         queue_ms=1.0,
         prompt_ms=20.0,
         completion_ms=300.0,
-        limits=RateLimitHeaders(remaining_tokens_minute=5000.0),
+        limits=RateLimitHeaders(limit_tokens_minute=5000.0),
     )
 
 

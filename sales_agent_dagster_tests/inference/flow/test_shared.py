@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 
@@ -84,6 +85,26 @@ def test_the_shared_breaker_opens_where_the_local_one_does(
     assert asyncio.run(scene()) is permit
 
 
+def test_the_shared_breaker_forgets_what_is_older_than_its_window(redis_url: str) -> None:
+    rules = replace(RULES, window_s=0.2)
+
+    async def scene() -> list[Permit]:
+        async with two(redis_url) as (one, _):
+            breakers = Breakers(rules, CLOCK, shared=one)
+            for _ in range(2):
+                await breakers.record("m", Permit.PASSES, ok=False)
+            await asyncio.sleep(0.12)
+            await breakers.record("m", Permit.PASSES, ok=True)  # the list lives on; what is in it does not
+            await asyncio.sleep(0.12)
+            await breakers.record("m", Permit.PASSES, ok=False)
+            seen = [await breakers.admit("m")]
+            for _ in range(3):
+                await breakers.record("m", Permit.PASSES, ok=False)
+            return [*seen, await breakers.admit("m")]
+
+    assert asyncio.run(scene()) == [Permit.PASSES, Permit.REFUSED]
+
+
 def test_a_probe_whose_process_died_is_given_up(redis_url: str) -> None:
     async def scene() -> list[Permit]:
         async with two(redis_url) as (first, second):
@@ -130,6 +151,20 @@ def test_tokens_and_pauses_are_shared(redis_url: str) -> None:
     waited, paused = asyncio.run(scene())
     assert waited >= 0.29
     assert paused >= 0.39
+
+
+def test_when_redis_goes_a_process_knows_what_it_has_sent(redis_url: str) -> None:
+    async def scene() -> float:
+        async with two(redis_url) as (one, _):
+            limiter = RateLimiter(Limits(requests=4), 0.5, CLOCK, shared=one, window=Window(0.3, 0))
+            began = time.monotonic()
+            for _ in range(2):
+                await limiter.admit("m", 1)
+            one._away_until = CLOCK.now() + 60
+            await limiter.admit("m", 1)
+            return time.monotonic() - began
+
+    assert asyncio.run(scene()) >= 0.3
 
 
 def test_what_one_process_has_learned_holds_for_all_and_calls_before_it_count(redis_url: str) -> None:
