@@ -25,15 +25,17 @@ from sales_agent_dagster.crm.contract import (
     Value,
 )
 from sales_agent_dagster.crm.fields import Kind
-from sales_agent_dagster.crm.merging import Agreed
+from sales_agent_dagster.crm.merging import Agreed, written
 from sales_agent_dagster.crm.ownership import COMPANIONS
 from sales_agent_dagster.domain.hashing import content_hash
 from sales_agent_dagster.stages.crm.context import SyncContext
+from sales_agent_dagster.stages.crm.following import follow_merge
 from sales_agent_dagster.stages.crm.planning import Planned
 from sales_agent_dagster.stages.crm.stored import (
     MAX_REFUSALS,
     SNAPSHOTS,
     Link,
+    agreements_of,
     save_agreements,
     save_links,
     save_snapshots,
@@ -179,13 +181,32 @@ def settle_sent(
         operation = waiting.operation
         if operation.action is Action.CREATE:
             links.append(_created(operation, waiting.entity_id, sent))
-        if operation.kind in SNAPSHOTS:
+        if operation.kind in SNAPSHOTS and not _went_on(operation, sent):
             agreements[operation.kind][sent.remote_id] = waiting.agreed
     save_links(context, connection, links)
     save_snapshots(context, connection, _written(context, connection, done))
     for kind, agreed in agreements.items():
         save_agreements(context, connection, kind, agreed)
+    for waiting, sent in done:
+        if _went_on(waiting.operation, sent):
+            _agree_on_survivor(context, connection, waiting.operation, sent.remote_id)
     _forgive(context, connection, [waiting for waiting, _ in done])
+
+
+def _went_on(operation: Operation, sent: Sent) -> bool:
+    """An update of a record that people had merged away was written to the survivor."""
+    return operation.action is Action.UPDATE and operation.remote_id not in (None, sent.remote_id)
+
+
+def _agree_on_survivor(
+    context: SyncContext, connection: sa.Connection, operation: Operation, survivor: str
+) -> None:
+    """What we wrote there is no person's edit; what we want of the survivor itself may differ from it."""
+    kind = operation.kind
+    follow_merge(context, connection, kind, str(operation.remote_id), survivor)
+    known = agreements_of(connection, context.crm, kind, [survivor]).get(survivor, {})
+    agreed = known | written(kind, operation.fields, known)
+    save_agreements(context, connection, kind, {survivor: agreed})
 
 
 def _created(operation: Operation, entity_id: str, sent: Sent) -> Link:
@@ -221,6 +242,8 @@ def _written(
             continue
         creates = operation.action is Action.CREATE
         before = known[operation.kind].get(sent.remote_id)
+        if before is None and not creates:
+            continue  # a survivor that we have not seen yet: the next pull brings all of it
         if before is None:
             before = Record(operation.kind, sent.remote_id, {}, _LONG_AGO)
         fields = {**sent.filled, **before.fields, **operation.fields}
