@@ -34,7 +34,7 @@ from sales_agent_dagster.crm.contract import (
     Verdict,
 )
 from sales_agent_dagster.crm.fields import FIELDS, Kind
-from sales_agent_dagster.crm.http import Counters
+from sales_agent_dagster.crm.http import Counters, Fence
 
 US = "api-key-1"
 STREAMS = (
@@ -66,7 +66,7 @@ class FakeCrm:
         self.suppressed: list[Suppression] = []
         self.writes: list[Operation] = []
         self.settle_needed = timedelta(0)
-        self.counters = Counters()
+        self.counters, self.fence = Counters(), Fence()
         self.tells_modified = tells_modified
         self.lag = timedelta(seconds=lag)
         self.lets_through = False
@@ -213,6 +213,8 @@ class FakeCrm:
         for operation in operations:
             self.before_push(operation)
             fault = self.fault(operation)
+            if not self.fence.passes():
+                fault = Deferred("", FailureClass.TRANSIENT, "the lease was lost")
             if fault == "never":
                 yield Unknown(operation.op_id, "lost before")
             elif fault is not None and fault != "lost":

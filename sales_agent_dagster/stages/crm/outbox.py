@@ -177,19 +177,20 @@ def settle_sent(
         )
     links = []
     agreements: dict[Kind, dict[str, Mapping[str, Agreed]]] = defaultdict(dict)
-    for waiting, sent in done:
+    direct = [(waiting, sent) for waiting, sent in done if not _went_on(waiting.operation, sent)]
+    for waiting, sent in direct:
         operation = waiting.operation
         if operation.action is Action.CREATE:
             links.append(_created(operation, waiting.entity_id, sent))
-        if operation.kind in SNAPSHOTS and not _went_on(operation, sent):
+        if operation.kind in SNAPSHOTS:
             agreements[operation.kind][sent.remote_id] = waiting.agreed
     save_links(context, connection, links)
-    save_snapshots(context, connection, _written(context, connection, done))
+    save_snapshots(context, connection, _written(context, connection, direct))
     for kind, agreed in agreements.items():
         save_agreements(context, connection, kind, agreed)
     for waiting, sent in done:
         if _went_on(waiting.operation, sent):
-            _agree_on_survivor(context, connection, waiting.operation, sent.remote_id)
+            _settle_on_survivor(context, connection, waiting, sent)
     _forgive(context, connection, [waiting for waiting, _ in done])
 
 
@@ -198,14 +199,16 @@ def _went_on(operation: Operation, sent: Sent) -> bool:
     return operation.action is Action.UPDATE and operation.remote_id not in (None, sent.remote_id)
 
 
-def _agree_on_survivor(
-    context: SyncContext, connection: sa.Connection, operation: Operation, survivor: str
+def _settle_on_survivor(
+    context: SyncContext, connection: sa.Connection, waiting: Waiting, sent: Sent
 ) -> None:
     """What we wrote there is no person's edit; what we want of the survivor itself may differ from it."""
-    kind = operation.kind
-    follow_merge(context, connection, kind, str(operation.remote_id), survivor)
+    kind, survivor = waiting.operation.kind, sent.remote_id
+    follow_merge(context, connection, kind, str(waiting.operation.remote_id), survivor)
+    before = snapshots_of(connection, context.crm, kind, [survivor]).get(survivor)
     known = agreements_of(connection, context.crm, kind, [survivor]).get(survivor, {})
-    agreed = known | written(kind, operation.fields, known)
+    agreed = known | written(kind, waiting.operation.fields, known, before.fields if before else {})
+    save_snapshots(context, connection, _written(context, connection, [(waiting, sent)]))
     save_agreements(context, connection, kind, {survivor: agreed})
 
 

@@ -48,6 +48,11 @@ GATED = 800
 SAME_FAILURES = 25
 """So many first refusals, all alike, are no rows' fault: the sync stops."""
 
+SETTLED = 100
+"""Outcomes that are written together, while others are still under way."""
+
+_IN_THE_WAY = (FailureClass.CONFLICT, FailureClass.GONE)
+
 _STOPPING = {
     FailureClass.AUTH: "The CRM refuses the key",
     FailureClass.PERMISSION: "The key or the plan does not allow it",
@@ -199,15 +204,23 @@ class Pusher:
 
     def _send(self, going: Sequence[Waiting]) -> None:
         left = {one.operation.op_id: one for one in going}
+        came: list[tuple[Waiting, PushResult]] = []
         results: list[tuple[Waiting, PushResult]] = []
         try:
             for result in self._context.connector.push([one.operation for one in going]):
-                results.append((left.pop(result.op_id), result))
+                came.append((left.pop(result.op_id), result))
+                if len(came) >= SETTLED:
+                    settled, came = came, []
+                    results += settled
+                    self._settle(settled)
         finally:
             # Whatever happened: what has no outcome may have been sent.
             lost = "The connector gave no outcome."
-            results += [(one, Unknown(op_id, lost)) for op_id, one in left.items()]
-            self._settle(results)
+            came += [(one, Unknown(op_id, lost)) for op_id, one in left.items()]
+            results += came
+            self._settle(came)
+        self._see_created(results)
+        self._look_after(results)
         self._circuit([result for _, result in results])
 
     def _settle(self, results: Sequence[tuple[Waiting, PushResult]]) -> None:
@@ -230,28 +243,28 @@ class Pusher:
         card.rejected_by_class.update(result.failure.value for _, result in failed)
         card.unknown += sum(isinstance(result, Unknown) for _, result in results)
         card.deferred += sum(isinstance(result, Deferred) for _, result in results)
-        self._see_created(sent)
-        self._look_after(failed)
 
-    def _see_created(self, sent: Sequence[tuple[Waiting, Sent]]) -> None:
+    def _see_created(self, results: Sequence[tuple[Waiting, PushResult]]) -> None:
         """What the answers told nothing of is looked at once, so that a person's first edit shows as theirs.
 
         That is what the CRM filled in by itself, such as a status and an owner.
         """
         ids: dict[Kind, list[str]] = {}
-        for one, result in sent:
-            if result.created and result.modified_at is None and one.operation.kind in SNAPSHOTS:
+        for one, result in results:
+            if not isinstance(result, Sent) or not result.created or result.modified_at is not None:
+                continue
+            if one.operation.kind in SNAPSHOTS:
                 ids.setdefault(one.operation.kind, []).append(result.remote_id)
         for kind, some in ids.items():
             # Where it cannot be read now, the next pull brings it.
             with suppress(CrmError):
                 see(self._context, kind, some)
 
-    def _look_after(self, failed: Sequence[tuple[Waiting, Failed]]) -> None:
+    def _look_after(self, results: Sequence[tuple[Waiting, PushResult]]) -> None:
         """What is in the way or gone is read, so that the next plan knows it."""
         ids: dict[Kind, set[str]] = {}
-        for one, failure in failed:
-            if failure.failure not in (FailureClass.CONFLICT, FailureClass.GONE):
+        for one, failure in results:
+            if not isinstance(failure, Failed) or failure.failure not in _IN_THE_WAY:
                 continue
             for remote_id in (failure.remote_id, one.operation.remote_id):
                 if remote_id and one.operation.kind in SNAPSHOTS:

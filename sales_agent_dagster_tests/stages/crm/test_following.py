@@ -152,3 +152,25 @@ def test_what_we_wrote_to_a_survivor_in_passing_is_no_person_s_edit(
     with sqlite_warehouse.reading() as connection:
         told = connection.execute(sa.select(crm_changes.c.field, crm_changes.c.after)).tuples().all()
     assert set(told) <= {("merged_into", target), ("archived", True), ("status", "Theirs")}
+
+
+def test_items_that_our_own_write_took_from_a_survivor_come_back(sqlite_warehouse: Warehouse) -> None:
+    """Both records are updated in one call, and one was just merged into the other."""
+    crm = FakeCrm()
+    crm.lets_through = True
+    leads = want(sqlite_warehouse, "batch-1", [company("E1", brands="A, X"), company("E2", brands="B")])
+    run_sync(sqlite_warehouse, crm)
+    target, source = (record.remote_id for record in crm.living())
+    crm.edit(Kind.COMPANY, target, brands="A")  # a person took X away
+    wanted = [company("E1", brands="A, C, X"), company("E2", brands="B, D")]
+
+    def merge(operation: Operation) -> None:
+        crm.before_push = lambda operation: None
+        crm.merge(source, target)
+
+    crm.before_push = merge
+    rewant(sqlite_warehouse, "batch-1", leads, wanted, at=crm.tick(60))
+    for _ in range(2):
+        run_sync(sqlite_warehouse, crm)
+        crm.tick(60)
+    assert crm.records[Kind.COMPANY, target].fields["brands"] == "B, D, A, C"
