@@ -78,6 +78,7 @@ class Pusher:
         self._alike: list[str] = []
         self._tried: set[tuple[Kind, str]] = set()
         self._limits = Limits(context.settings)
+        self._groups = _Groups(iter(()))
 
     def run(self, due: Collection[Kind] = KINDS) -> None:
         """Push until nothing is left that this sync may do; ``card.stopped`` tells why it ended early.
@@ -101,7 +102,8 @@ class Pusher:
 
     def _push_kind(self, kind: Kind) -> None:
         capabilities = self._context.connector.capabilities
-        for group in _groups(self._due(kind), capabilities.push_batch, capabilities.bulk_above):
+        self._groups = _Groups(_groups(self._due(kind), capabilities.push_batch, capabilities.bulk_above))
+        for group in self._groups:
             self._push_group(group)
             if self._context.card.stopped:
                 return
@@ -213,6 +215,7 @@ class Pusher:
                     settled, came = came, []
                     results += settled
                     self._settle(settled)
+                    self._groups.look_ahead()
         finally:
             # Whatever happened: what has no outcome may have been sent.
             lost = "The connector gave no outcome."
@@ -286,6 +289,25 @@ class Pusher:
         self._alike += [result.message for result in results if isinstance(result, Failed)]
         if len(self._alike) >= SAME_FAILURES and len(set(self._alike)) == 1:
             card.stopped = f"The first {len(self._alike)} operations all failed: {self._alike[0]}"
+
+
+class _Groups(Iterator[list[Planned]]):
+    """Groups, of which the next one may be planned while one is under way."""
+
+    def __init__(self, groups: Iterator[list[Planned]]) -> None:
+        self._groups = groups
+        self._next: list[list[Planned]] = []
+
+    def look_ahead(self) -> None:
+        """Plan the next one, unless it is planned."""
+        if not self._next:
+            self._next.extend(islice(self._groups, 1))
+
+    def __next__(self) -> list[Planned]:
+        self.look_ahead()
+        if not self._next:
+            raise StopIteration
+        return self._next.pop()
 
 
 def _groups(due: Iterator[Planned], most: int, bulk_above: int | None) -> Iterator[list[Planned]]:
