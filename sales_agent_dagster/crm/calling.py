@@ -98,7 +98,7 @@ class Call:
                 request, timeout=timeout, allow_redirects=False, **self._line.environment
             )
         except RequestException as error:
-            message = f"No answer of the CRM: {type(error).__name__}."
+            message = f"No answer from {_host(request)}: {type(error).__name__}."
             kind = Unavailable if self._twice or _never_sent(error) else Ambiguous
             raise kind(message) from error
 
