@@ -14,7 +14,7 @@ from requests.exceptions import ConnectTimeout, RequestException
 from urllib3.exceptions import MaxRetryError, NewConnectionError
 
 from sales_agent_dagster.crm.errors import Ambiguous, AuthRefused, CrmError, RateLimited, Unavailable
-from sales_agent_dagster.crm.http import Counters, Dialect, Exchange, Reply, TransportOptions
+from sales_agent_dagster.crm.http import Counters, Dialect, Exchange, Fence, Reply, TransportOptions
 from sales_agent_dagster.crm.rates import RateGate
 
 LOGGER = logging.getLogger(__name__)
@@ -36,6 +36,7 @@ class Line:
     dialect: Dialect
     options: TransportOptions
     counters: Counters
+    fence: Fence
     environment: dict[str, Any]
 
 
@@ -66,6 +67,8 @@ class Call:
         while True:
             self._attempt += 1
             self._gate.enter()
+            if self._writes and not self._line.fence.passes():
+                raise Unavailable("The right to write was lost meanwhile: nothing more is sent.")
             try:
                 return self._send()
             except CrmError as error:
@@ -95,7 +98,7 @@ class Call:
                 request, timeout=timeout, allow_redirects=False, **self._line.environment
             )
         except RequestException as error:
-            message = f"No answer of the CRM: {type(error).__name__}."
+            message = f"No answer from {_host(request)}: {type(error).__name__}."
             kind = Unavailable if self._twice or _never_sent(error) else Ambiguous
             raise kind(message) from error
 

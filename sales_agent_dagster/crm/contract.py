@@ -18,7 +18,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from sales_agent_dagster.crm.fields import FieldType, Kind
-from sales_agent_dagster.crm.http import Counters
+from sales_agent_dagster.crm.http import Counters, Fence
 from sales_agent_dagster.crm.operations import (
     Action,
     Deferred,
@@ -274,11 +274,13 @@ class Connector(Protocol):
 
     Attributes:
         counters: what the transport did so far.
+        fence: asked before each write.
     """
 
     name: str
     capabilities: Capabilities
     counters: Counters
+    fence: Fence
 
     def describe(self) -> Description:
         """The account, and the schema of the fields in ``capabilities.fields``."""

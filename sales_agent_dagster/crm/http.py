@@ -138,6 +138,21 @@ def retry_after_of(headers: Mapping[str, str]) -> float | None:
         return None
 
 
+class Fence:
+    """Whether a write may go out, asked right before each one: open, unless somebody sets it.
+
+    Attributes:
+        passes: called from several threads.
+    """
+
+    def __init__(self) -> None:
+        self.open()
+
+    def open(self) -> None:
+        """Let everything pass."""
+        self.passes: Callable[[], bool] = lambda: True
+
+
 class Counters:
     """What a transport did so far; safe to share between threads.
 

@@ -246,11 +246,16 @@ def agree(
 
 
 def written(
-    kind: Kind, payload: Mapping[str, Value | None], agreed: Mapping[str, Agreed]
+    kind: Kind,
+    payload: Mapping[str, Value | None],
+    agreed: Mapping[str, Agreed],
+    replaced: Fields | None = None,
 ) -> dict[str, Agreed]:
     """What is agreed on once a payload is there of which only itself is known, not what we wanted by it.
 
-    Items of a list that were agreed on before stay known to us: people may have taken some away.
+    Items of a list that were agreed on before stay known to us: people may have taken some away. But not
+    those of ``replaced``, what the record said right before a payload that was meant for another: it was we
+    who took them away.
     """
     found = {}
     for name, value in payload.items():
@@ -258,7 +263,8 @@ def written(
             continue
         ours, before = value, agreed.get(name)
         if before is not None and FIELDS[kind][name].type is FieldType.LIST:
+            lost = set(items_of((replaced or {}).get(name))) - set(items_of(value))
             items = (item for known in (before.base, before.ours, value) for item in items_of(known))
-            ours = ", ".join(dict.fromkeys(items))
+            ours = ", ".join(dict.fromkeys(item for item in items if item not in lost))
         found[name] = Agreed(value, ours, written=True)
     return found

@@ -46,6 +46,8 @@ class Sent:
     """Surely done.
 
     Attributes:
+        remote_id: of the record that was written to; of an update another one than the operation's where
+            that was merged away and the CRM wrote to the survivor.
         created: False also when an upsert found the record there.
         modified_at: by the CRM's clock; None when the answer does not tell.
         filled: fields of the CRM's own (a status) that it filled in by itself in what it created, as far as
@@ -136,7 +138,8 @@ class Reconciled:
     """What became of an operation.
 
     Attributes:
-        record: of ``FOUND`` the record as it is now: of a create the one with its key, of an update its own.
+        record: of ``FOUND`` the record as it is now: of a create the one with its key, of an update its own
+            or, where the CRM lets updates of a record that was merged away through, the survivor.
         others: where the CRM has no place for a key, all others that the operation may have created.
     """
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, as_completed, wait
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -20,7 +20,7 @@ from requests.auth import AuthBase
 
 from sales_agent_dagster.crm.calling import Call, Line
 from sales_agent_dagster.crm.errors import InvalidRequest, WriteRefused
-from sales_agent_dagster.crm.http import Counters, Dialect, Reply, TransportOptions
+from sales_agent_dagster.crm.http import Counters, Dialect, Fence, Reply, TransportOptions
 from sales_agent_dagster.crm.rates import Pace, RateGate
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -63,7 +63,7 @@ class Transport:
     ) -> None:
         self.base_url = base_url.rstrip("/")
         self.options = options
-        self.counters = Counters()
+        self.counters, self.fence = Counters(), Fence()
         self._lock = threading.Lock()
         self._paces = defaultdict(lambda: pace or Pace(), paces or {})
         self._gates: dict[str, RateGate] = {}
@@ -73,7 +73,8 @@ class Transport:
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, adapter)
         environment = self._session.merge_environment_settings(self.base_url, {}, None, None, None)
-        self._line = Line(self._session, auth, dialect, options, self.counters, dict(environment))
+        line = (self._session, auth, dialect, options, self.counters, self.fence)
+        self._line = Line(*line, dict(environment))
 
     def close(self) -> None:
         """Close all connections."""
@@ -124,21 +125,31 @@ class Transport:
         return Call(self._line, prepared, self._gate(group), twice=twice, writes=writes).run()
 
     def each(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-        """``function`` of every item on bounded threads, as they come.
+        """``function`` of every item on bounded threads, as they come; in turn where one is allowed.
 
-        An item is taken only when a thread is free for it. An exception is raised here, after the calls in
-        flight have ended.
+        An item is taken only when a thread is free for it. Those of a sequence are there anyway, so that the
+        threads go on while what came is worked on. An exception is raised here, after the calls in flight
+        have ended; what did not begin by then does not begin.
         """
-        with ThreadPoolExecutor(self.options.concurrency, thread_name_prefix="crm") as pool:
-            running: set[Future[Result]] = set()
-            for item in items:
-                running.add(pool.submit(function, item))
-                if len(running) >= self.options.concurrency:
-                    done, running = wait(running, return_when=FIRST_COMPLETED)
-                    yield from (future.result() for future in done)
-            while running:
-                done, running = wait(running, return_when=FIRST_COMPLETED)
-                yield from (future.result() for future in done)
+        most = self.options.concurrency
+        if most == 1:
+            yield from map(function, items)
+            return
+        with ThreadPoolExecutor(most, thread_name_prefix="crm") as pool:
+            try:
+                if isinstance(items, Sequence):
+                    waiting = [pool.submit(function, item) for item in items]
+                    yield from (future.result() for future in as_completed(waiting))
+                    return
+                running: set[Future[Result]] = set()
+                for item in items:
+                    running.add(pool.submit(function, item))
+                    if len(running) >= most:
+                        done, running = wait(running, return_when=FIRST_COMPLETED)
+                        yield from (future.result() for future in done)
+                yield from (future.result() for future in as_completed(running))
+            finally:
+                pool.shutdown(cancel_futures=True)
 
     def _gate(self, group: str) -> RateGate:
         with self._lock:

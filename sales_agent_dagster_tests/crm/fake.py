@@ -34,7 +34,7 @@ from sales_agent_dagster.crm.contract import (
     Verdict,
 )
 from sales_agent_dagster.crm.fields import FIELDS, Kind
-from sales_agent_dagster.crm.http import Counters
+from sales_agent_dagster.crm.http import Counters, Fence
 
 US = "api-key-1"
 STREAMS = (
@@ -49,7 +49,8 @@ class FakeCrm:
 
     ``lag`` seconds pass before pulls and searches find a new record.
     ``fault(operation)`` may return "lost" (done, answer lost), "never" (not done, answer lost), a PushResult,
-    or None. ``before_push`` is called with each operation before it is done.
+    or None. ``before_push`` is called with each operation before it is done. ``lets_through``: an update of a
+    record that was merged away goes to the survivor.
     """
 
     name = "fake"
@@ -65,9 +66,10 @@ class FakeCrm:
         self.suppressed: list[Suppression] = []
         self.writes: list[Operation] = []
         self.settle_needed = timedelta(0)
-        self.counters = Counters()
+        self.counters, self.fence = Counters(), Fence()
         self.tells_modified = tells_modified
         self.lag = timedelta(seconds=lag)
+        self.lets_through = False
         self.born: dict[str, datetime] = {}
         self._ids = itertools.count(1)
         upserts = frozenset({Kind.COMPANY, Kind.CONTACT}) if upsert else frozenset()
@@ -211,6 +213,8 @@ class FakeCrm:
         for operation in operations:
             self.before_push(operation)
             fault = self.fault(operation)
+            if not self.fence.passes():
+                fault = Deferred("", FailureClass.TRANSIENT, "the lease was lost")
             if fault == "never":
                 yield Unknown(operation.op_id, "lost before")
             elif fault is not None and fault != "lost":
@@ -237,7 +241,7 @@ class FakeCrm:
                 remote_id = self._create(kind, fields, operation.external_key, operation.company_id, US)
                 created = True
         else:
-            assert remote_id is not None
+            remote_id = self._written_to(operation)
             record = self.records.get((kind, remote_id))
             if record is None or record.archived:
                 target = record.merged_into if record else None
@@ -246,6 +250,11 @@ class FakeCrm:
         record = self.records[kind, remote_id]
         modified = record.modified_at if self.tells_modified else None
         return Sent(operation.op_id, remote_id, created, modified, record.url)
+
+    def _written_to(self, operation: Operation) -> str:
+        record = self.records.get((operation.kind, str(operation.remote_id)))
+        through = self.lets_through and record is not None and record.merged_into
+        return str(through or operation.remote_id)
 
     def _by_key(self, kind: Kind, key: str) -> Record | None:
         return next((record for record in self.living(kind) if record.external_key == key), None)
@@ -260,7 +269,8 @@ class FakeCrm:
                 record = self._by_key(operation.kind, operation.external_key)
                 record = record if record is not None and self._indexed(record) else None
             else:
-                record = self.read(operation.kind, [str(operation.remote_id)]).get(str(operation.remote_id))
+                remote_id = self._written_to(operation)
+                record = self.read(operation.kind, [remote_id]).get(remote_id)
             verdict = Verdict.FOUND if record else Verdict.ABSENT
             yield Reconciled(operation.op_id, verdict, record)
 

@@ -209,7 +209,7 @@ def test_nobody_listens() -> None:
     server = Server()
     server.server_close()
     made = Made(server)
-    with pytest.raises(Unavailable, match="ConnectionError"):
+    with pytest.raises(Unavailable, match=r"127.0.0.1:\d+: ConnectionError"):
         made.transport.request("POST", "thing", json={})
     assert len(made.slept) == 4
     made.transport.close()
@@ -298,3 +298,35 @@ def test_a_crm_that_there_is_not(settings: Settings) -> None:
         connect("pipedrive", settings, TransportOptions())
     with pytest.raises(ConfigurationError, match="SALES_AGENT_CLOSE"):
         connect("close", settings, TransportOptions())
+
+
+def test_a_closed_fence_stops_writes_and_only_those_also_between_two_attempts(server: Server) -> None:
+    made = Made(server)
+    passed = iter([True, False, False])
+    made.transport.fence.passes = lambda: next(passed)
+    server.script = [503]
+    with pytest.raises(Unavailable, match="nothing more is sent"):
+        made.transport.request("PUT", "thing")
+    with pytest.raises(Unavailable, match="nothing more is sent"):
+        made.transport.request("POST", "thing")
+    made.transport.request("GET", "thing")
+    made.transport.request("POST", "search", reads=True)
+    assert [method for method, *_ in server.asked] == ["PUT", "GET", "POST"]
+    made.transport.close()
+
+
+def test_what_waits_in_a_sequence_does_not_begin_after_an_error(server: Server) -> None:
+    made = Made(server, concurrency=2)
+    begun: list[int] = []
+
+    def ask(number: int) -> int:
+        begun.append(number)
+        threading.Event().wait(0.01 if number else 0.0)
+        return 1 // number
+
+    results = made.transport.each(ask, list(range(500)))
+    with pytest.raises(ZeroDivisionError):
+        list(results)
+    assert len(begun) < 500
+    assert list(made.transport.each(str, [])) == []
+    made.transport.close()

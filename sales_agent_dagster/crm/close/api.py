@@ -57,6 +57,8 @@ class CloseDialect:
         if reply.status < 400:
             return None
         message, fields = words_of(reply.json())
+        if reply.status == 401:
+            message = f"Close refuses SALES_AGENT_CLOSE__API_KEY: {message or 'it does not say why'}"
         details: dict[str, Any] = {"fields": fields}
         if (hint := self.hint_of(reply)) is not None and reply.status == 429:
             # The header's decimals are exact where Retry-After is rounded up.

@@ -75,7 +75,7 @@ class CloseConnector:
     def __init__(self, settings: CloseSettings, options: TransportOptions, api_key: SecretStr) -> None:
         self._settings = settings
         self.transport = Transport(settings.base_url, KeyAuth(api_key), CloseDialect(), options, pace=_PACE)
-        self.counters = self.transport.counters
+        self.counters, self.fence = self.transport.counters, self.transport.fence
         self.api = CloseApi(self.transport)
 
     @cached_property

@@ -68,7 +68,7 @@ class HubSpot:
         self._map = FieldMap(settings)
         self._finder = Finder(self._client, self._map, self._records)
         self._pusher = Pusher(self._client, self._map, now)
-        self.counters = self._client.transport.counters
+        self.counters, self.fence = self._client.transport.counters, self._client.transport.fence
         self.capabilities = Capabilities(
             fields={kind: self._map.fields_of(kind) for kind in OBJECTS},
             upsert_by_key=frozenset(ORDER),
@@ -106,16 +106,20 @@ class HubSpot:
                 yield Page(self._records(kind, some), complete_to=complete)
 
     def read(self, kind: Kind, remote_ids: Sequence[str]) -> dict[str, Record]:
-        """Records by the id asked for; of one merged away the survivor's values under its own id."""
+        """Records by the id asked for; of one merged away only that, and into which."""
+        held = self._held(kind, remote_ids)
+        return {key: one if one.remote_id == key else _merged(key, one) for key, one in held.items()}
+
+    def _held(self, kind: Kind, remote_ids: Sequence[str]) -> dict[str, Record]:
+        """Records by the id asked for; for one merged away the survivor, which an update of it goes to."""
         asked = set(remote_ids)
         found: dict[str, Record] = {}
         for some in chunks(asked, BATCH):
             raw = self._client.read(kind, some, self._map.wanted(kind))
             for record in self._records(kind, raw):
-                if record.remote_id in asked:
-                    found[record.remote_id] = record
-                for lost in asked.intersection(record.absorbed):
-                    found[lost] = _merged(lost, record)
+                found.update(
+                    (key, record) for key in asked.intersection((record.remote_id, *record.absorbed))
+                )
         return found
 
     def appeared(self, stream: str, since: datetime | None) -> Iterator[Record]:
@@ -148,7 +152,7 @@ class HubSpot:
             updates = [operation for operation in mine if operation.action is Action.UPDATE]
             made = self._finder.created(kind, creates) if creates else {}
             yield from (_verdict(one, made.get(one.external_key)) for one in creates)
-            held = self.read(kind, [one.remote_id for one in updates if one.remote_id]) if updates else {}
+            held = self._held(kind, [one.remote_id for one in updates if one.remote_id]) if updates else {}
             yield from (_verdict(one, held.get(one.remote_id or "")) for one in updates)
 
     def erase(self, kind: Kind, remote_ids: Sequence[str]) -> Iterator[PushResult]:
@@ -230,14 +234,7 @@ class HubSpot:
 
 
 def _merged(lost: str, survivor: Record) -> Record:
-    return Record(
-        survivor.kind,
-        lost,
-        survivor.fields,
-        survivor.modified_at,
-        company_id=survivor.company_id,
-        merged_into=survivor.remote_id,
-    )
+    return Record(survivor.kind, lost, {}, survivor.modified_at, merged_into=survivor.remote_id)
 
 
 def _verdict(operation: Operation, record: Record | None) -> Reconciled:

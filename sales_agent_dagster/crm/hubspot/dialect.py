@@ -48,6 +48,8 @@ class HubSpotDialect:
         parsed = reply.json()
         body = parsed if isinstance(parsed, dict) else {}
         message = str(body.get("message") or f"HubSpot answered {reply.status}.")
+        if reply.status == 401:
+            message = f"HubSpot refuses SALES_AGENT_HUBSPOT__TOKEN: {message}"
         code = str(body.get("category") or body.get("errorType") or "") or None
         told: dict[str, Any] = {"status": reply.status, "code": code, "request_id": reply.request_id}
         if reply.status == 409:

@@ -54,7 +54,7 @@ class SalesforceConnector:
         self._pusher = Pusher(self._client, self._finder, router, settings.bulk_above)
         self._schema = Schema(self._client, layout, company_object)
         self._eraser = Eraser(self._client, self._finder, layout)
-        self.counters = self._client.transport.counters
+        self.counters, self.fence = self._client.transport.counters, self._client.transport.fence
         self.capabilities = Capabilities(
             fields=fields_of(layout),
             upsert_by_key=frozenset({Kind.COMPANY, Kind.CONTACT, Kind.NOTE, Kind.EMAIL_DRAFT}),

@@ -19,6 +19,9 @@ LEASE = timedelta(minutes=10)
 BEAT_S = 60.0
 """The lease is renewed so often, however long a group of operations takes."""
 
+SKEW = timedelta(minutes=5)
+"""So far may the clock of another machine be ahead of ours."""
+
 _LOG = logging.getLogger(__name__)
 
 
@@ -44,6 +47,8 @@ class Lease:
         self._context = context
         self._beat_s = beat_s
         self._holder = this_process()
+        self._held_until = context.now()
+        self._looking = threading.Lock()
         self.lost = False
         self._over = threading.Event()
         self._heart = threading.Thread(target=self._beat, name=f"{context.crm} lease", daemon=True)
@@ -55,9 +60,11 @@ class Lease:
                 raise LeaseHeld(f"Another sync writes to {self._context.crm}.")
             self._keep(connection)
         self._heart.start()
+        self._context.connector.fence.passes = self.holds
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._context.connector.fence.open()
         self._over.set()
         self._heart.join()
         leases = crm_leases.c
@@ -78,6 +85,23 @@ class Lease:
             raise LeaseHeld(f"Another sync took over writing to {self._context.crm}.")
         self._keep(connection)
 
+    def holds(self) -> bool:
+        """Whether the sync may still write; it looks where nobody renewed the lease for long.
+
+        So a process that was suspended within a group sends nothing of it that another one may have sent.
+        """
+        with self._looking:
+            if not self.lost and self._context.now() > self._held_until - SKEW:
+                try:
+                    with self._context.warehouse.transaction() as connection:
+                        self.renew(connection)
+                except LeaseHeld as lost:
+                    _LOG.warning("%s What was not sent yet is not sent.", lost)
+                except TransientError as error:
+                    _LOG.warning("The lease on %s was not renewed: %s", self._context.crm, error)
+                    return False
+            return not self.lost
+
     def _row(self, connection: sa.Connection) -> sa.Row[tuple[object, ...]] | None:
         crm, warehouse = self._context.crm, self._context.warehouse
         warehouse.exclusive(connection, f"crm-lease-{crm}")
@@ -89,7 +113,8 @@ class Lease:
 
     def _keep(self, connection: sa.Connection) -> None:
         context = self._context
-        kept = {"crm": context.crm, "holder": self._holder, "held_until": context.now() + LEASE}
+        self._held_until = context.now() + LEASE
+        kept = {"crm": context.crm, "holder": self._holder, "held_until": self._held_until}
         context.warehouse.upsert(connection, crm_leases, [kept])
 
     def _beat(self) -> None:

@@ -25,15 +25,17 @@ from sales_agent_dagster.crm.contract import (
     Value,
 )
 from sales_agent_dagster.crm.fields import Kind
-from sales_agent_dagster.crm.merging import Agreed
+from sales_agent_dagster.crm.merging import Agreed, written
 from sales_agent_dagster.crm.ownership import COMPANIONS
 from sales_agent_dagster.domain.hashing import content_hash
 from sales_agent_dagster.stages.crm.context import SyncContext
+from sales_agent_dagster.stages.crm.following import follow_merge
 from sales_agent_dagster.stages.crm.planning import Planned
 from sales_agent_dagster.stages.crm.stored import (
     MAX_REFUSALS,
     SNAPSHOTS,
     Link,
+    agreements_of,
     save_agreements,
     save_links,
     save_snapshots,
@@ -175,17 +177,39 @@ def settle_sent(
         )
     links = []
     agreements: dict[Kind, dict[str, Mapping[str, Agreed]]] = defaultdict(dict)
-    for waiting, sent in done:
+    direct = [(waiting, sent) for waiting, sent in done if not _went_on(waiting.operation, sent)]
+    for waiting, sent in direct:
         operation = waiting.operation
         if operation.action is Action.CREATE:
             links.append(_created(operation, waiting.entity_id, sent))
         if operation.kind in SNAPSHOTS:
             agreements[operation.kind][sent.remote_id] = waiting.agreed
     save_links(context, connection, links)
-    save_snapshots(context, connection, _written(context, connection, done))
+    save_snapshots(context, connection, _written(context, connection, direct))
     for kind, agreed in agreements.items():
         save_agreements(context, connection, kind, agreed)
+    for waiting, sent in done:
+        if _went_on(waiting.operation, sent):
+            _settle_on_survivor(context, connection, waiting, sent)
     _forgive(context, connection, [waiting for waiting, _ in done])
+
+
+def _went_on(operation: Operation, sent: Sent) -> bool:
+    """An update of a record that people had merged away was written to the survivor."""
+    return operation.action is Action.UPDATE and operation.remote_id not in (None, sent.remote_id)
+
+
+def _settle_on_survivor(
+    context: SyncContext, connection: sa.Connection, waiting: Waiting, sent: Sent
+) -> None:
+    """What we wrote there is no person's edit; what we want of the survivor itself may differ from it."""
+    kind, survivor = waiting.operation.kind, sent.remote_id
+    follow_merge(context, connection, kind, str(waiting.operation.remote_id), survivor)
+    before = snapshots_of(connection, context.crm, kind, [survivor]).get(survivor)
+    known = agreements_of(connection, context.crm, kind, [survivor]).get(survivor, {})
+    agreed = known | written(kind, waiting.operation.fields, known, before.fields if before else {})
+    save_snapshots(context, connection, _written(context, connection, [(waiting, sent)]))
+    save_agreements(context, connection, kind, {survivor: agreed})
 
 
 def _created(operation: Operation, entity_id: str, sent: Sent) -> Link:
@@ -221,6 +245,8 @@ def _written(
             continue
         creates = operation.action is Action.CREATE
         before = known[operation.kind].get(sent.remote_id)
+        if before is None and not creates:
+            continue  # a survivor that we have not seen yet: the next pull brings all of it
         if before is None:
             before = Record(operation.kind, sent.remote_id, {}, _LONG_AGO)
         fields = {**sent.filled, **before.fields, **operation.fields}

@@ -48,6 +48,11 @@ GATED = 800
 SAME_FAILURES = 25
 """So many first refusals, all alike, are no rows' fault: the sync stops."""
 
+SETTLED = 100
+"""Outcomes that are written together, while others are still under way."""
+
+_IN_THE_WAY = (FailureClass.CONFLICT, FailureClass.GONE)
+
 _STOPPING = {
     FailureClass.AUTH: "The CRM refuses the key",
     FailureClass.PERMISSION: "The key or the plan does not allow it",
@@ -73,6 +78,7 @@ class Pusher:
         self._alike: list[str] = []
         self._tried: set[tuple[Kind, str]] = set()
         self._limits = Limits(context.settings)
+        self._groups = _Groups(iter(()))
 
     def run(self, due: Collection[Kind] = KINDS) -> None:
         """Push until nothing is left that this sync may do; ``card.stopped`` tells why it ended early.
@@ -96,7 +102,8 @@ class Pusher:
 
     def _push_kind(self, kind: Kind) -> None:
         capabilities = self._context.connector.capabilities
-        for group in _groups(self._due(kind), capabilities.push_batch, capabilities.bulk_above):
+        self._groups = _Groups(_groups(self._due(kind), capabilities.push_batch, capabilities.bulk_above))
+        for group in self._groups:
             self._push_group(group)
             if self._context.card.stopped:
                 return
@@ -199,15 +206,24 @@ class Pusher:
 
     def _send(self, going: Sequence[Waiting]) -> None:
         left = {one.operation.op_id: one for one in going}
+        came: list[tuple[Waiting, PushResult]] = []
         results: list[tuple[Waiting, PushResult]] = []
         try:
             for result in self._context.connector.push([one.operation for one in going]):
-                results.append((left.pop(result.op_id), result))
+                came.append((left.pop(result.op_id), result))
+                if len(came) >= SETTLED:
+                    settled, came = came, []
+                    results += settled
+                    self._settle(settled)
+                    self._groups.look_ahead()
         finally:
             # Whatever happened: what has no outcome may have been sent.
             lost = "The connector gave no outcome."
-            results += [(one, Unknown(op_id, lost)) for op_id, one in left.items()]
-            self._settle(results)
+            came += [(one, Unknown(op_id, lost)) for op_id, one in left.items()]
+            results += came
+            self._settle(came)
+        self._see_created(results)
+        self._look_after(results)
         self._circuit([result for _, result in results])
 
     def _settle(self, results: Sequence[tuple[Waiting, PushResult]]) -> None:
@@ -230,28 +246,28 @@ class Pusher:
         card.rejected_by_class.update(result.failure.value for _, result in failed)
         card.unknown += sum(isinstance(result, Unknown) for _, result in results)
         card.deferred += sum(isinstance(result, Deferred) for _, result in results)
-        self._see_created(sent)
-        self._look_after(failed)
 
-    def _see_created(self, sent: Sequence[tuple[Waiting, Sent]]) -> None:
+    def _see_created(self, results: Sequence[tuple[Waiting, PushResult]]) -> None:
         """What the answers told nothing of is looked at once, so that a person's first edit shows as theirs.
 
         That is what the CRM filled in by itself, such as a status and an owner.
         """
         ids: dict[Kind, list[str]] = {}
-        for one, result in sent:
-            if result.created and result.modified_at is None and one.operation.kind in SNAPSHOTS:
+        for one, result in results:
+            if not isinstance(result, Sent) or not result.created or result.modified_at is not None:
+                continue
+            if one.operation.kind in SNAPSHOTS:
                 ids.setdefault(one.operation.kind, []).append(result.remote_id)
         for kind, some in ids.items():
             # Where it cannot be read now, the next pull brings it.
             with suppress(CrmError):
                 see(self._context, kind, some)
 
-    def _look_after(self, failed: Sequence[tuple[Waiting, Failed]]) -> None:
+    def _look_after(self, results: Sequence[tuple[Waiting, PushResult]]) -> None:
         """What is in the way or gone is read, so that the next plan knows it."""
         ids: dict[Kind, set[str]] = {}
-        for one, failure in failed:
-            if failure.failure not in (FailureClass.CONFLICT, FailureClass.GONE):
+        for one, failure in results:
+            if not isinstance(failure, Failed) or failure.failure not in _IN_THE_WAY:
                 continue
             for remote_id in (failure.remote_id, one.operation.remote_id):
                 if remote_id and one.operation.kind in SNAPSHOTS:
@@ -273,6 +289,25 @@ class Pusher:
         self._alike += [result.message for result in results if isinstance(result, Failed)]
         if len(self._alike) >= SAME_FAILURES and len(set(self._alike)) == 1:
             card.stopped = f"The first {len(self._alike)} operations all failed: {self._alike[0]}"
+
+
+class _Groups(Iterator[list[Planned]]):
+    """Groups, of which the next one may be planned while one is under way."""
+
+    def __init__(self, groups: Iterator[list[Planned]]) -> None:
+        self._groups = groups
+        self._next: list[list[Planned]] = []
+
+    def look_ahead(self) -> None:
+        """Plan the next one, unless it is planned."""
+        if not self._next:
+            self._next.extend(islice(self._groups, 1))
+
+    def __next__(self) -> list[Planned]:
+        self.look_ahead()
+        if not self._next:
+            raise StopIteration
+        return self._next.pop()
 
 
 def _groups(due: Iterator[Planned], most: int, bulk_above: int | None) -> Iterator[list[Planned]]:

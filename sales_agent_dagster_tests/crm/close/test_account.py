@@ -82,7 +82,8 @@ def test_what_is_described(connector: CloseConnector) -> None:
 def test_health(connector_to: MakeConnector, close: RunningClose) -> None:
     assert connector_to().health().ok
     refused = connector_to("nobody").health()
-    assert (refused.ok, refused.message) == (False, "Unauthorized")
+    said = "Close refuses SALES_AGENT_CLOSE__API_KEY: Unauthorized"
+    assert (refused.ok, refused.message) == (False, said)
     close.fault("503", times=99)
     assert not connector_to().health().ok
 

@@ -115,7 +115,9 @@ def test_health_is_one_call_and_never_raises(hubspot: RunningServer, connect: Co
     assert (health.ok, health.message, health.quota_left) == (True, "HubSpot account 62515", 0.999)
     assert len(hubspot.log) == 1
     hubspot.fail("401")
-    assert not crm.health().ok
+    refused = crm.health()
+    assert not refused.ok
+    assert refused.message.startswith("HubSpot refuses SALES_AGENT_HUBSPOT__TOKEN: ")
 
 
 def test_the_registry_knows_it(hubspot: RunningServer, settings: Settings) -> None:
@@ -127,7 +129,9 @@ def test_the_registry_knows_it(hubspot: RunningServer, settings: Settings) -> No
         settings.model_copy(update={"hubspot": type(settings.hubspot)(**given)}),
         TransportOptions(),
     )
-    assert not crm.health().ok
+    refused = crm.health()
+    assert not refused.ok
+    assert refused.message.startswith("HubSpot refuses SALES_AGENT_HUBSPOT__TOKEN: ")
     assert "t" in repr(given)
     crm.close()
 

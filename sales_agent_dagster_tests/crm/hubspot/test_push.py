@@ -79,6 +79,17 @@ def test_reading_back_follows_a_merge_and_a_deletion(hubspot: RunningServer, crm
     assert second.record.archived
 
 
+def test_an_update_of_a_merged_record_is_the_survivor_s(hubspot: RunningServer, crm: HubSpot) -> None:
+    kept, lost = (hubspot.add("companies", name=name) for name in ("Kept", "Lost"))
+    hubspot.merge("companies", kept, lost)
+    (sent,) = pushed(crm, update(lost, city="Austin"))
+    assert isinstance(sent, Sent)
+    (found,) = crm.reconcile([update(lost, city="Austin")])
+    assert found.record is not None
+    assert sent.remote_id == found.record.remote_id == kept
+    assert found.record.fields.items() >= {"company": "Kept", "city": "Austin"}.items()
+
+
 @pytest.mark.parametrize("partial", [False, True])
 def test_one_poison_row_fails_alone(hubspot: RunningServer, connect: Connect, partial: bool) -> None:
     hubspot.reset(partial=partial)

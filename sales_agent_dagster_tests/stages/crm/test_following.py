@@ -2,8 +2,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 import sqlalchemy as sa
 
+from sales_agent_dagster.crm.contract import Operation
 from sales_agent_dagster.crm.fields import Kind
 from sales_agent_dagster.warehouse.database import Warehouse
 from sales_agent_dagster.warehouse.schema import crm_changes, crm_link
@@ -104,3 +106,71 @@ def test_nobody_cleared_the_fields_of_a_record_that_is_gone(sqlite_warehouse: Wa
     run_sync(sqlite_warehouse, crm)
     with sqlite_warehouse.reading() as connection:
         assert connection.scalars(sa.select(crm_changes.c.field)).all() == []
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["answered", "answer lost"])
+@pytest.mark.parametrize("survivor", ["ours", "theirs", "not seen yet"])
+def test_what_we_wrote_to_a_survivor_in_passing_is_no_person_s_edit(
+    sqlite_warehouse: Warehouse, survivor: str, lost: bool
+) -> None:
+    """A record is merged away right before its update, and the CRM writes that to the survivor."""
+    crm = FakeCrm(batch=1)
+    crm.lets_through = True
+    crm.fault = lambda operation: "lost" if lost and operation.remote_id else None
+    keys = ["E1", "E2"] if survivor == "ours" else ["E1"]
+    wanted = [company(key, score=float(at), next_step=f"Step {key}") for at, key in enumerate(keys)]
+    wanted[-1]["company"] |= {"street": "1 Main St"} if survivor == "ours" else {}
+    leads = want(sqlite_warehouse, "batch-1", wanted)
+    targets = [crm.add(company="Theirs")] if survivor == "theirs" else []
+    run_sync(sqlite_warehouse, crm)
+    source, *others = (record.remote_id for record in crm.living() if record.external_key)
+    [target] = targets or others or [crm.add(company="Theirs")]
+    crm.edit(Kind.COMPANY, target, status="Theirs")
+
+    def merge(operation: Operation) -> None:
+        crm.before_push = lambda operation: None
+        crm.merge(source, target)
+
+    crm.before_push = merge
+    wanted[0] = company("E1", score=7.0, next_step="Step 7", city="Akron")
+    rewant(sqlite_warehouse, "batch-1", leads, wanted, at=crm.tick(60))
+    for _ in range(3):
+        crm.tick(70)
+        run_sync(sqlite_warehouse, crm)
+        crm.fault = lambda operation: None
+    fields = crm.records[Kind.COMPANY, target].fields
+    expected = {"score": 1.0, "next_step": "Step E2", "city": "Akron", "status": "Theirs"}
+    if survivor != "ours":
+        expected |= {"score": 7.0, "next_step": "Step 7"}
+    assert expected.items() <= fields.items()
+    if survivor == "ours":
+        later = company("E2", score=1.0, next_step="Step E2", street="2 Elm St")
+        rewant(sqlite_warehouse, "batch-1", leads[1:], [later], at=crm.tick(60))
+        run_sync(sqlite_warehouse, crm)
+        street = crm.records[Kind.COMPANY, target].fields["street"]
+        assert street == "2 Elm St", "what was agreed on about the survivor itself still is"
+    with sqlite_warehouse.reading() as connection:
+        told = connection.execute(sa.select(crm_changes.c.field, crm_changes.c.after)).tuples().all()
+    assert set(told) <= {("merged_into", target), ("archived", True), ("status", "Theirs")}
+
+
+def test_items_that_our_own_write_took_from_a_survivor_come_back(sqlite_warehouse: Warehouse) -> None:
+    """Both records are updated in one call, and one was just merged into the other."""
+    crm = FakeCrm()
+    crm.lets_through = True
+    leads = want(sqlite_warehouse, "batch-1", [company("E1", brands="A, X"), company("E2", brands="B")])
+    run_sync(sqlite_warehouse, crm)
+    target, source = (record.remote_id for record in crm.living())
+    crm.edit(Kind.COMPANY, target, brands="A")  # a person took X away
+    wanted = [company("E1", brands="A, C, X"), company("E2", brands="B, D")]
+
+    def merge(operation: Operation) -> None:
+        crm.before_push = lambda operation: None
+        crm.merge(source, target)
+
+    crm.before_push = merge
+    rewant(sqlite_warehouse, "batch-1", leads, wanted, at=crm.tick(60))
+    for _ in range(2):
+        run_sync(sqlite_warehouse, crm)
+        crm.tick(60)
+    assert crm.records[Kind.COMPANY, target].fields["brands"] == "B, D, A, C"

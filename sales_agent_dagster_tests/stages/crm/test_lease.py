@@ -14,9 +14,10 @@ import pytest
 import sqlalchemy as sa
 
 from sales_agent_dagster.crm.contract import Operation
+from sales_agent_dagster.crm.http import Fence
 from sales_agent_dagster.domain.errors import TransientError
 from sales_agent_dagster.stages.crm import holder
-from sales_agent_dagster.stages.crm.lease import LEASE, Lease, LeaseHeld
+from sales_agent_dagster.stages.crm.lease import LEASE, SKEW, Lease, LeaseHeld
 from sales_agent_dagster.warehouse.database import Warehouse
 from sales_agent_dagster.warehouse.schema import crm_leases
 from sales_agent_dagster_tests.crm.fake import FakeCrm
@@ -169,3 +170,61 @@ def test_a_heart_that_finds_it_lost_says_so_for_good(sqlite_warehouse: Warehouse
         rewrite(sqlite_warehouse, holder=mine)
         with pytest.raises(LeaseHeld), sqlite_warehouse.transaction() as connection:
             held.renew(connection)
+
+
+def suspend(warehouse: Warehouse, crm: FakeCrm, meanwhile: Callable[[], None]) -> None:
+    """Once the first operation of a group is done, its process stands still for longer than its lease."""
+
+    def stand_still(operation: Operation) -> None:
+        if crm.writes:
+            crm.before_push = lambda operation: None
+            crm.tick(LONG_S)
+            meanwhile()
+
+    crm.before_push = stand_still
+
+
+def test_a_sync_that_was_suspended_within_a_group_sends_nothing_that_another_one_sent(
+    sqlite_warehouse: Warehouse,
+) -> None:
+    crm = FakeCrm(batch=10)
+    want(sqlite_warehouse, "batch-1", [company(f"E{n}") for n in range(3)])
+
+    def take_over() -> None:
+        suspended = crm.fence
+        crm.fence = Fence()
+        rewrite(sqlite_warehouse, holder="elsewhere/-/-/1/-/0")
+        for _ in range(2):
+            run_sync(sqlite_warehouse, crm)
+            crm.tick(61)
+        crm.fence = suspended
+
+    suspend(sqlite_warehouse, crm, take_over)
+    run_sync(sqlite_warehouse, crm)
+    for _ in range(2):
+        crm.tick(61)
+        run_sync(sqlite_warehouse, crm)
+    assert sorted(str(one.external_key) for one in crm.living()) == ["E0", "E1", "E2"]
+
+
+def test_a_sync_that_was_suspended_and_still_has_it_goes_on(sqlite_warehouse: Warehouse) -> None:
+    crm = FakeCrm(batch=10)
+    want(sqlite_warehouse, "batch-1", [company(f"E{n}") for n in range(3)])
+    suspend(sqlite_warehouse, crm, lambda: None)
+    assert run_sync(sqlite_warehouse, crm)["created"] == 3
+    assert crm.fence.passes(), "nobody holds it"
+
+
+def test_while_the_warehouse_is_away_nothing_is_sent(
+    sqlite_warehouse: Warehouse, crm: FakeCrm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(self: Lease, connection: sa.Connection) -> None:
+        raise TransientError("The database is locked.")
+
+    with lease_of(sqlite_warehouse, crm):
+        assert crm.fence.passes()
+        crm.tick(LEASE.total_seconds() - SKEW.total_seconds() + 1)
+        with monkeypatch.context() as patched:
+            patched.setattr(Lease, "renew", away)
+            assert not crm.fence.passes()
+        assert crm.fence.passes()

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from sales_agent_dagster.crm.contract import Operation
 from sales_agent_dagster.crm.fields import Kind
-from sales_agent_dagster.stages.crm import batch
+from sales_agent_dagster.stages.crm import batch, desired, pushing
 from sales_agent_dagster.stages.crm.lease import Lease
 from sales_agent_dagster.stages.crm.syncing import pending
 from sales_agent_dagster.warehouse.database import Warehouse
@@ -134,3 +134,25 @@ def test_after_waiting_for_another_sync_it_pulls_again(
 def held(context: Any) -> Iterator[None]:
     with Lease(context):
         yield
+
+
+def test_the_next_group_is_planned_while_one_is_under_way(
+    sqlite_warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pushing, "SETTLED", 1)
+    monkeypatch.setattr(desired, "PAGE", 2)
+    crm = FakeCrm(batch=2)
+    want(sqlite_warehouse, "batch-1", [company(f"E{n}") for n in range(5)])
+    happened: list[str] = []
+    planned = pushing.plan
+
+    def plan(*given: Any) -> Iterator[Any]:
+        for one in planned(*given):
+            happened.append(f"plans {one.external_key}")
+            yield one
+
+    monkeypatch.setattr(pushing, "plan", plan)
+    crm.before_push = lambda operation: happened.append(f"sends {operation.external_key}")
+    assert run_sync(sqlite_warehouse, crm)["created"] == 5
+    companies = [one for one in happened if one.startswith("sends") or one.endswith(("E2", "E4"))]
+    assert companies[:5] == ["sends E0", "plans E2", "sends E1", "sends E2", "plans E4"]
