@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sales_agent_dagster.crm.canonical import same
 from sales_agent_dagster.crm.contract import Record, SuppressionScope, Value
 from sales_agent_dagster.crm.fields import FIELDS, Kind
-from sales_agent_dagster.crm.merging import Agreed
+from sales_agent_dagster.crm.merging import Agreed, written
 from sales_agent_dagster.domain.hashing import content_hash
 from sales_agent_dagster.stages.crm.context import SyncContext
 from sales_agent_dagster.stages.crm.following import archive, follow_merge, revive
@@ -205,13 +205,19 @@ def _ours(context: SyncContext, kind: Kind, change: _Change, record: Record, abo
 def _touched(
     kind: Kind, record: Record, about: _Known, found: Sequence[_Change], human: Sequence[_Change]
 ) -> dict[str, Agreed]:
-    """The agreement with what others edited marked, and with our own values in the CRM's spelling."""
-    agreed = dict(about.agreed)
+    """The agreement with what others edited marked, and with our own values in the CRM's spelling.
+
+    What an operation without an answer wrote and is seen there is agreed on: a person may take it away
+    before the operation is read back.
+    """
+    agreed, sent = dict(about.agreed), about.open.payload if about.open else {}
     edited = {change.name for change in human}
     for change in found:
         known = agreed.get(change.name)
         if change.name in edited and known is not None:
             agreed[change.name] = replace(known, locked=True, edited_at=record.modified_at)
+        elif change.name in sent:
+            agreed |= written(kind, {change.name: sent[change.name]}, agreed)
         elif known is not None and about.open is None:
             agreed[change.name] = replace(known, base=change.after)
     return agreed

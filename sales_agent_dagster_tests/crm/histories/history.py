@@ -206,6 +206,7 @@ class History:
         except Crash as crash:
             self.tell(f"died at {crash} of step {process.steps}")
             self._note_states()
+            self.world.ledger.anew()  # what was told to a dead process nobody knows
         else:
             self.steps_seen, self.wrote_at = process.steps, process.wrote_at or self.wrote_at
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -69,3 +70,25 @@ def test_a_log_that_broke_off_is_not_called_complete(sqlite_warehouse: Warehouse
     with pytest.raises(Unavailable):
         pull_streams(context, ["events"])
     assert watermark(context, "events") == crm.events[-1].updated_at, "and no later"
+
+
+def test_a_crm_whose_clock_is_ahead_does_not_hide_what_comes(sqlite_warehouse: Warehouse) -> None:
+    crm = FakeCrm()
+    context = context_of(sqlite_warehouse, crm, lambda: crm.now - timedelta(minutes=5))
+    crm.add(company="Somebody")
+    pull_streams(context, ["companies"])
+    assert watermark(context, "companies") == crm.now - timedelta(minutes=5)
+
+
+def test_what_we_wrote_ourselves_counts_as_an_echo(sqlite_warehouse: Warehouse) -> None:
+    """The CRM's spelling is new, and nobody but us has written it."""
+    crm = FakeCrm(tells_modified=False)
+    want(sqlite_warehouse, "batch-1", [company("E1", city="Akron")])
+    run_sync(sqlite_warehouse, crm)
+    [record] = crm.living()
+    there = {**record.fields, "status": "Potential"}
+    crm.records[Kind.COMPANY, record.remote_id] = replace(record, fields=there)
+    context = context_of(sqlite_warehouse, crm, lambda: crm.now)
+    pull_streams(context, ["companies"])
+    assert (context.card.pulled, context.card.human_changes) == (1, 0)
+    assert context.card.echoes == 1

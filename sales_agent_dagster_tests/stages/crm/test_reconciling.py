@@ -90,6 +90,30 @@ def test_what_a_person_took_from_a_list_stays_known_when_an_answer_is_lost(
     assert crm.records[Kind.COMPANY, record.remote_id].fields["brands"] == "B, Theirs, C"
 
 
+def test_what_a_person_takes_away_after_it_was_seen_and_before_it_is_read_back_stays_away(
+    sqlite_warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crm = FakeCrm()
+    leads = want(sqlite_warehouse, "batch-1", [company(brands="A")])
+    run_sync(sqlite_warehouse, crm)
+    [record] = crm.living()
+    rewant(sqlite_warehouse, "batch-1", leads, [company(brands="A, B")], at=crm.tick(60))
+    crm.fault = lambda operation: "lost"
+    with monkeypatch.context() as patched:
+        patched.setattr(
+            crm, "reconcile", lambda some: [Reconciled(one.op_id, Verdict.UNSURE) for one in some]
+        )
+        for _ in range(2):
+            run_sync(sqlite_warehouse, crm)
+    crm.fault = lambda operation: None
+    crm.edit(Kind.COMPANY, record.remote_id, brands="A, Theirs")
+    rewant(sqlite_warehouse, "batch-1", leads, [company(brands="A, B, C")], at=crm.tick(60))
+    for _ in range(2):
+        run_sync(sqlite_warehouse, crm)
+        crm.tick(120)
+    assert crm.records[Kind.COMPANY, record.remote_id].fields["brands"] == "A, Theirs, C"
+
+
 def test_what_an_unanswered_create_wrote_is_ours_when_it_is_found_by_its_key(
     sqlite_warehouse: Warehouse,
 ) -> None:
