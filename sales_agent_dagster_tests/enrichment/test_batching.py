@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import Sequence
+from types import SimpleNamespace
 
 import pytest
 
@@ -92,7 +93,7 @@ def test_a_turn_that_comes_before_the_deadline_is_waited_for(monkeypatch: pytest
     async def sleep(seconds: float) -> None:
         waits.append(seconds)
 
-    monkeypatch.setattr("sales_agent_dagster.enrichment.pacing.asyncio.sleep", sleep)
+    monkeypatch.setattr("sales_agent_dagster.enrichment.pacing.asyncio", SimpleNamespace(sleep=sleep))
 
     async def turns() -> list[bool]:
         pace = Pace(1, lambda: 0.0)

@@ -1,5 +1,6 @@
 import asyncio
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -183,6 +184,6 @@ def test_turns_come_when_enough_others_are_a_minute_ago(
         return None
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("sales_agent_dagster.enrichment.pacing.asyncio.sleep", no_wait)
+        patched.setattr("sales_agent_dagster.enrichment.pacing.asyncio", SimpleNamespace(sleep=no_wait))
         asyncio.run(run())
     assert tuple(begun) == at
