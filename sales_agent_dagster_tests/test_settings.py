@@ -33,6 +33,12 @@ def test_nested_variables_and_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "hunter2" not in repr(settings)
 
 
+def test_a_variable_that_is_no_setting_of_its_section_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SALES_AGENT_CRM__RULES", "x")
+    with pytest.raises(ConfigurationError, match="SALES_AGENT_CRM__RULES: there is no such setting"):
+        load_settings()
+
+
 def test_an_empty_variable_is_not_a_value(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SALES_AGENT_DATABASE_URL", "")
     assert load_settings().database_url is None

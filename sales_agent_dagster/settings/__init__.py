@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, PositiveFloat, SecretStr, ValidationError
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from sales_agent_dagster.domain.errors import ConfigurationError
@@ -269,6 +270,13 @@ def variable_of(name: str, *inner: str) -> str:
     return f"SALES_AGENT_{'__'.join(path)}".upper()
 
 
+def _told(fault: ErrorDetails) -> str:
+    parts = [str(part) for part in fault["loc"]]
+    if fault["type"] == "extra_forbidden":
+        return f"SALES_AGENT_{'__'.join(parts).upper()}: there is no such setting"
+    return f"{variable_of(*parts)}: {fault['msg']}"
+
+
 def load_settings(**overrides: object) -> Settings:
     """Settings from the environment and ``.env``; keyword arguments win.
 
@@ -278,8 +286,5 @@ def load_settings(**overrides: object) -> Settings:
     try:
         return Settings(**overrides)  # type: ignore[arg-type]
     except ValidationError as error:
-        faults = dict.fromkeys(
-            f"{variable_of(*(str(part) for part in fault['loc']))}: {fault['msg']}"
-            for fault in error.errors(include_input=False)
-        )
+        faults = dict.fromkeys(map(_told, error.errors(include_input=False)))
         raise ConfigurationError("Settings are wrong:\n  " + "\n  ".join(faults)) from None
