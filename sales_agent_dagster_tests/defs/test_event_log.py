@@ -114,7 +114,7 @@ def test_dagsters_migrations_are_read_once_and_only_meanwhile(
     with kept_open(tmp_path), dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
         assert instance.get_runs() == []
         assert len(read) == 1
-        with sa.create_engine("sqlite://").connect() as connection:
+        with sa.create_engine("sqlite://", poolclass=NullPool).connect() as connection:
             ours = [ScriptDirectory.from_config(alembic_config(connection)) for _ in range(2)]
         assert ours[0] is not ours[1]
     own = [ScriptDirectory.from_config(get_alembic_config(STORAGES[1].__file__)) for _ in range(2)]
