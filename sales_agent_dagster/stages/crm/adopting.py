@@ -29,17 +29,32 @@ def adopt(context: SyncContext, connection: sa.Connection, kind: Kind, links: Se
     found = {link.external_key: link.remote_id for link in links if link.how == "external_key"}
     known = agreements_of(connection, context.crm, kind, found.values())
     records = snapshots_of(connection, context.crm, kind, found.values())
-    agreed = {}
-    for key, payloads in _payloads(connection, context.crm, kind, found).items():
-        record = records.get(found[key])
-        if record is not None and record.remote_id not in known:
-            agreed[record.remote_id] = written(kind, _sent(kind, payloads, record.fields), {})
+    there = {
+        key: records[remote_id].fields
+        for key, remote_id in found.items()
+        if remote_id in records and remote_id not in known
+    }
+    agreed = {
+        found[key]: written(kind, fields, {})
+        for key, fields in sent_by_creates(context, connection, kind, there).items()
+    }
     save_agreements(context, connection, kind, agreed)
     forgive(context, connection, kind, found)
 
 
+def sent_by_creates(
+    context: SyncContext, connection: sa.Connection, kind: Kind, there: Mapping[str, Fields]
+) -> dict[str, dict[str, Value]]:
+    """By our key, what our creates wrote into a record that says what is ``there``.
+
+    Of several creates perhaps only one arrived, and not the last. Keys that none was sent for are left out.
+    """
+    payloads = _payloads(connection, context.crm, kind, there)
+    return {key: _sent(kind, some, there[key]) for key, some in payloads.items()}
+
+
 def _sent(kind: Kind, payloads: Sequence[Fields], there: Fields) -> dict[str, Value]:
-    """What we wrote, of creates of which perhaps only one arrived: what is there, if one said so."""
+    """Of payloads, newest first, what is there, if one said so; else what the newest said."""
     sent: dict[str, Value] = {}
     for payload in payloads:
         for name, value in payload.items():
@@ -51,7 +66,7 @@ def _sent(kind: Kind, payloads: Sequence[Fields], there: Fields) -> dict[str, Va
 def _payloads(
     connection: sa.Connection, crm: str, kind: Kind, keys: Iterable[str]
 ) -> Mapping[str, list[Fields]]:
-    """What the creates that were sent with these keys said, oldest first."""
+    """What the creates that were sent with these keys said, newest first."""
     row, found = crm_outbox.c, defaultdict(list)
     query = (
         sa.select(row.external_key, row.payload)
@@ -61,7 +76,7 @@ def _payloads(
             row.operation == Action.CREATE.value,
             row.sending_at.is_not(None),
         )
-        .order_by(row.sending_at)
+        .order_by(row.sending_at.desc(), row.op_id)
     )
     for some in chunked(sorted(keys)):
         for key, payload in connection.execute(query.where(row.external_key.in_(some))):

@@ -20,6 +20,7 @@ from sales_agent_dagster.crm.contract import (
     Verdict,
 )
 from sales_agent_dagster.crm.merging import written
+from sales_agent_dagster.stages.crm.adopting import sent_by_creates
 from sales_agent_dagster.stages.crm.arriving import store_records, storing
 from sales_agent_dagster.stages.crm.context import SyncContext
 from sales_agent_dagster.stages.crm.outbox import (
@@ -128,9 +129,13 @@ def _done(context: SyncContext, connection: sa.Connection, waiting: Waiting, rec
     operation = waiting.operation
     before = agreements_of(connection, context.crm, operation.kind, [record.remote_id])
     known = before.get(record.remote_id, {})
-    agreed = known | written(operation.kind, operation.fields, known)
-    done = Waiting(operation, waiting.entity_id, waiting.payload_hash, agreed)
     created = operation.action is Action.CREATE
+    fields = operation.fields
+    if created:  # an earlier one may have made it, of which we only know that it was not finished
+        key = operation.external_key
+        fields = sent_by_creates(context, connection, operation.kind, {key: record.fields}).get(key, fields)
+    agreed = known | written(operation.kind, fields, known)
+    done = Waiting(operation, waiting.entity_id, waiting.payload_hash, agreed)
     # Stored as we sent it first, so that a later edit by others shows as theirs.
     at = record.modified_at - timedelta(microseconds=1)
     sent = Sent(operation.op_id, record.remote_id, created, at, record.url)

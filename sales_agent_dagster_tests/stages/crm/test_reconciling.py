@@ -10,13 +10,14 @@ import sqlalchemy as sa
 
 from sales_agent_dagster.crm.contract import Operation, Reconciled, Verdict
 from sales_agent_dagster.crm.fields import Kind
-from sales_agent_dagster.crm.merging import FieldChange
+from sales_agent_dagster.crm.merging import Agreed, FieldChange
 from sales_agent_dagster.crm.ownership import Rule
-from sales_agent_dagster.stages.crm.outbox import enqueue, mark
+from sales_agent_dagster.stages.crm.outbox import enqueue, mark, mark_sending, unknown_operations
 from sales_agent_dagster.stages.crm.planning import Planned, Step
 from sales_agent_dagster.stages.crm.reconciling import reconcile
+from sales_agent_dagster.stages.crm.stored import agreements_of
 from sales_agent_dagster.warehouse.database import Warehouse
-from sales_agent_dagster.warehouse.schema import crm_link, crm_outbox
+from sales_agent_dagster.warehouse.schema import crm_changes, crm_link, crm_outbox
 from sales_agent_dagster_tests.crm.fake import FakeCrm
 from sales_agent_dagster_tests.stages.crm.wanting import company, context_of, rewant, run_sync, want
 
@@ -143,6 +144,32 @@ def lost(warehouse: Warehouse, crm: FakeCrm, kind: Kind, keys: Sequence[str], fi
     with warehouse.transaction() as connection:
         waiting = enqueue(context, connection, planned)
         mark(context, connection, [one.operation.op_id for one in waiting], "unknown")
+
+
+def test_what_an_earlier_create_wrote_is_ours_when_the_last_one_is_found(sqlite_warehouse: Warehouse) -> None:
+    """It made the record, was not finished, and is tried again with other values that do not arrive."""
+    crm = FakeCrm()
+    context = context_of(sqlite_warehouse, crm, lambda: crm.now)
+    lost(sqlite_warehouse, crm, Kind.COMPANY, ["E1"], {"city": "Akron", "industry": "Pumps"})
+    with sqlite_warehouse.transaction() as connection:
+        [(first, _)] = unknown_operations(connection, context.crm)
+        list(crm.push([first.operation]))
+        mark_sending(context, connection, [first])
+        mark(context, connection, [first.operation.op_id], "failed")
+    lost(sqlite_warehouse, crm, Kind.COMPANY, ["E1"], {"city": "Kent", "industry": "Fans"})
+    [record] = crm.living()
+    crm.edit(Kind.COMPANY, record.remote_id, industry="Theirs")
+    with sqlite_warehouse.transaction() as connection:
+        [(second, _)] = unknown_operations(connection, context.crm)
+        crm.tick()
+        mark_sending(context, connection, [second])
+        mark(context, connection, [second.operation.op_id], "unknown")
+    reconcile(context)
+    with sqlite_warehouse.reading() as connection:
+        kept = agreements_of(connection, context.crm, Kind.COMPANY, [record.remote_id])[record.remote_id]
+        edited = connection.scalars(sa.select(crm_changes.c.field)).all()
+    assert kept["city"] == Agreed("Akron", "Akron", written=True)
+    assert (kept["industry"].ours, kept["industry"].locked, edited) == ("Fans", True, ["industry"])
 
 
 def states(warehouse: Warehouse) -> list[str]:
