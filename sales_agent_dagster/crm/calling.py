@@ -13,7 +13,14 @@ from requests.auth import AuthBase
 from requests.exceptions import ConnectTimeout, RequestException
 from urllib3.exceptions import MaxRetryError, NewConnectionError
 
-from sales_agent_dagster.crm.errors import Ambiguous, AuthRefused, CrmError, RateLimited, Unavailable
+from sales_agent_dagster.crm.errors import (
+    Ambiguous,
+    AuthRefused,
+    CrmError,
+    RateLimited,
+    Unavailable,
+    in_doubt,
+)
 from sales_agent_dagster.crm.http import Counters, Dialect, Exchange, Fence, Reply, TransportOptions
 from sales_agent_dagster.crm.rates import RateGate
 
@@ -61,6 +68,7 @@ class Call:
         self._failures = 0
         self._waited = 0.0
         self._refreshed = False
+        self._perhaps_done = False
 
     def run(self) -> Reply:
         """The reply; raises CrmError."""
@@ -72,7 +80,18 @@ class Call:
             try:
                 return self._send()
             except CrmError as error:
-                self._prepare_again(error)
+                self._go_on(error)
+
+    def _go_on(self, error: CrmError) -> None:
+        """Prepare another attempt, or raise the error that ends the call."""
+        try:
+            self._prepare_again(error)
+        except CrmError as last:
+            end = in_doubt(last) if self._perhaps_done else last
+            if end is last:
+                raise
+            raise end from last
+        self._perhaps_done |= self._writes and self._may_be_done(error)
 
     def _send(self) -> Reply:
         line, request_id = self._line, uuid4().hex
@@ -114,7 +133,7 @@ class Call:
                 raise kind(
                     "The CRM's answer is not the JSON that it says.", status=response.status_code
                 ) from None
-        reply = Reply(response.status_code, headers, response.content, request_id, parsed)
+        reply = Reply(response.status_code, headers, response.content, request_id, parsed, self._perhaps_done)
         hint = line.dialect.hint_of(reply)
         line.counters.answered(seconds, hint.quota_left if hint else None)
         error = line.dialect.error_of(reply)
@@ -158,6 +177,13 @@ class Call:
             self._back_off(error)
         else:
             raise error
+
+    def _may_be_done(self, error: CrmError) -> bool:
+        """True when an attempt that failed, and is made again, may have been carried out all the same."""
+        if isinstance(error.__cause__, RequestException):
+            return not _never_sent(error.__cause__)
+        status = error.status or 0
+        return status < 400 or (status >= 500 and status not in self._line.dialect.unreached)
 
     def _wait_for_rate(self, error: RateLimited) -> None:
         if (error.retry_after or 0.0) > self._line.options.longest_wait_s:

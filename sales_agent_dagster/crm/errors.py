@@ -13,7 +13,8 @@
     └── (TransientError)
         ├── RateLimited        the quota is spent for longer than anybody waits
         ├── Unavailable        surely nothing was done; trying again may help
-        └── Ambiguous          it went out, no answer came, and doing it twice would not be the same
+        └── Ambiguous          it went out and may have been done; trying again would not be the same, or
+                               was refused for a reason that tells nothing of it
 """
 
 from __future__ import annotations
@@ -98,3 +99,14 @@ class Unavailable(CrmError, TransientError):
 
 class Ambiguous(CrmError, TransientError):
     """Nobody knows whether it was done."""
+
+
+def in_doubt(error: CrmError) -> CrmError:
+    """What an error means when an attempt before, whose answer was lost, may have done it.
+
+    A refusal that tells nothing of the record (key, permission, rate, availability) leaves open whether it
+    was done; every other one stands.
+    """
+    if isinstance(error, AuthRefused | PermissionRefused | RateLimited | Unavailable):
+        return Ambiguous(error.message, status=error.status, request_id=error.request_id)
+    return error

@@ -77,6 +77,7 @@ class Reply:
     Attributes:
         request_id: the CRM's id of the request, else the one that we sent.
         parsed: the body, when it says that it is JSON.
+        perhaps_done: an attempt before, whose answer was lost, may have done already what was asked for.
     """
 
     status: int
@@ -84,6 +85,7 @@ class Reply:
     body: bytes
     request_id: str
     parsed: Any = None
+    perhaps_done: bool = False
 
     def json(self) -> Any:
         """The parsed body; None when it is empty or not JSON."""
@@ -96,7 +98,13 @@ class Reply:
 
 
 class Dialect(Protocol):
-    """How a vendor answers."""
+    """How a vendor answers.
+
+    Attributes:
+        unreached: statuses from 500 on with which nothing was done, surely.
+    """
+
+    unreached: frozenset[int]
 
     def error_of(self, reply: Reply) -> CrmError | None:
         """The error that a response means, None for success. ``error_of_status`` is the usual start."""

@@ -71,6 +71,8 @@ class Handler(BaseHTTPRequestHandler):
 
 
 class Plain:
+    unreached = frozenset({503})
+
     def error_of(self, reply: Reply) -> CrmError | None:
         return error_of_status(reply, "refused")
 
@@ -197,6 +199,38 @@ def test_a_create_is_never_sent_twice(server: Server, made: Made, fault: Any) ->
     with pytest.raises(Ambiguous):
         made.transport.request("POST", "thing", json={})
     assert len(server.asked) == 1
+
+
+SPENT = (429, {"Retry-After": "3600"}, b"")
+
+
+@pytest.mark.parametrize("lost", [500, DROP, (200, {}, b'{"a": ')])
+@pytest.mark.parametrize("last", [[SPENT], [503] * 4, [401, 401], [403]])
+def test_what_an_attempt_without_an_answer_may_have_done_is_not_called_refused(
+    server: Server, made: Made, lost: Any, last: list[Any]
+) -> None:
+    server.script = [lost, *last]
+    with pytest.raises(Ambiguous) as raised:
+        made.transport.request("PUT", "thing", json={})
+    assert isinstance(raised.value.__cause__, RateLimited | Unavailable | AuthRefused | PermissionRefused)
+    assert not server.script
+    server.script = [lost, *last]
+    with pytest.raises(CrmError) as read:
+        made.transport.request("GET", "thing")
+    assert not isinstance(read.value, Ambiguous)
+
+
+@pytest.mark.parametrize(("lost", "last"), [(503, 403), (423, 403), (500, 400), (DROP, 404)])
+def test_what_no_attempt_can_have_done_is_refused(server: Server, made: Made, lost: Any, last: int) -> None:
+    server.script = [lost, last]
+    with pytest.raises((PermissionRefused, InvalidRequest, RecordGone)):
+        made.transport.request("PUT", "thing", json={})
+
+
+def test_an_answer_tells_whether_an_attempt_before_may_have_done_it(server: Server, made: Made) -> None:
+    for script, perhaps in (([DROP], True), ([500], True), ([503], False), ([429], False), ([401], False)):
+        server.script = list(script)
+        assert made.transport.request("PUT", "thing", json={}).perhaps_done is perhaps
 
 
 def test_a_create_that_was_not_sent_or_not_taken_is(server: Server, made: Made) -> None:

@@ -52,6 +52,8 @@ class KeyAuth(AuthBase):
 class CloseDialect:
     """How Close answers: errors in three shapes, and rates in a header that may be missing."""
 
+    unreached: frozenset[int] = frozenset()
+
     def error_of(self, reply: Reply) -> CrmError | None:
         """The error that a response means, None for success."""
         if reply.status < 400:

@@ -109,12 +109,15 @@ class Client:
         ).get("results", [])
         return results
 
-    def write(self, kind: Kind, verb: str, inputs: Sequence[Raw]) -> Raw:
-        """A batch ``upsert`` or ``update``: sets values by key, so that twice is the same as once."""
+    def write(self, kind: Kind, verb: str, inputs: Sequence[Raw]) -> tuple[Raw, bool]:
+        """A batch ``upsert`` or ``update``: sets values by key, so that twice is the same as once.
+
+        Returns:
+            The answer, and whether rows that it refuses may have been written by an attempt before.
+        """
         path = f"{self._objects(kind)}/batch/{verb}"
-        return _parsed(
-            self.transport.request("POST", path, json={"inputs": list(inputs)}, idempotent=True), wrote=True
-        )
+        reply = self.transport.request("POST", path, json={"inputs": list(inputs)}, idempotent=True)
+        return _parsed(reply, wrote=True), reply.perhaps_done
 
     def archived(self, kind: Kind, properties: Sequence[str], after: str | None) -> Raw:
         """A page of all archived objects: HubSpot cannot tell those archived since."""

@@ -41,6 +41,8 @@ def pace_of(requests_per_10s: int) -> Pace:
 class HubSpotDialect:
     """``crm.http.Dialect`` of HubSpot."""
 
+    unreached: frozenset[int] = frozenset()
+
     def error_of(self, reply: Reply) -> CrmError | None:
         """The error by its status; the body only adds to it."""
         if reply.status < 400:

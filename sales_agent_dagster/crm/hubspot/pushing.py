@@ -28,6 +28,7 @@ from sales_agent_dagster.crm.errors import (
     RateLimited,
     RecordGone,
     Unavailable,
+    in_doubt,
 )
 from sales_agent_dagster.crm.fields import Kind
 from sales_agent_dagster.crm.hubspot.client import BATCH, Client, Raw, chunks
@@ -171,14 +172,14 @@ class Pusher:
         inputs = [self._input(kind, action, str(at), one) for at, one in enumerate(operations)]
         verb = "upsert" if action is Action.CREATE else "update"
         try:
-            body = self._client.write(kind, verb, inputs)
+            body, perhaps_done = self._client.write(kind, verb, inputs)
         except _REFUSED as error:
             if len(operations) == 1 or _all_alike(error, self._fields, kind):
                 return [result_of(one, error) for one in operations]
             half = len(operations) // 2
             first = self._write(kind, action, operations[:half])
             return first + self._halved(kind, action, operations[half:])
-        return self._results(action, operations, body)
+        return self._results(action, operations, body, perhaps_done)
 
     def _halved(self, kind: Kind, action: Action, operations: list[Operation]) -> list[PushResult]:
         """The second half; its failure must not take the first half's results with it."""
@@ -201,7 +202,9 @@ class Pusher:
             "objectWriteTraceId": trace,
         }
 
-    def _results(self, action: Action, operations: list[Operation], body: Raw) -> list[PushResult]:
+    def _results(
+        self, action: Action, operations: list[Operation], body: Raw, perhaps_done: bool
+    ) -> list[PushResult]:
         """By trace id; HubSpot promises no order, and of a result without its id the key tells."""
         found: dict[str, PushResult] = {}
         by_key = {self._name_of(action, one): one for one in operations}
@@ -212,8 +215,9 @@ class Pusher:
             if operation is not None:
                 found[operation.op_id] = _sent(operation, raw)
         for error in body.get("errors", ()):
+            told = _row_error(error)
             for operation in _rows_of(error, operations, by_key):
-                found[operation.op_id] = result_of(operation, _row_error(error))
+                found[operation.op_id] = result_of(operation, in_doubt(told) if perhaps_done else told)
         silent = "HubSpot's answer does not name the row."
         return [found.get(one.op_id) or Unknown(one.op_id, silent) for one in operations]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from sales_agent_dagster.crm.errors import InvalidRequest
 from sales_agent_dagster.crm.http import Reply, TransportOptions
@@ -25,6 +25,18 @@ _PACE = Pace(start=100.0, most=1000.0, burst=25, step=20.0)
 """No limit per second is known: calls count by the day, and long ones by how many run at once."""
 
 Row = dict[str, Any]
+
+
+class Results(NamedTuple):
+    """What became of the rows of one request.
+
+    Attributes:
+        rows: one result each, in their order.
+        perhaps_done: those that are refused may have been written by an attempt whose answer was lost.
+    """
+
+    rows: list[Row]
+    perhaps_done: bool
 
 
 class Client:
@@ -98,12 +110,12 @@ class Client:
         """All rows of a query that has few."""
         return [row for page in self.pages(query, deleted=deleted) for row in page]
 
-    def upsert(self, sobject: SObject, key: str, rows: Sequence[Row]) -> list[Row]:
-        """Create or update by an external id in the rows; one result each, in their order."""
+    def upsert(self, sobject: SObject, key: str, rows: Sequence[Row]) -> Results:
+        """Create or update by an external id in the rows."""
         return self._collection("PATCH", f"composite/sobjects/{sobject}/{key}", sobject, rows)
 
-    def update(self, sobject: SObject, rows: Sequence[Row]) -> list[Row]:
-        """Update by the rows' ``Id``; one result each, in their order."""
+    def update(self, sobject: SObject, rows: Sequence[Row]) -> Results:
+        """Update by the rows' ``Id``."""
         return self._collection("PATCH", "composite/sobjects", sobject, rows)
 
     def delete(self, ids: Sequence[str]) -> list[Row]:
@@ -111,7 +123,7 @@ class Client:
         params = {"ids": ",".join(ids), "allOrNone": "false"}
         return _results(self.call("DELETE", "composite/sobjects", params=params), len(ids))
 
-    def _collection(self, method: str, path: str, sobject: SObject, rows: Sequence[Row]) -> list[Row]:
+    def _collection(self, method: str, path: str, sobject: SObject, rows: Sequence[Row]) -> Results:
         records = [{"attributes": {"type": sobject}, **row} for row in rows]
         # No duplicate rule is overruled: what it finds is for us to link.
         reply = self.call(
@@ -120,7 +132,7 @@ class Client:
             json={"allOrNone": False, "records": records},
             headers={"Sforce-Duplicate-Rule-Header": "allowSave=false; includeRecordDetails=false"},
         )
-        return _results(reply, len(rows))
+        return Results(_results(reply, len(rows)), reply.perhaps_done)
 
 
 def _mapping(reply: Reply) -> Mapping[str, Any]:

@@ -42,6 +42,8 @@ _BY_CODE: dict[str, type[CrmError]] = {
 class SalesforceDialect:
     """``crm.http.Dialect`` of the REST API."""
 
+    unreached = frozenset({503})
+
     def error_of(self, reply: Reply) -> CrmError | None:
         """The error by its code; by its status where there is none."""
         if reply.status < 400:
@@ -75,6 +77,8 @@ class SalesforceDialect:
 
 class TokenDialect:
     """``crm.http.Dialect`` of the token endpoint: whatever it refuses with 400, it refuses the key."""
+
+    unreached: frozenset[int] = frozenset()
 
     def error_of(self, reply: Reply) -> CrmError | None:
         """The error."""

@@ -48,7 +48,7 @@ class Eraser:
     def _empty(self, ids: Sequence[str]) -> list[Row]:
         names = ["FirstName", "Title", "Email", "MobilePhone", self._layout.lead_contact_key]
         cleared = dict.fromkeys(names) | {"LastName": NO_NAME}
-        return self._client.update(SObject.LEAD, [{"Id": one, **cleared} for one in ids]) if ids else []
+        return self._client.update(SObject.LEAD, [{"Id": one, **cleared} for one in ids]).rows if ids else []
 
     def _told(self, kind: Kind, ids: Sequence[str], rows: Sequence[Row]) -> Iterator[PushResult]:
         for one, row in zip(ids, rows, strict=True):

@@ -26,7 +26,7 @@ from sales_agent_dagster.crm.operations import (
     PushResult,
     Unknown,
 )
-from sales_agent_dagster.crm.salesforce.dialect import GONE_CODES, LIMIT_CODE, LOCK_CODES
+from sales_agent_dagster.crm.salesforce.dialect import GONE_CODES, LIMIT_CODE, LOCK_CODES, SalesforceDialect
 from sales_agent_dagster.crm.salesforce.layout import full_id
 
 CONVERTED = "CANNOT_UPDATE_CONVERTED_LEAD"
@@ -118,12 +118,17 @@ def of_error(operation: Operation, error: CrmError) -> PushResult:
     if isinstance(error, PermissionRefused | RecordGone):
         # 404 on a whole request: the object or the key's field is not there for this user.
         return Deferred(operation.op_id, FailureClass.PERMISSION, told)
-    if isinstance(error, Unavailable) and error.status == 503:
+    if isinstance(error, Unavailable) and error.status in SalesforceDialect.unreached:
         return Deferred(operation.op_id, FailureClass.TRANSIENT, told)
     if isinstance(error, InvalidRequest) and error.status == 400:
         message = f"{error.code}: {message_of(told)}"[:MAX_MESSAGE]
         return Failed(operation.op_id, FailureClass.VALIDATION, message, _remedy(error.code or ""))
     return Unknown(operation.op_id, told)
+
+
+def in_doubt(result: PushResult) -> PushResult:
+    """The same as ``errors.in_doubt``, for the result of a refused record."""
+    return Unknown(result.op_id, result.message) if isinstance(result, Deferred) else result
 
 
 def not_done(operation: Operation, error: CrmError) -> PushResult:

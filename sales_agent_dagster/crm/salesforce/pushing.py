@@ -76,10 +76,12 @@ class Pusher:
     def _chunk(self, writes: Sequence[Write], halt: _Halt) -> list[PushResult]:
         """Results of one request, and of what of it was sent again."""
         done: list[PushResult] = []
+        doubtful: set[str] = set()
         for attempt in range(1, LOCK_ATTEMPTS + 1):
             if halt.is_on:
-                return done + [halt.told(write.operation) for write in writes]
-            answered = self._request(writes)
+                done += [halt.told(write.operation) for write in writes]
+                break
+            answered = self._request(writes, doubtful)
             locked = [write for write, result in answered if _is_locked(result)]
             last = attempt == LOCK_ATTEMPTS
             settled = [(one, result) for one, result in answered if last or not _is_locked(result)]
@@ -88,12 +90,13 @@ class Pusher:
                 break
             writes = locked
             self._client.transport.options.sleep(_LOCK_WAIT_S * 2 ** (attempt - 1))
-        return done
+        return [outcomes.in_doubt(one) if one.op_id in doubtful else one for one in done]
 
-    def _request(self, writes: Sequence[Write]) -> list[tuple[Write, Row | PushResult]]:
+    def _request(self, writes: Sequence[Write], doubtful: set[str]) -> list[tuple[Write, Row | PushResult]]:
         """A row of the answer per write, or what an error of the whole request means for it.
 
-        A request that is refused as a whole is cut in halves until what spoils it stands alone.
+        A request that is refused as a whole is cut in halves until what spoils it stands alone. ``doubtful``
+        gets the operations of which an attempt without an answer may have been carried out.
         """
         first = writes[0]
         rows = [write.columns for write in writes]
@@ -105,11 +108,13 @@ class Pusher:
         except InvalidRequest as error:
             if error.status == 400 and len(writes) > 1:
                 half = len(writes) // 2
-                return self._request(writes[:half]) + self._request(writes[half:])
+                return self._request(writes[:half], doubtful) + self._request(writes[half:], doubtful)
             return [(write, outcomes.of_error(write.operation, error)) for write in writes]
         except CrmError as error:
             return [(write, outcomes.of_error(write.operation, error)) for write in writes]
-        return list(zip(writes, answered, strict=True))
+        if answered.perhaps_done:
+            doubtful.update(write.operation.op_id for write in writes)
+        return list(zip(writes, answered.rows, strict=True))
 
     def _settled(self, answered: Sequence[tuple[Write, Row | PushResult]], halt: _Halt) -> list[PushResult]:
         """Results; of refused records with what is in their way or in their place."""

@@ -258,6 +258,17 @@ def test_what_stops_the_run_is_deferred(
     assert hubspot.active("companies") == {}
 
 
+@pytest.mark.parametrize(("fault", "times"), [("401", 1), ("403", 1), ("429_daily", 1), ("423", 4)])
+def test_what_an_attempt_without_an_answer_did_is_not_called_due(
+    hubspot: RunningServer, crm: HubSpot, fault: str, times: int
+) -> None:
+    hubspot.fail("drop", where=UPSERT)
+    hubspot.fail(fault, where=UPSERT, times=times)
+    (unknown,) = pushed(crm, create("a"))
+    assert isinstance(unknown, Unknown)
+    assert len(hubspot.active("companies")) == 1
+
+
 @pytest.mark.parametrize(
     "fault", ["423", "477", "500", "502", "503", "504", "521", "523", "524", "drop_before"]
 )

@@ -66,6 +66,17 @@ def test_rows_that_stay_locked_are_due_later(leads: SalesforceConnector, organis
     assert not organisation.records("Lead")
 
 
+@pytest.mark.parametrize("fault", ["locked", "quota", "503"])
+def test_what_an_attempt_without_an_answer_did_is_not_called_due(
+    leads: SalesforceConnector, organisation: RunningServer, fault: str
+) -> None:
+    organisation.fault("drop", method="PATCH", path="composite")
+    organisation.fault(fault, method="PATCH", path="composite", times=10)
+    [result] = push(leads, create(Kind.COMPANY, "k", company="Firm"))
+    assert isinstance(result, Unknown)
+    assert len(organisation.records("Lead")) == 1
+
+
 @pytest.mark.parametrize("details", [True, False])
 def test_a_duplicate_rule_names_the_record_to_link(
     leads: SalesforceConnector, organisation: RunningServer, details: bool, monkeypatch: pytest.MonkeyPatch
