@@ -6,9 +6,18 @@ from typing import Any
 
 import pytest
 
-from sales_agent_dagster.crm.contract import Deferred, Failed, FailureClass, Sent, Unknown, Verdict
+from sales_agent_dagster.crm.contract import (
+    Deferred,
+    Failed,
+    FailureClass,
+    PushResult,
+    Sent,
+    Unknown,
+    Verdict,
+)
 from sales_agent_dagster.crm.errors import WriteRefused
 from sales_agent_dagster.crm.fields import Kind
+from sales_agent_dagster.crm.hubspot.client import Client
 from sales_agent_dagster.crm.hubspot.connector import HubSpot
 from sales_agent_dagster.crm.hubspot.pushing import parts_of
 from sales_agent_dagster_tests.crm.hubspot.conftest import Connect
@@ -267,6 +276,17 @@ def test_what_an_attempt_without_an_answer_did_is_not_called_due(
     (unknown,) = pushed(crm, create("a"))
     assert isinstance(unknown, Unknown)
     assert len(hubspot.active("companies")) == 1
+
+
+@pytest.mark.parametrize(("perhaps_done", "kind"), [(False, Deferred), (True, Unknown)])
+def test_a_row_refused_for_the_rate_may_have_been_written_before(
+    crm: HubSpot, monkeypatch: pytest.MonkeyPatch, perhaps_done: bool, kind: type[PushResult]
+) -> None:
+    error = {"category": "RATE_LIMITS", "message": "Slowly.", "context": {"ids": ["a"]}}
+    answer = {"results": [], "errors": [error]}, perhaps_done
+    monkeypatch.setattr(Client, "write", lambda *_: answer)
+    (result,) = pushed(crm, create("a"))
+    assert isinstance(result, kind)
 
 
 @pytest.mark.parametrize(
