@@ -283,8 +283,7 @@ def test_a_row_refused_for_the_rate_may_have_been_written_before(
     crm: HubSpot, monkeypatch: pytest.MonkeyPatch, perhaps_done: bool, kind: type[PushResult]
 ) -> None:
     error = {"category": "RATE_LIMITS", "message": "Slowly.", "context": {"ids": ["a"]}}
-    answer = {"results": [], "errors": [error]}, perhaps_done
-    monkeypatch.setattr(Client, "write", lambda *_: answer)
+    monkeypatch.setattr(Client, "write", lambda *_: ({"results": [], "errors": [error]}, perhaps_done))
     (result,) = pushed(crm, create("a"))
     assert isinstance(result, kind)
 
