@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import NamedTuple
+from zlib import crc32
 
 import numpy as np
 import pyarrow as pa
@@ -32,14 +33,13 @@ HUGE = 250_000
 by the million."""
 
 _LOOSE = frozenset(
-    {"digits_state", "head_state", "person_state", "skeleton_state", "start_state", "street", "street_state"}
+    {"digits_state", "head_state", "person_region", "skeleton_state", "start_state", "street", "street_state"}
 )
 _WIDE = frozenset({"stem", "name", "pair", "word_zip", "head_area", "initials_city"}) | _LOOSE
 _FAINT = frozenset(
     {
         *("pair", "pair_state", "word_city", "word_zip", "head_area", "head_state", "skeleton_city"),
-        *("skeleton_state", "ending_city", "start_state", "person_city", "person_state", "digits_state"),
-        "street",
+        *("skeleton_state", "ending_city", "start_state", "person_region", "digits_state", "street"),
         "linkedin",  # profiles of people and of portals
     }
 )
@@ -47,6 +47,7 @@ _FAINT = frozenset(
 SHORTEST_STEM = 7
 """Letters that a mailbox has at least to be taken for a firm's name."""
 
+_FREE_MAIL = pa.array(sorted(FREE_MAIL), pa.string())
 _MASK = np.uint64(0x7FFFFFFFFFFFFFFF)
 Rows = NDArray[np.int64]
 
@@ -136,7 +137,6 @@ class _Parts:
         self.city, self.zip5 = self.field("city"), self.field("zip5")
         self.zip3 = self._cut("zip5", 0, 3)
 
-    @cached_property
     def owner(self) -> Hashes:
         """The first two words of the name in one."""
         texts = pc.replace_substring_regex(self.table.core_values.values, r"^(\w+) (\w+).*$|^.*$", r"\1\2")
@@ -146,10 +146,6 @@ class _Parts:
     @cached_property
     def mailbox(self) -> Hashes:
         return self.changed("email", _mailbox)
-
-    @cached_property
-    def contact(self) -> Hashes:
-        return self.changed("contact", _letters)
 
     @cached_property
     def skeleton(self) -> Hashes:
@@ -267,7 +263,7 @@ def _mailbox(emails: pa.StringArray) -> pa.StringArray:
 
 def _own_domain(emails: pa.StringArray) -> pa.StringArray:
     domains = pc.replace_substring_regex(emails, "^.*@", "")
-    return pc.if_else(pc.is_in(domains, pa.array(sorted(FREE_MAIL), pa.string())), "", domains)
+    return pc.if_else(pc.is_in(domains, _FREE_MAIL), "", domains)
 
 
 def _words(other: str, count: int) -> Callable[[_Parts], list[Made]]:
@@ -289,15 +285,12 @@ def _street(*others: str) -> Callable[[_Parts], list[Made]]:
     return make
 
 
-def _people(other: str) -> Callable[[_Parts], list[Made]]:
-    """A person, as contact, mailbox or at the beginning of the name, together with a field of the row."""
-
-    def make(parts: _Parts) -> list[Made]:
-        place = _place(parts, other)
-        found = (parts.contact, parts.mailbox, parts.owner)
-        return _once([(_both(hashes, place), parts.all) for hashes in found])
-
-    return make
+def _people(parts: _Parts) -> list[Made]:
+    """A person, as contact, mailbox or at the beginning of the name, within a state, else within a city."""
+    region = np.where(parts.state > 0, parts.state, parts.city)
+    contact = parts.changed("contact", _letters)
+    found = (contact, parts.mailbox, parts.owner())
+    return _once([(_both(hashes, region), parts.all) for hashes in found])
 
 
 def _digits(parts: _Parts) -> list[Made]:
@@ -360,8 +353,7 @@ _KINDS: dict[str, Callable[[_Parts], list[Made]]] = {
     "skeleton_city": _named("city", of=lambda parts: parts.skeleton),
     "ending_city": _named("city", of=lambda parts: parts.head_form(_ending)),
     "street_city": _street("city"),
-    "person_city": _people("city"),
-    "person_state": _people("state"),
+    "person_region": _people,
     "digits_state": _digits,
     "initials_city": _initials,
     "head_state": _named("state", of=lambda parts: parts.head),
@@ -382,5 +374,6 @@ _BY_NAME: dict[str, Callable[[_Parts], list[Made]]] = {
 }
 """Further kinds, of leads whose place is not known."""
 
-_SALTS = {kind: number for number, kind in enumerate([*_KINDS, *_BY_NAME], 100)}
+_SALTS = {kind: crc32(kind.encode()) for kind in (*_KINDS, *_BY_NAME)}
+"""By the kind alone: one that comes or goes changes no other's keys."""
 KINDS: tuple[str, ...] = tuple(_KINDS)

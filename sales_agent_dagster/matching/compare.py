@@ -88,16 +88,22 @@ Compared = tuple[Levels, NDArray[Any] | None, Floats | None]
 
 
 def _name(chunk: _Chunk) -> Compared:
+    """The best level of the two names and of either with the other's alias, compared all together."""
     a, b = chunk.codes(chunk.table.core)
-    levels, others, similarity = compare_names(chunk.facts, a, b, chunk.workers)
     alias_a, alias_b = chunk.codes(chunk.table.alias)
-    for first, second in ((alias_a, b), (a, alias_b), (alias_a, alias_b)):
-        rows = np.flatnonzero((first > 0) & (second > 0))
-        if len(rows):
-            better = compare_names(chunk.facts, first[rows], second[rows], chunk.workers)
-            use = better[0] < levels[rows]
-            levels[rows[use]], others[rows[use]] = better[0][use], better[1][use]
-            similarity[rows[use]] = better[2][use]
+    sides = [(a, b), (alias_a, b), (a, alias_b), (alias_a, alias_b)]
+    rows = [np.arange(len(a)), *(np.flatnonzero((one > 0) & (two > 0)) for one, two in sides[1:])]
+    first, second = (
+        np.concatenate([pair[side][some] for pair, some in zip(sides, rows, strict=True)]) for side in (0, 1)
+    )
+    found = compare_names(chunk.facts, first, second, chunk.workers)
+    levels, others, similarity = found[0][: len(a)], found[1][: len(a)], found[2][: len(a)]
+    start = len(a)
+    for some in rows[1:]:
+        better = np.flatnonzero(found[0][start : start + len(some)] < levels[some])
+        use, by = some[better], start + better
+        levels[use], others[use], similarity[use] = found[0][by], found[1][by], found[2][by]
+        start += len(some)
     return levels, others, similarity
 
 

@@ -103,6 +103,8 @@ class _Overlap:
         """Match equal words."""
         for place in range(MAX_TOKENS):
             words = self.left[:, place]
+            if not (words >= 0).any():
+                return
             hit = (self.right == words[:, None]) & self.free_right & (words >= 0)[:, None]
             rows = np.flatnonzero(hit.any(axis=1))
             if len(rows):

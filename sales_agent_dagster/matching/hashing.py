@@ -45,8 +45,8 @@ def hash_texts(texts: pa.StringArray) -> Hashes:
         first, last = offsets[some[0]], offsets[some[-1] + 1]
         places = np.arange(first, last) - np.repeat(offsets[some], lengths[some])
         numbers = table[(places % _PLACES) * 256 + data[first:last]]
-        hashes[some] = np.add.reduceat(numbers, offsets[some] - first)
-    return np.where(lengths > 0, mix(hashes, 7) | np.uint64(1), np.uint64(0))
+        hashes[some] = mix(np.add.reduceat(numbers, offsets[some] - first), 7) | np.uint64(1)
+    return hashes
 
 
 def _buffers(texts: pa.StringArray) -> tuple[NDArray[np.int64], NDArray[Any]]:

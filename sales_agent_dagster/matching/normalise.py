@@ -17,7 +17,7 @@ from sales_agent_dagster.matching.web_keys import (
     read_site,
 )
 
-NORM_VERSION = "4"
+NORM_VERSION = "5"
 """Changes when the same cells may give other values or keys: stored leads of another version are redone."""
 
 _WHOLE = re.compile(

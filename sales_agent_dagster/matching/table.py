@@ -29,6 +29,10 @@ TELLS_FROM = 0.1
 """Share of rows with a value from which a column tells firms apart."""
 
 
+_EMPTY = pa.array([""], pa.string())
+_TRADE, _OWNING = (pa.array(sorted(some)) for some in (TRADE_WORDS | {""}, OWNING_WORDS))
+
+
 @dataclass(frozen=True)
 class Column:
     """One field of all leads.
@@ -68,8 +72,8 @@ class Column:
 
 def coded(codes: NDArray[Any], texts: pa.StringArray) -> Column:
     """A column of rows that point into ``texts``, which may hold a value more than once."""
-    encoded = pa.concat_arrays([pa.array([""], pa.string()), texts]).dictionary_encode()
-    numbers = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int32)[1:]
+    encoded = pa.concat_arrays([_EMPTY, texts]).dictionary_encode()
+    numbers = encoded.indices.to_numpy().astype(np.int32, copy=False)[1:]
     if len(numbers) == 0:
         return Column(codes.astype(np.int32), encoded.dictionary)
     return Column(numbers[codes], encoded.dictionary)
@@ -118,12 +122,12 @@ class Names:
     @cached_property
     def is_trade(self) -> NDArray[np.bool_]:
         """Per word whether many firms' names hold it."""
-        return np.asarray(pc.is_in(self.tokens, pa.array(sorted(TRADE_WORDS | {""}))))
+        return np.asarray(pc.is_in(self.tokens, _TRADE))
 
     @cached_property
     def is_owning(self) -> NDArray[np.bool_]:
         """Per word whether it is of firms that own others; one place more, for no word."""
-        return np.append(np.asarray(pc.is_in(self.tokens, pa.array(sorted(OWNING_WORDS)))), False)
+        return np.append(np.asarray(pc.is_in(self.tokens, _OWNING)), False)
 
     @cached_property
     def initials(self) -> Hashes:

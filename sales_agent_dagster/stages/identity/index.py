@@ -34,11 +34,6 @@ _KEYS = """
     SELECT k.key_hash, k.lead_no FROM {given} CROSS JOIN lead_key k
     WHERE k.key_hash = given.value AND k.lead_no < :before
 """
-_CAPPED = """
-    SELECT given.value FROM {given}
-    WHERE (SELECT c.resolve_seq FROM capped_keys c WHERE c.key_hash = given.value) < :place
-"""
-"""A seek per key: joined, PostgreSQL would read all capped keys."""
 _LEADS = f"SELECT {_NORM_COLUMNS} FROM {{given}} CROSS JOIN lead_norm n WHERE n.lead_no = given.value"
 _NAMED = """
     SELECT n.lead_no, n.lead_id FROM {given} CROSS JOIN lead_norm n
@@ -150,21 +145,15 @@ def _sharing_keys(
 ) -> tuple[Numbers, Numbers, Sharing]:
     """Keys that stored leads have, how many do, and the pairs that those with room left bring together.
 
-    Among ``population`` stored leads a key may not suffice for that; two keys do.
+    A key is stored with as many leads as its kind's ``limit_of``: from then on it is capped. Among
+    ``population`` stored leads a key may not suffice for that; two keys do.
     """
     limits = np.repeat([limit_of(some.kind) for some in keys], [len(some.rows) for some in keys])
     hashes = np.concatenate([some.hashes for some in keys])
     wanted, first, which = np.unique(hashes, return_index=True, return_inverse=True)
     limits = limits[first]
-    [full] = columns_of(connection, _CAPPED, ["value"], wanted.tolist(), int, place=place)
-    capped = np.isin(wanted, np.array(full, np.int64))
     found = columns_of(
-        connection,
-        _KEYS,
-        ["key_hash", "lead_no"],
-        wanted[~capped].tolist(),
-        int,
-        before=lead_no_of(place, 0),
+        connection, _KEYS, ["key_hash", "lead_no"], wanted.tolist(), int, before=lead_no_of(place, 0)
     )
     holding, holders = np.array(found, np.int64)
     order = np.argsort(holding, kind="stable")
@@ -172,7 +161,6 @@ def _sharing_keys(
     sizes = np.diff(ends, prepend=0)
     used = np.where(sizes < limits, sizes, 0)[which]
     stored = holders[order][np.repeat((ends - sizes)[which], used) + counting(used)]
-    sizes = np.where(capped, limits, sizes)
     held = np.flatnonzero(sizes)
     rows = np.concatenate([some.rows for some in keys])
     alone = np.repeat([suffices(some.kind, population) for some in keys], [len(some.rows) for some in keys])
