@@ -12,7 +12,7 @@
     │   └── WriteRefused       a dry run tried to write
     └── (TransientError)
         ├── RateLimited        the quota is spent for longer than anybody waits
-        ├── Unavailable        surely nothing was done; trying again may help
+        ├── Unavailable        nothing was done, or doing it again is the same; trying again may help
         └── Ambiguous          it went out and may have been done; trying again would not be the same, or
                                was refused for a reason that tells nothing of it
 """
