@@ -43,6 +43,7 @@ from sales_agent_dagster.stages.crm.stored import (
 )
 from sales_agent_dagster.stages.known_companies import chunked
 from sales_agent_dagster.warehouse.schema import crm_dead_letters, crm_outbox
+from sales_agent_dagster.warehouse.schema.crm import OPEN_STATES
 
 _ROW = crm_outbox.c
 _LONG_AGO = datetime.fromtimestamp(0, UTC)
@@ -143,14 +144,23 @@ def give_up_leftovers(context: SyncContext, connection: sa.Connection) -> None:
 
 def mark(
     context: SyncContext, connection: sa.Connection, op_ids: Sequence[str], state: str, **values: Any
-) -> None:
-    """Another state for operations."""
-    _update(connection, op_ids, state=state, updated_at=context.now(), **values)
+) -> int:
+    """Another state for those operations that are not decided yet, and how many these are.
+
+    A sync that took over from one that hung may have decided them, and planned others in their place.
+    """
+    open_ = _ROW.state.in_(OPEN_STATES)
+    return _update(connection, op_ids, open_, state=state, updated_at=context.now(), **values)
 
 
-def _update(connection: sa.Connection, op_ids: Sequence[str], **values: Any) -> None:
+def _update(
+    connection: sa.Connection, op_ids: Sequence[str], *where: sa.ColumnElement[bool], **values: Any
+) -> int:
+    changed = 0
     for some in chunked(sorted(op_ids)):
-        connection.execute(sa.update(crm_outbox).where(_ROW.op_id.in_(some)).values(**values))
+        change = sa.update(crm_outbox).where(_ROW.op_id.in_(some), *where).values(**values)
+        changed += connection.execute(change).rowcount
+    return changed
 
 
 def settle_sent(
@@ -280,14 +290,10 @@ def settle_failed(
         before = connection.execute(sa.select(crm_dead_letters).where(*key)).one_or_none()
         again = before is not None and before.payload_hash == waiting.payload_hash
         attempts = before.attempts + 1 if before is not None and again else 1
-        mark(
-            context,
-            connection,
-            [operation.op_id],
-            "dead" if attempts >= MAX_REFUSALS else "failed",
-            failure=failure.failure.value,
-            message=failure.message,
-        )
+        state = "dead" if attempts >= MAX_REFUSALS else "failed"
+        words = {"failure": failure.failure.value, "message": failure.message}
+        if not mark(context, connection, [operation.op_id], state, **words):
+            continue
         row = {
             "crm": context.crm,
             "kind": operation.kind.value,

@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from sales_agent_dagster.crm.contract import Operation
+from sales_agent_dagster.crm.contract import Deferred, Failed, FailureClass, Operation
 from sales_agent_dagster.crm.http import Fence
 from sales_agent_dagster.domain.errors import TransientError
 from sales_agent_dagster.stages.crm import holder
 from sales_agent_dagster.stages.crm.lease import LEASE, SKEW, Lease, LeaseHeld
 from sales_agent_dagster.warehouse.database import Warehouse
-from sales_agent_dagster.warehouse.schema import crm_leases
+from sales_agent_dagster.warehouse.schema import crm_dead_letters, crm_leases, crm_outbox
 from sales_agent_dagster_tests.crm.fake import FakeCrm
 from sales_agent_dagster_tests.stages.crm.wanting import company, context_of, run_sync, want
 
@@ -205,6 +205,42 @@ def test_a_sync_that_was_suspended_within_a_group_sends_nothing_that_another_one
         crm.tick(61)
         run_sync(sqlite_warehouse, crm)
     assert sorted(str(one.external_key) for one in crm.living()) == ["E0", "E1", "E2"]
+
+
+@pytest.mark.parametrize("late", [FailureClass.TRANSIENT, FailureClass.VALIDATION, None])
+def test_what_a_suspended_sync_says_late_changes_nothing_of_what_another_one_decided(
+    sqlite_warehouse: Warehouse, late: FailureClass | None
+) -> None:
+    crm = FakeCrm(batch=10)
+    want(sqlite_warehouse, "batch-1", [company("E0"), company("E1")])
+    ended: list[tuple[str, str]] = []
+
+    def take_over() -> None:
+        suspended, crm.fence = crm.fence, Fence()
+        rewrite(sqlite_warehouse, holder="elsewhere/-/-/1/-/0")
+        crm.fault = lambda operation: "never"
+        run_sync(sqlite_warehouse, crm)
+        crm.tick(61)
+        run_sync(sqlite_warehouse, crm)
+        ended.extend(outbox(sqlite_warehouse))
+        crm.fence = suspended
+        crm.fence.open()
+        refused = Failed("", FailureClass.VALIDATION, "No.", "Mend it.")
+        due = Deferred("", FailureClass.TRANSIENT, "Later.")
+        crm.fault = lambda operation: {None: "never", FailureClass.TRANSIENT: due}.get(late, refused)
+
+    suspend(sqlite_warehouse, crm, take_over)
+    run_sync(sqlite_warehouse, crm)
+    assert ended == outbox(sqlite_warehouse)
+    assert ("E1", "unknown") in ended
+    with sqlite_warehouse.reading() as connection:
+        assert connection.scalars(sa.select(crm_dead_letters)).all() == []
+
+
+def outbox(warehouse: Warehouse) -> list[tuple[str, str]]:
+    with warehouse.reading() as connection:
+        query = sa.select(crm_outbox.c.external_key, crm_outbox.c.state).order_by(crm_outbox.c.op_id)
+        return list(connection.execute(query).tuples())
 
 
 def test_a_sync_that_was_suspended_and_still_has_it_goes_on(sqlite_warehouse: Warehouse) -> None:
