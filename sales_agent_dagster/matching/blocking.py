@@ -16,7 +16,7 @@ from sales_agent_dagster.domain.shared_hosts import FREE_MAIL
 from sales_agent_dagster.domain.zip_states import state_of_zip
 from sales_agent_dagster.matching.hashing import Hashes, hash_texts, mix
 from sales_agent_dagster.matching.lead import NormLead
-from sales_agent_dagster.matching.table import LeadTable
+from sales_agent_dagster.matching.table import LeadTable, words_array
 
 MAX_BLOCK = 50
 """Leads per key from which the key brings no candidates together; narrower keys cover them."""
@@ -47,7 +47,6 @@ _FAINT = frozenset(
 SHORTEST_STEM = 7
 """Letters that a mailbox has at least to be taken for a firm's name."""
 
-_FREE_MAIL = pa.array(sorted(FREE_MAIL), pa.string())
 _MASK = np.uint64(0x7FFFFFFFFFFFFFFF)
 Rows = NDArray[np.int64]
 
@@ -263,7 +262,7 @@ def _mailbox(emails: pa.StringArray) -> pa.StringArray:
 
 def _own_domain(emails: pa.StringArray) -> pa.StringArray:
     domains = pc.replace_substring_regex(emails, "^.*@", "")
-    return pc.if_else(pc.is_in(domains, _FREE_MAIL), "", domains)
+    return pc.if_else(pc.is_in(domains, words_array(FREE_MAIL)), "", domains)
 
 
 def _words(other: str, count: int) -> Callable[[_Parts], list[Made]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
@@ -29,8 +29,14 @@ TELLS_FROM = 0.1
 """Share of rows with a value from which a column tells firms apart."""
 
 
-_EMPTY = pa.array([""], pa.string())
-_TRADE, _OWNING = (pa.array(sorted(some)) for some in (TRADE_WORDS | {""}, OWNING_WORDS))
+@cache
+def words_array(words: frozenset[str]) -> pa.StringArray:
+    """The words in order. Made when they are first asked for: Arrow looks for pandas, which loads slowly."""
+    return pa.array(sorted(words), pa.string())
+
+
+_NOTHING = frozenset({""})
+_TRADE = TRADE_WORDS | _NOTHING
 
 
 @dataclass(frozen=True)
@@ -72,7 +78,7 @@ class Column:
 
 def coded(codes: NDArray[Any], texts: pa.StringArray) -> Column:
     """A column of rows that point into ``texts``, which may hold a value more than once."""
-    encoded = pa.concat_arrays([_EMPTY, texts]).dictionary_encode()
+    encoded = pa.concat_arrays([words_array(_NOTHING), texts]).dictionary_encode()
     numbers = encoded.indices.to_numpy().astype(np.int32, copy=False)[1:]
     if len(numbers) == 0:
         return Column(codes.astype(np.int32), encoded.dictionary)
@@ -122,12 +128,12 @@ class Names:
     @cached_property
     def is_trade(self) -> NDArray[np.bool_]:
         """Per word whether many firms' names hold it."""
-        return np.asarray(pc.is_in(self.tokens, _TRADE))
+        return np.asarray(pc.is_in(self.tokens, words_array(_TRADE)))
 
     @cached_property
     def is_owning(self) -> NDArray[np.bool_]:
         """Per word whether it is of firms that own others; one place more, for no word."""
-        return np.append(np.asarray(pc.is_in(self.tokens, _OWNING)), False)
+        return np.append(np.asarray(pc.is_in(self.tokens, words_array(OWNING_WORDS))), False)
 
     @cached_property
     def initials(self) -> Hashes:
