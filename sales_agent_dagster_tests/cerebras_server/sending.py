@@ -15,11 +15,14 @@ Headers = list[tuple[bytes, bytes]]
 
 
 async def read_body(receive: Receive) -> bytes:
-    message = await receive()
-    body: bytes = message.get("body", b"")
-    while message.get("more_body"):
+    """The whole body. A request whose asker is gone before it was whole is none: no server answers it."""
+    body, more = b"", True
+    while more:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ConnectionResetError("The asker is gone.")
         body += message.get("body", b"")
+        more = message.get("more_body", False)
     return body
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 from typing import Any
+from urllib.parse import urlsplit
 
 import closeio_api
 import pytest
@@ -125,3 +127,16 @@ def test_a_process_is_run_over_http(close: RunningClose) -> None:
         assert session.post(root + "admin/reset", timeout=5).json() == {}
         assert session.get(root + "admin/nothing", timeout=5).status_code == 404
     assert close.objects("lead") == []
+
+
+def test_a_request_that_is_cut_off_does_nothing(close: RunningClose) -> None:
+    """Its process was killed between head and body."""
+    asked = requests.Request("POST", close.url + "lead/", json={"name": "Cut"}, auth=(API_KEY, "")).prepare()
+    head = "".join(f"{name}: {value}\r\n" for name, value in asked.headers.items())
+    address = urlsplit(close.url)
+    for body in (b"", bytes(asked.body or b"")[:4]):
+        with socket.create_connection((address.hostname, address.port), timeout=5) as connection:
+            connection.sendall(f"POST {address.path}lead/ HTTP/1.1\r\nHost: x\r\n{head}\r\n".encode() + body)
+    refusal(close)  # an answer comes after theirs would have
+    assert close.objects("lead") == []
+    assert [one.path for one in close.log] == ["/me/"]

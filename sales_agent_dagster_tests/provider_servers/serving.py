@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl
 import orjson
 
 from sales_agent_dagster_tests import serving
-from sales_agent_dagster_tests.cerebras_server.sending import reset_connection
+from sales_agent_dagster_tests.cerebras_server.sending import read_body, reset_connection
 
 KEY = "test-key"
 
@@ -79,12 +79,7 @@ class ProviderApp(ABC):
         return {}
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        body = b""
-        while True:
-            message = await receive()
-            body += message.get("body", b"")
-            if not message.get("more_body"):
-                break
+        body = await read_body(receive)
         headers = {name.decode(): value.decode() for name, value in scope["headers"]}
         path = scope["path"].removeprefix(self.prefix)
         params = dict(parse_qsl(scope["query_string"].decode()))
