@@ -27,7 +27,7 @@ from sales_agent_dagster.crm.rates import Pace, RateHint
 from sales_agent_dagster.crm.registry import connect
 from sales_agent_dagster.crm.transport import Transport
 from sales_agent_dagster.domain.errors import ConfigurationError
-from sales_agent_dagster.settings import Settings
+from sales_agent_dagster.settings import CloseSettings, HubSpotSettings, SalesforceSettings, Settings
 
 DROP = "drop"
 
@@ -197,6 +197,41 @@ def test_a_create_is_never_sent_twice(server: Server, made: Made, fault: Any) ->
     with pytest.raises(Ambiguous):
         made.transport.request("POST", "thing", json={})
     assert len(server.asked) == 1
+
+
+def test_an_answer_that_leads_elsewhere_is_no_success(server: Server, made: Made) -> None:
+    for status in (301, 302, 303, 307, 308):
+        server.script, server.asked = [(status, {"Location": "https://elsewhere.example/"}, b"")] * 5, []
+        with pytest.raises(Unavailable, match=r"127.0.0.1:\d+ sends the call on to another address"):
+            made.transport.request("DELETE", "thing")
+        assert {path for _, path, *_ in server.asked} == {"/api/thing"}
+        server.script, server.asked = [(status, {}, b"")], []
+        with pytest.raises(Ambiguous):
+            made.transport.request("POST", "thing")
+        assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize("answer", [b"<html>", b"[]", b'"text"', b""])
+@pytest.mark.parametrize("crm", ["close", "hubspot", "salesforce"])
+def test_what_is_no_answer_of_the_crm_is_told_as_such(
+    server: Server, settings: Settings, crm: str, answer: bytes
+) -> None:
+    url = f"http://127.0.0.1:{server.server_port}"
+    keys: dict[str, Any] = {
+        "close": CloseSettings(api_key="key", base_url=f"{url}/api/v1/"),
+        "hubspot": HubSpotSettings(token="token", base_url=url),
+        "salesforce": SalesforceSettings(instance_url=url, client_id="id", client_secret="secret"),
+    }
+    options = TransportOptions(sleep=lambda seconds: None)
+    connector = connect(crm, settings.model_copy(update=keys), options)
+    kind = "text/html" if answer.startswith(b"<") else "application/json"
+    server.script = [(200, {"Content-Type": kind}, answer)] * 20
+    assert not connector.health().ok
+    stream = connector.capabilities.streams[0].name
+    for ask in (connector.describe, lambda: list(connector.pull(stream, None))):
+        with pytest.raises(CrmError):
+            ask()
+    connector.close()
 
 
 def test_a_create_that_was_not_sent_or_not_taken_is(server: Server, made: Made) -> None:
