@@ -319,7 +319,7 @@ def last_writes(
 
 
 MAX_REFUSALS = 5
-"""Times that the same payload is tried."""
+"""Times that the same payload is tried before it waits for ``outbox.try_again`` or another one."""
 
 
 @dataclass(frozen=True, slots=True)
