@@ -49,11 +49,9 @@ CAPABILITIES = Capabilities(
         kind: frozenset(BUILT_IN[kind]) | (frozenset(CUSTOM.get(kind, ())) - {EXTERNAL_KEY})
         for kind in BUILT_IN
     },
-    upsert_by_key=frozenset(),
     push_batch=800,
     lookup_batch=400,
     settle=timedelta(seconds=90),
-    fields_need_human=False,
     streams=pulling.STREAMS,
 )
 _PACE = Pace(start=10.0, most=400.0)

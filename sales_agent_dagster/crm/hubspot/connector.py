@@ -71,11 +71,9 @@ class HubSpot:
         self.counters, self.fence = self._client.transport.counters, self._client.transport.fence
         self.capabilities = Capabilities(
             fields={kind: self._map.fields_of(kind) for kind in OBJECTS},
-            upsert_by_key=frozenset(ORDER),
             push_batch=PUSH_BATCH,
             lookup_batch=BATCH,
             settle=INDEX_LAG,
-            fields_need_human=False,
             streams=tuple(Stream(name, frozenset((kind,))) for name, kind in STREAMS.items()),
         )
 
