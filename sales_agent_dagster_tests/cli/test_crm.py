@@ -17,7 +17,7 @@ from sales_agent_dagster_tests.stages.crm.wanting import company, want
 
 COMPANIES = [
     company("E1", phone="+12125550100", score=71.0, contacts=[{"email": "jo@acme.example"}]),
-    company("E2", website="=cmd()", score=50.0),
+    company("E2", website="=cmd()", industry="\t=cmd()", score=50.0),
 ]
 
 
@@ -82,6 +82,7 @@ def test_from_plan_to_an_empty_plan(cli: Cli, close: RunningClose, tmp_path: Pat
         ("Acme E2", "create"),
     }
     assert [line["after"] for line in lines if line["field"] == "website"] == ["'=cmd()"]
+    assert [line["after"] for line in lines if line["field"] == "industry"] == ["'\t=cmd()"]
 
     done = cli("crm", "apply")
     assert done.code == 0, done.err + done.out
