@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from sales_agent_dagster.crm.errors import Unavailable
 from sales_agent_dagster.crm.fields import Kind
 from sales_agent_dagster.warehouse.database import Warehouse
+from sales_agent_dagster.warehouse.schema import crm_changes
 from sales_agent_dagster_tests.crm.fake import US, FakeCrm
-from sales_agent_dagster_tests.stages.crm.wanting import company, run_sync, want
+from sales_agent_dagster_tests.stages.crm.wanting import company, rewant, run_sync, want
 
 
 @pytest.mark.parametrize("writer", [US, "a person"])
@@ -49,3 +51,43 @@ def test_what_the_crm_filled_in_by_itself_is_looked_at_once(sqlite_warehouse: Wa
     crm.edit(Kind.COMPANY, record.remote_id, status="Qualified")
     assert run_sync(sqlite_warehouse, crm)["human_changes"] == 1
     assert run_sync(sqlite_warehouse, crm)["human_changes"] == 0
+
+
+def changes(warehouse: Warehouse) -> list[tuple[str, Any, Any]]:
+    row = crm_changes.c
+    query = sa.select(row.field, row.before, row.after).order_by(row.changed_at, row.field)
+    with warehouse.reading() as connection:
+        return list(connection.execute(query).tuples())
+
+
+def test_the_newest_is_told_by_the_edit_of_the_field_not_of_the_record(sqlite_warehouse: Warehouse) -> None:
+    crm = FakeCrm()
+    [lead] = want(sqlite_warehouse, "batch-1", [company("E1", next_step="Call.")])
+    run_sync(sqlite_warehouse, crm)
+    [record] = crm.living()
+    crm.tick(60)
+    crm.edit(Kind.COMPANY, record.remote_id, next_step="Visit.")
+    run_sync(sqlite_warehouse, crm)
+    rewant(sqlite_warehouse, "batch-1", [lead], [company("E1", next_step="Write.")], at=crm.tick(60))
+    crm.tick(60)
+    crm.edit(Kind.COMPANY, record.remote_id, status="Qualified")
+    run_sync(sqlite_warehouse, crm)
+    assert crm.living()[0].fields["next_step"] == "Write."
+
+
+@pytest.mark.parametrize("tells_modified", [True, False])
+def test_an_edit_that_brings_our_value_back_is_a_person_s_too(
+    sqlite_warehouse: Warehouse, tells_modified: bool
+) -> None:
+    crm = FakeCrm(tells_modified=tells_modified)
+    [lead] = want(sqlite_warehouse, "batch-1", [company("E1", city="Akron")])
+    run_sync(sqlite_warehouse, crm)
+    [record] = crm.living()
+    for city in ("Kent", "Akron"):
+        crm.tick(60)
+        crm.edit(Kind.COMPANY, record.remote_id, city=city)
+        assert run_sync(sqlite_warehouse, crm)["human_changes"] == 1
+    assert changes(sqlite_warehouse) == [("city", "Akron", "Kent"), ("city", "Kent", "Akron")]
+    rewant(sqlite_warehouse, "batch-1", [lead], [company("E1", city="Stow")], at=crm.tick(60))
+    run_sync(sqlite_warehouse, crm)
+    assert crm.living()[0].fields["city"] == "Akron", "it is a person's now"
