@@ -185,9 +185,8 @@ def _ours(context: SyncContext, kind: Kind, change: _Change, record: Record, abo
 
     That is a value that an open operation writes, one that our last write wrote in the CRM's spelling, one of
     ours that a merge took along, unless a person edited the field since, and what the CRM filled in by itself
-    in a record that we made, had not seen since, and changed last. What our
-    last write did not write is a person's also where the record's time is that of our write: they were a
-    moment earlier.
+    in a record that we made, had not seen since, and changed last. What our last write did not write is a
+    person's also where the record's time is that of our write: they were a moment earlier.
     """
     operation = about.open
     if operation is not None and change.name in operation.payload:
