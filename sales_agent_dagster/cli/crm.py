@@ -23,6 +23,7 @@ from sales_agent_dagster.stages.crm.desired import entity_ids
 from sales_agent_dagster.stages.crm.erasing import erase
 from sales_agent_dagster.stages.crm.linking import answer_review, reviews
 from sales_agent_dagster.stages.crm.listing import plan_rows
+from sales_agent_dagster.stages.crm.outbox import try_again
 from sales_agent_dagster.stages.crm.planning import plan
 from sales_agent_dagster.stages.crm.pulling import pull
 from sales_agent_dagster.stages.crm.recording import CARD
@@ -80,8 +81,12 @@ def show_plan(
     return ExitCode.OK
 
 
-def apply_plan(settings: Settings, *, as_json: bool, batch: str | None = None) -> ExitCode:
+def apply_plan(
+    settings: Settings, *, as_json: bool, batch: str | None = None, again: bool = False
+) -> ExitCode:
     """Sync one batch's companies, or all but those held back, and print the report card.
+
+    ``again``: also what the CRM refused too often.
 
     Raises:
         ConfigurationError: no CRM is configured, or writing is not allowed.
@@ -99,6 +104,9 @@ def apply_plan(settings: Settings, *, as_json: bool, batch: str | None = None) -
             with context.warehouse.reading() as connection:
                 held = held_back(connection)
                 ids = [one for one in entity_ids(connection) if one not in held] if held else None
+        if again:
+            with context.warehouse.transaction() as connection:
+                try_again(context, connection, ids)
         card = sync(context, ids)
     if as_json:
         print_json(card)

@@ -46,12 +46,18 @@ def plan(
 
 
 @app.command()
-def apply(as_json: Json = False, batch: Batch = None) -> None:
+def apply(
+    again: Annotated[
+        bool, typer.Option("--again", help="Also what was refused too often, once its remedy is done.")
+    ] = False,
+    as_json: Json = False,
+    batch: Batch = None,
+) -> None:
     """Send what is planned and show the report card. Needs SALES_AGENT_CRM__MODE=live."""
     from sales_agent_dagster.cli.crm import apply_plan
     from sales_agent_dagster.settings import load_settings
 
-    raise typer.Exit(apply_plan(load_settings(), as_json=as_json, batch=batch))
+    raise typer.Exit(apply_plan(load_settings(), as_json=as_json, batch=batch, again=again))
 
 
 @app.command()

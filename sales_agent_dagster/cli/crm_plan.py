@@ -5,10 +5,11 @@ from __future__ import annotations
 import csv
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import astuple, fields
 from itertools import groupby
 from pathlib import Path
 
+from sales_agent_dagster.cli.query import inert
 from sales_agent_dagster.cli.terminal import gap, out, say
 from sales_agent_dagster.domain.errors import PermanentError
 from sales_agent_dagster.stages.crm.listing import PlanRow
@@ -105,11 +106,10 @@ def write_plan(file: Path, rows: Sequence[PlanRow]) -> None:
         with file.open("w", encoding="utf-8", newline="") as stream:
             writer = csv.writer(stream)
             writer.writerow(names)
-            writer.writerows([_cell(getattr(row, name)) for name in names] for row in rows)
+            writer.writerows(map(_cells, rows))
     except OSError as error:
         raise PermanentError(f"{file} cannot be written: {error.strerror or error}.") from None
 
 
-def _cell(value: object) -> object:
-    """A spreadsheet takes text that begins like a formula for one: it gets an apostrophe."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@")) else value
+def _cells(row: PlanRow) -> list[object]:
+    return [inert(value) if isinstance(value, str) else value for value in astuple(row)]

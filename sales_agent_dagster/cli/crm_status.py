@@ -11,6 +11,7 @@ from sales_agent_dagster.cli.exits import ExitCode
 from sales_agent_dagster.cli.opening import open_warehouse
 from sales_agent_dagster.cli.terminal import count, gap, print_json, print_table, say
 from sales_agent_dagster.settings import Settings
+from sales_agent_dagster.stages.crm.stored import MAX_REFUSALS
 from sales_agent_dagster.warehouse.schema import crm_dead_letters, crm_outbox, crm_sync_runs, crm_watermarks
 
 SHOWN_SYNCS = 10
@@ -92,6 +93,9 @@ def _print(state: dict[str, Any]) -> None:
             ],
             right=["Times"],
         )
+        if any(letter["attempts"] >= MAX_REFUSALS for letter in state["dead_letters"]):
+            words = f"Refused {MAX_REFUSALS} times, a record waits until it changes; "
+            say((f"{words}`sales-agent crm apply --again` sends it as it is.", "dim"))
     if state["watermarks"]:
         gap()
         rows = [

@@ -86,12 +86,12 @@ def _plain(value: Any) -> float | str:
 def _print_csv(result: query.QueryResult) -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
     show = safe if interactive(out()) else str
-    writer.writerow(map(_inert, result.columns))
+    writer.writerow(map(inert, result.columns))
     for row in result.rows:
-        writer.writerow(_inert(show(value)) if isinstance(value, str) else value for value in row)
+        writer.writerow(inert(show(value)) if isinstance(value, str) else value for value in row)
 
 
-def _inert(text: str) -> str:
+def inert(text: str) -> str:
     """Text that a spreadsheet shows instead of running it; numbers never come here."""
     return f"'{text}" if text.startswith(FORMULA_STARTS) else text
 

@@ -123,6 +123,13 @@ class Call:
 
     def _read(self, response: requests.Response, request_id: str, seconds: float) -> Reply:
         line, headers = self._line, response.headers
+        if 300 <= response.status_code < 400:
+            kind = Unavailable if self._twice else Ambiguous
+            raise kind(
+                f"{_host(response.request)} sends the call on to another address: the address in the "
+                "settings is not that of its API.",
+                status=response.status_code,
+            )
         request_id = next((headers[name] for name in _REQUEST_IDS if name in headers), request_id)
         parsed: Any = None
         if response.content.strip() and "json" in headers.get("Content-Type", ""):

@@ -135,22 +135,18 @@ class Capabilities:
 
     Attributes:
         fields: by kind the fields of ``crm.fields`` that it can hold; kinds left out it has not.
-        upsert_by_key: kinds whose create is an upsert on the external key, so that sending it again is safe.
         push_batch: most operations that one ``push`` gets; the engine stores that many results at a time.
         lookup_batch: most subjects per ``lookup``.
         settle: how long after a lost create its absence proves nothing (index lag).
-        fields_need_human: custom fields cannot be created through the API.
         streams: in the order to pull: companies before what hangs on them.
         bulk_above: more operations than this go as one job, which the engine must not cut; None: there are
             no jobs.
     """
 
     fields: Mapping[Kind, frozenset[str]]
-    upsert_by_key: frozenset[Kind]
     push_batch: int
     lookup_batch: int
     settle: timedelta
-    fields_need_human: bool
     streams: tuple[Stream, ...]
     bulk_above: int | None = None
 

@@ -21,7 +21,7 @@ def record_id_of(external_key: str) -> str:
 
 
 class PreviewCrm:
-    """A ``Connector`` over planned payloads.
+    """Companies as planned payloads make them.
 
     Args:
         planned: per company the payloads planned so far, oldest first.

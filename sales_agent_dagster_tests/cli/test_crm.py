@@ -5,16 +5,19 @@ import json
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from sales_agent_dagster.warehouse.database import Warehouse
+from sales_agent_dagster.warehouse.schema import crm_dead_letters
 from sales_agent_dagster_tests.cli.conftest import Cli
+from sales_agent_dagster_tests.close_server import values
 from sales_agent_dagster_tests.close_server.calls import API_KEY
 from sales_agent_dagster_tests.close_server.running import RunningClose
 from sales_agent_dagster_tests.stages.crm.wanting import company, want
 
 COMPANIES = [
     company("E1", phone="+12125550100", score=71.0, contacts=[{"email": "jo@acme.example"}]),
-    company("E2", website="=cmd()", score=50.0),
+    company("E2", website="=cmd()", industry="\t=cmd()", score=50.0),
 ]
 
 
@@ -79,6 +82,7 @@ def test_from_plan_to_an_empty_plan(cli: Cli, close: RunningClose, tmp_path: Pat
         ("Acme E2", "create"),
     }
     assert [line["after"] for line in lines if line["field"] == "website"] == ["'=cmd()"]
+    assert [line["after"] for line in lines if line["field"] == "industry"] == ["'\t=cmd()"]
 
     done = cli("crm", "apply")
     assert done.code == 0, done.err + done.out
@@ -121,6 +125,31 @@ def test_status_tells_syncs_and_refusals(cli: Cli, close: RunningClose) -> None:
     state = json.loads(cli("crm", "status", "--json").out)
     assert state["syncs"][0]["created"] == 3
     assert {row["state"] for row in state["operations"]} == {"sent"}
+
+
+@pytest.mark.usefixtures("_account")
+def test_what_is_refused_is_told_with_its_remedy_and_sent_again_when_asked(
+    cli: Cli, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cli("crm", "setup")
+    warehouse = Warehouse(f"sqlite:///{home / 'warehouse.db'}")
+    want(warehouse, "batch-2", [company("E3", next_step="x" * 70_000)])
+    refused = cli("crm", "apply")
+    assert (refused.code, "1 rejected" in refused.out) == (1, True)
+    shown = cli("crm", "status")
+    assert "then plan again" in " ".join(shown.out.split())
+    assert "--again" not in shown.out
+    with warehouse.transaction() as connection:
+        connection.execute(sa.update(crm_dead_letters).values(attempts=5))
+    warehouse.dispose()
+    assert "--again" in cli("crm", "status").out
+    assert "Refused 5 times" in cli("crm", "plan").out
+    assert cli("crm", "apply").code == 0
+    assert cli("crm", "apply", "--again").code == 1, "it is refused once more"
+    monkeypatch.setattr(values, "_LONGEST", 80_000)
+    done = cli("crm", "apply", "--again")
+    assert (done.code, "1 created" in done.out) == (0, True)
+    assert "refused" not in cli("crm", "status").out
 
 
 @pytest.mark.usefixtures("_account")

@@ -72,14 +72,12 @@ class FakeCrm:
         self.lets_through = False
         self.born: dict[str, datetime] = {}
         self._ids = itertools.count(1)
-        upserts = frozenset({Kind.COMPANY, Kind.CONTACT}) if upsert else frozenset()
+        self.upserts = frozenset({Kind.COMPANY, Kind.CONTACT}) if upsert else frozenset()
         self.capabilities = Capabilities(
             fields={kind: frozenset(fields) for kind, fields in FIELDS.items()},
-            upsert_by_key=upserts,
             push_batch=batch,
             lookup_batch=5,
             settle=timedelta(seconds=60),
-            fields_need_human=False,
             streams=STREAMS,
         )
 
@@ -228,11 +226,7 @@ class FakeCrm:
         kind, remote_id = operation.kind, operation.remote_id
         created = False
         if operation.action is Action.CREATE:
-            same = (
-                self._by_key(kind, operation.external_key)
-                if kind in self.capabilities.upsert_by_key
-                else None
-            )
+            same = self._by_key(kind, operation.external_key) if kind in self.upserts else None
             if same is not None:
                 remote_id = same.remote_id
                 self._change(kind, remote_id, operation.fields, US)

@@ -89,6 +89,7 @@ def test_the_newest_wins() -> None:
     both = ("Kent", "Stow", OURS)
     assert sent(Rule.NEWEST, *both, wanted_at=LATER) == "Kent"
     assert sent(Rule.NEWEST, *both, modified_at=LATER) is None
+    assert sent(Rule.NEWEST, *both) == "Kent", "at the same time ours is"
     edited = Agreed("Akron", "Akron", written=True, locked=True, edited_at=THEN - timedelta(hours=1))
     assert sent(Rule.NEWEST, "Kent", "Stow", edited, modified_at=LATER) == "Kent"
     assert sent(Rule.NEWEST, "Kent", "Stow", None, modified_at=LATER) is None
@@ -116,8 +117,18 @@ def test_lists_only_gain_what_is_new_to_us() -> None:
     both = Agreed("Generac, Kohler", "Generac, Kohler", written=True)
     assert appended("Generac, Kohler", "Generac", both) is None
     assert appended("Generac, Kohler, Briggs", "generac", both) == "generac, Briggs"
-    full = ", ".join(f"Brand {n}" for n in range(125))
-    assert appended(f"{full}, One more brand", full, None) is None
+    never_there = Agreed("Generac", "Generac, Kohler", written=True)
+    assert appended("Generac, Kohler, Briggs", "Generac", never_there) == "Generac, Briggs"
+    full = "x" * 996
+    assert appended(f"{full}, ab", full, None) == f"{full}, ab", "1,000 characters fit"
+    assert appended(f"{full}, abc", full, None) is None
+
+
+def test_of_lists_both_sides_add_without_a_conflict() -> None:
+    both = Agreed("Generac", "Generac", written=True)
+    found = merged(Rule.APPEND_ONLY, "Generac, Kohler", "Generac, Cummins", both, name="brands")
+    assert found.changes["brands"].after == "Generac, Cummins, Kohler"
+    assert found.conflicts == []
 
 
 def test_fields_without_rule_are_left_alone() -> None:
@@ -137,6 +148,7 @@ def test_what_a_merge_did_not_take_along_was_cleared_by_nobody(rule: Rule) -> No
     assert sent(rule, "Akron", None, carried, modified_at=LATER) == "Akron"
     kept = None if rule is not Rule.PIPELINE else "Akron"
     assert sent(rule, "Akron", "Kent", carried, modified_at=LATER) == kept
+    assert sent(rule, "Kent", "Akron", carried, wanted_at=LATER) == "Kent", "what it took along is ours"
     assert sent(rule, "Akron", None, replace(carried, locked=True), modified_at=LATER) == kept
 
 
@@ -148,6 +160,19 @@ def test_of_a_payload_that_is_there_lists_keep_what_was_known() -> None:
         "city": Agreed("Kent", "Kent", written=True),
         "state": Agreed("OH", "OH", written=True),
     }
+
+
+def test_what_our_payload_took_out_of_another_record_s_list_was_taken_by_us() -> None:
+    before = {"brands": Agreed("A, B", "B, C", written=True)}
+    found = written(Kind.COMPANY, {"brands": "D, B"}, before, {"brands": "A, B"})
+    assert found == {"brands": Agreed("D, B", "B, C, D", written=True)}
+
+
+def test_a_persons_edit_stays_theirs_when_both_sides_come_to_say_the_same() -> None:
+    edited = {"city": Agreed("Akron", "Akron", written=True, locked=True)}
+    found = agree(Kind.COMPANY, {"city": "Kent"}, {"city": "Kent"}, edited, {})
+    assert found == {"city": Agreed("Kent", "Kent", locked=True)}
+    assert sent(Rule.FILL_IF_EMPTY, "Stow", "Kent", found["city"]) is None
 
 
 VALUES = st.sampled_from(["Akron", "Kent", "Stow"])

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from sales_agent_dagster.crm.base import Connector, CrmRecord
+from sales_agent_dagster.crm.base import CrmRecord
 from sales_agent_dagster.crm.preview import PreviewCrm, record_id_of, replay
 
 
@@ -13,7 +13,7 @@ def test_replay_applies_payloads_in_order():
 
 
 def test_lookup_finds_companies_with_planned_payloads_only():
-    crm: Connector = PreviewCrm({"E1": [{"company": "Acme"}, {"city": "Kent"}], "E2": []})
+    crm = PreviewCrm({"E1": [{"company": "Acme"}, {"city": "Kent"}], "E2": []})
     assert crm.name == "preview"
     assert crm.lookup(["E1", "E2", "E3"]) == {
         "E1": CrmRecord("preview-E1", "E1", {"company": "Acme", "city": "Kent"})

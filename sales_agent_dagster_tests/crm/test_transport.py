@@ -27,7 +27,7 @@ from sales_agent_dagster.crm.rates import Pace, RateHint
 from sales_agent_dagster.crm.registry import connect
 from sales_agent_dagster.crm.transport import Transport
 from sales_agent_dagster.domain.errors import ConfigurationError
-from sales_agent_dagster.settings import Settings
+from sales_agent_dagster.settings import CloseSettings, HubSpotSettings, SalesforceSettings, Settings
 
 DROP = "drop"
 
@@ -213,7 +213,6 @@ def test_what_an_attempt_without_an_answer_may_have_done_is_not_called_refused(
     with pytest.raises(Ambiguous) as raised:
         made.transport.request("PUT", "thing", json={})
     assert isinstance(raised.value.__cause__, RateLimited | Unavailable | AuthRefused | PermissionRefused)
-    assert not server.script
     server.script = [lost, *last]
     with pytest.raises(CrmError) as read:
         made.transport.request("GET", "thing")
@@ -231,6 +230,41 @@ def test_an_answer_tells_whether_an_attempt_before_may_have_done_it(server: Serv
     for script, perhaps in (([DROP], True), ([500], True), ([503], False), ([429], False), ([401], False)):
         server.script = list(script)
         assert made.transport.request("PUT", "thing", json={}).perhaps_done is perhaps
+
+
+def test_an_answer_that_leads_elsewhere_is_no_success(server: Server, made: Made) -> None:
+    for status in (301, 302, 303, 307, 308):
+        server.script, server.asked = [(status, {"Location": "https://elsewhere.example/"}, b"")] * 5, []
+        with pytest.raises(Unavailable, match=r"127.0.0.1:\d+ sends the call on to another address"):
+            made.transport.request("DELETE", "thing")
+        assert {path for _, path, *_ in server.asked} == {"/api/thing"}
+        server.script, server.asked = [(status, {}, b"")], []
+        with pytest.raises(Ambiguous):
+            made.transport.request("POST", "thing")
+        assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize("answer", [b"<html>", b"[]", b'"text"', b""])
+@pytest.mark.parametrize("crm", ["close", "hubspot", "salesforce"])
+def test_what_is_no_answer_of_the_crm_is_told_as_such(
+    server: Server, settings: Settings, crm: str, answer: bytes
+) -> None:
+    url = f"http://127.0.0.1:{server.server_port}"
+    keys: dict[str, Any] = {
+        "close": CloseSettings(api_key="key", base_url=f"{url}/api/v1/"),
+        "hubspot": HubSpotSettings(token="token", base_url=url),
+        "salesforce": SalesforceSettings(instance_url=url, client_id="id", client_secret="secret"),
+    }
+    options = TransportOptions(sleep=lambda seconds: None)
+    connector = connect(crm, settings.model_copy(update=keys), options)
+    kind = "text/html" if answer.startswith(b"<") else "application/json"
+    server.script = [(200, {"Content-Type": kind}, answer)] * 20
+    assert not connector.health().ok
+    stream = connector.capabilities.streams[0].name
+    for ask in (connector.describe, lambda: list(connector.pull(stream, None))):
+        with pytest.raises(CrmError):
+            ask()
+    connector.close()
 
 
 def test_a_create_that_was_not_sent_or_not_taken_is(server: Server, made: Made) -> None:

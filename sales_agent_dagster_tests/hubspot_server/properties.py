@@ -121,6 +121,7 @@ def defaults() -> dict[str, dict[str, Property]]:
             _chosen("lifecyclestage", *_LIFECYCLE),
             _chosen("hs_lead_status", "NEW", "OPEN", "CONNECTED", "UNQUALIFIED", "BAD_TIMING"),
             _flag("hs_email_optout"),
+            Property("hs_sales_email_last_replied", "Replied", "datetime", "date", read_only=True),
         ],
         "companies": [
             *_text("name", "domain", "description", "linkedin_company_page", *place),

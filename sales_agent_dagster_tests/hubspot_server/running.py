@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from sales_agent_dagster_tests.hubspot_server import associations
@@ -99,6 +100,12 @@ class RunningServer:
     def opt_out(self, contact_id: str) -> None:
         """The person unsubscribes."""
         self.edit("contacts", contact_id, hs_email_optout=True)
+
+    def replied(self, contact_id: str, at: datetime) -> None:
+        """The person answers a sales e-mail: HubSpot notes when."""
+        values = {"hs_sales_email_last_replied": at.isoformat(timespec="milliseconds")}
+        with self.app.lock:
+            self.store.update("contacts", self.store.active("contacts", contact_id), values, *HUMAN)
 
     def associate(self, kind: str, record_id: str, other: str, other_id: str) -> None:
         with self.app.lock:

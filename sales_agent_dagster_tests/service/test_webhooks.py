@@ -25,6 +25,14 @@ from sales_agent_dagster_tests.hubspot_server import RunningServer
 from sales_agent_dagster_tests.hubspot_server.webhooks import events_of, signed
 from sales_agent_dagster_tests.service.conftest import SECRET, Serve, Service
 
+EVENT = {
+    "id": "ev_1",
+    "date_updated": "2026-03-02T09:30:00.000000",
+    "object_type": "task",
+    "object_id": "task_1",
+    "action": "created",
+}
+
 
 def rows(warehouse: Warehouse, table: sa.Table) -> list[dict[str, Any]]:
     with warehouse.reading() as connection:
@@ -114,8 +122,7 @@ def test_a_replay_in_other_letters_is_a_replay(
 ) -> None:
     service = serve(sqlite_warehouse)
     (subscription,) = close.crm.webhooks.subscriptions.values()
-    event = {"id": "ev_1", "date_updated": "2026-03-02T09:30:00.000000", "object_type": "task", "action": "x"}
-    body, headers = close_signed(subscription["signature_key"], {"event": event}, int(hubspot.clock.now()))
+    body, headers = close_signed(subscription["signature_key"], {"event": EVENT}, int(hubspot.clock.now()))
     assert post(service, body, headers, "close") == (200, "taken")
     for written in (str.lower, str.upper, str.title):
         again = headers | {"close-sig-hash": written(headers["close-sig-hash"])}
@@ -158,6 +165,17 @@ def test_signatures_are_forgotten_once_they_would_be_too_old(
     assert kept["received_at"] > datetime.fromisoformat("2026-03-02T09:30:00+00:00") + timedelta(minutes=50)
 
 
+def test_a_replay_is_known_as_long_as_its_time_would_pass(
+    hubspot: RunningServer, sqlite_warehouse: Warehouse, serve: Serve
+) -> None:
+    service = serve(sqlite_warehouse)
+    early = delivery(hubspot, service, off_s=299)
+    assert post(service, *early) == (200, "taken")
+    hubspot.clock.advance(598)
+    assert post(service, *delivery(hubspot, service)) == (200, "taken")
+    assert post(service, *early) == (409, "replayed")
+
+
 @pytest.mark.parametrize("off_s", [-301, 301])
 def test_old_and_future_ones_are_refused(
     hubspot: RunningServer, sqlite_warehouse: Warehouse, serve: Serve, off_s: float
@@ -197,8 +215,7 @@ def test_digits_moved_between_time_and_body_keep_the_signature_and_are_refused(
     """What is signed is joined without a mark between the parts: a later part may begin earlier."""
     service = serve(sqlite_warehouse)
     (subscription,) = close.crm.webhooks.subscriptions.values()
-    event = {"id": "ev_1", "date_updated": "2026-03-02T09:30:00.000000", "object_type": "task", "action": "x"}
-    body, headers = close_signed(subscription["signature_key"], {"event": event}, int(hubspot.clock.now()))
+    body, headers = close_signed(subscription["signature_key"], {"event": EVENT}, int(hubspot.clock.now()))
     stamp = headers["close-sig-timestamp"]
     moved = headers | {"close-sig-timestamp": stamp[:-digits]}
     assert post(service, stamp[-digits:].encode() + body, moved, "close") == (401, "old")

@@ -115,13 +115,16 @@ class CloseApi:
     def __init__(self, transport: Transport) -> None:
         self.transport = transport
 
-    def get(self, path: str, params: Mapping[str, Any] | None = None) -> Any:
+    def get(self, path: str, params: Mapping[str, Any] | None = None) -> Object:
         """The answer's JSON."""
-        return self._call("GET", path, params=params).json()
+        return _parsed(self._call("GET", path, params=params))
 
     def send(self, method: str, path: str, body: Object | None = None) -> Reply:
         """One writing call."""
         return self._call(method, path, json=body)
+
+    def _search(self, body: Object) -> Object:
+        return _parsed(self._call("POST", "data/search/", json=body, reads=True))
 
     def _call(self, method: str, path: str, **given: Any) -> Reply:
         return self.transport.request(method, path, group=f"{method} {path.partition('/')[0]}", **given)
@@ -165,7 +168,7 @@ class CloseApi:
     def newest(self, kind: str) -> str | None:
         """``date_updated`` of what was changed last; None when there is nothing."""
         body = sequence_body(kind, all_of(kind), ["date_updated"], "date_updated", 1, "desc")
-        answer = self._call("POST", "data/search/", json=body, reads=True).json()
+        answer = self._search(body)
         return str(answer["data"][0]["date_updated"]) if answer["data"] else None
 
     def changed(
@@ -247,7 +250,7 @@ class CloseApi:
         while True:
             given = {**body, **({"cursor": cursor} if cursor else {})}
             try:
-                answer = self._call("POST", "data/search/", json=given, reads=True).json()
+                answer = self._search(given)
             except InvalidRequest as error:
                 if cursor and "cursor" in error.fields:
                     raise CursorExpired from None
@@ -293,6 +296,13 @@ class _Edge:
                 self.passed += 1
             news.append(value)
         return news
+
+
+def _parsed(reply: Reply) -> Object:
+    body = reply.json()
+    if not isinstance(body, dict):
+        raise Unavailable("Close's answer is not what it should be.", status=reply.status)
+    return body
 
 
 def segment(text: str) -> str:

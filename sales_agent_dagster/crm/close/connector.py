@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from sales_agent_dagster.crm.close import finding, pulling, pushing, reading_back
-from sales_agent_dagster.crm.close.api import CloseApi, CloseDialect, KeyAuth
+from sales_agent_dagster.crm.close.api import CloseApi, CloseDialect, KeyAuth, Object
 from sales_agent_dagster.crm.close.events import event_of
 from sales_agent_dagster.crm.close.mapping import Mapper, moment_of
 from sales_agent_dagster.crm.close.queries import condition, regular
@@ -37,7 +37,7 @@ from sales_agent_dagster.crm.contract import (
     Suppression,
     SuppressionScope,
 )
-from sales_agent_dagster.crm.errors import CrmError
+from sales_agent_dagster.crm.errors import CrmError, PermissionRefused
 from sales_agent_dagster.crm.fields import EXTERNAL_KEY, Kind
 from sales_agent_dagster.crm.http import TransportOptions
 from sales_agent_dagster.crm.rates import Pace
@@ -49,11 +49,9 @@ CAPABILITIES = Capabilities(
         kind: frozenset(BUILT_IN[kind]) | (frozenset(CUSTOM.get(kind, ())) - {EXTERNAL_KEY})
         for kind in BUILT_IN
     },
-    upsert_by_key=frozenset(),
     push_batch=800,
     lookup_batch=400,
     settle=timedelta(seconds=90),
-    fields_need_human=False,
     streams=pulling.STREAMS,
 )
 _PACE = Pace(start=10.0, most=400.0)
@@ -87,7 +85,7 @@ class CloseConnector:
     def describe(self) -> Description:
         """The organisation and its fields."""
         me = self.api.get("me/")
-        organization = me["organizations"][0]
+        organization = _organization(me)
         account = f"{organization['name']} ({organization['id']})"
         return Description(account, me["id"], remote_fields(self.mapper.schema), _LIMITS)
 
@@ -156,14 +154,11 @@ class CloseConnector:
     def health(self) -> Health:
         """Whether the key is let in."""
         try:
-            me = self.api.get("me/")
+            organization = _organization(self.api.get("me/"))
         except CrmError as error:
             return Health(ok=False, message=error.message)
-        return Health(
-            ok=True,
-            message=f"Close lets in {me['organizations'][0]['name']}.",
-            quota_left=self.counters.quota_left,
-        )
+        message = f"Close lets in {organization['name']}."
+        return Health(ok=True, message=message, quota_left=self.counters.quota_left)
 
     def event(self, entry: Mapping[str, Any]) -> Event | None:
         """A webhook's event, verified before, in our words; None for what we do not follow."""
@@ -172,6 +167,14 @@ class CloseConnector:
     def close(self) -> None:
         """Close connections."""
         self.transport.close()
+
+
+def _organization(me: Object) -> Object:
+    """The organisation that a key is for."""
+    if not me.get("organizations"):
+        raise PermissionRefused("The user of SALES_AGENT_CLOSE__API_KEY is in no organisation.")
+    first: Object = me["organizations"][0]
+    return first
 
 
 def _suppression(scope: SuppressionScope, value: str, reason: str, entry: Mapping[str, Any]) -> Suppression:

@@ -11,7 +11,10 @@ from typing import Any
 import orjson
 from pydantic import SecretStr
 
+from sales_agent_dagster.crm.close.mapping import moment_of
 from sales_agent_dagster.crm.delivery import WINDOW_S, DeliveryRefused
+
+_PARTS = ("id", "date_updated", "object_type", "object_id", "action")
 
 
 def signature_in(headers: Mapping[str, str]) -> str:
@@ -61,6 +64,10 @@ def _event_in(body: bytes) -> dict[str, Any]:
     except orjson.JSONDecodeError:
         content = None
     event = content.get("event") if isinstance(content, dict) else None
-    if not isinstance(event, dict) or not {"id", "date_updated", "object_type", "action"} <= event.keys():
+    if not isinstance(event, dict) or not all(isinstance(event.get(name), str) for name in _PARTS):
         raise DeliveryRefused("body", "The delivery holds no event.")
+    try:
+        moment_of(event["date_updated"])
+    except (ValueError, OverflowError):
+        raise DeliveryRefused("body", "The event has no time.") from None
     return event

@@ -36,7 +36,7 @@ from sales_agent_dagster.crm.hubspot import describing
 from sales_agent_dagster.crm.hubspot.client import BATCH, Client, Raw, chunks
 from sales_agent_dagster.crm.hubspot.finding import Finder
 from sales_agent_dagster.crm.hubspot.mapping import OBJECTS, FieldMap, Surroundings, moment_of
-from sales_agent_dagster.crm.hubspot.pulling import INDEX_LAG, Changes, archived_since
+from sales_agent_dagster.crm.hubspot.pulling import INDEX_LAG, Changes, archived_since, replies
 from sales_agent_dagster.crm.hubspot.pushing import ORDER, PUSH_BATCH, Pusher, parts_of, result_of
 from sales_agent_dagster.crm.hubspot.webhooks import events_of
 from sales_agent_dagster.settings import HubSpotSettings
@@ -71,11 +71,9 @@ class HubSpot:
         self.counters, self.fence = self._client.transport.counters, self._client.transport.fence
         self.capabilities = Capabilities(
             fields={kind: self._map.fields_of(kind) for kind in OBJECTS},
-            upsert_by_key=frozenset(ORDER),
             push_batch=PUSH_BATCH,
             lookup_batch=BATCH,
             settle=INDEX_LAG,
-            fields_need_human=False,
             streams=tuple(Stream(name, frozenset((kind,))) for name, kind in STREAMS.items()),
         )
 
@@ -103,7 +101,7 @@ class HubSpot:
                 reached = min(complete_to, horizon)
                 complete = reached if complete is None else max(complete, reached)
             if some or last:
-                yield Page(self._records(kind, some), complete_to=complete)
+                yield Page(self._records(kind, some), _events(kind, some), complete_to=complete)
 
     def read(self, kind: Kind, remote_ids: Sequence[str]) -> dict[str, Record]:
         """Records by the id asked for; of one merged away only that, and into which."""
@@ -231,6 +229,10 @@ class HubSpot:
         if kind is Kind.OPPORTUNITY and raw:
             around = Surroundings(around.portal, around.ui_host, around.currency, self._stages)
         return [self._map.record_of(kind, one, around, companies.get(str(one["id"]))) for one in raw]
+
+
+def _events(kind: Kind, raw: Sequence[Mapping[str, Any]]) -> list[Event]:
+    return replies(raw) if kind is Kind.CONTACT else []
 
 
 def _merged(lost: str, survivor: Record) -> Record:

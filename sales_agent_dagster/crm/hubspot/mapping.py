@@ -26,6 +26,9 @@ TYPE_IDS = {Kind.COMPANY: "0-2", Kind.CONTACT: "0-1", Kind.OPPORTUNITY: "0-3"}
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MERGED = "hs_merged_object_ids"
+REPLIED = "hs_sales_email_last_replied"
+"""When a contact last replied to a sales e-mail."""
+
 CREATED = "createdate"
 CUSTOMER = "customer"
 CLEARED = ""
@@ -78,7 +81,7 @@ _DERIVED = {
 }
 _ALSO_READ = {
     Kind.COMPANY: ("domain", "lifecyclestage", MERGED),
-    Kind.CONTACT: ("firstname", "lastname", MERGED),
+    Kind.CONTACT: ("firstname", "lastname", MERGED, REPLIED),
     Kind.NOTE: ("hs_note_body",),
     Kind.EMAIL_DRAFT: ("hs_note_body",),
     Kind.OPPORTUNITY: (

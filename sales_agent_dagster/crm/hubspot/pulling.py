@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from sales_agent_dagster.crm.contract import Event, EventAction
 from sales_agent_dagster.crm.fields import Kind
 from sales_agent_dagster.crm.hubspot.client import SEARCH_PAGE, Client, Raw
-from sales_agent_dagster.crm.hubspot.mapping import milliseconds, modified_property, moment_of
+from sales_agent_dagster.crm.hubspot.mapping import REPLIED, milliseconds, modified_property, moment_of
 
 INDEX_LAG = timedelta(seconds=60)
 """HubSpot's searches see a write "a few moments" later: nothing younger counts as seen."""
@@ -96,3 +97,18 @@ def archived_since(
         after = page.get("paging", {}).get("next", {}).get("after")
         if not after:
             return
+
+
+def replies(contacts: Sequence[Mapping[str, Any]]) -> list[Event]:
+    """The last reply of each contact that has replied; of an earlier one only earlier pulls could tell."""
+    found = []
+    for raw in contacts:
+        properties = raw.get("properties") or {}
+        if told := properties.get(REPLIED):
+            at = moment_of(str(told))
+            event_id = f"reply:{raw['id']}:{milliseconds(at)}"
+            address = str(properties.get("email") or "").lower() or None
+            found.append(
+                Event(event_id, EventAction.REPLIED, Kind.CONTACT, str(raw["id"]), at, address=address)
+            )
+    return found

@@ -20,9 +20,6 @@ from sales_agent_dagster.crm.hubspot.mapping import FieldMap, moment_of, value_o
 
 SIGNATURE = "x-hubspot-signature-v3"
 TIMESTAMP = "x-hubspot-request-timestamp"
-MAX_EVENTS = 100
-"""Of one delivery, as documented."""
-
 _DECODED = {f"%{ord(letter):02X}": letter for letter in ":/?@!$'()*,;"}
 """What HubSpot writes out in the address that it signs; everything else stays encoded."""
 

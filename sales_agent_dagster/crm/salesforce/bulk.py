@@ -14,7 +14,7 @@ from typing import Any
 from sales_agent_dagster.crm.errors import CrmError, InvalidRequest
 from sales_agent_dagster.crm.operations import PushResult, Unknown
 from sales_agent_dagster.crm.salesforce import outcomes
-from sales_agent_dagster.crm.salesforce.client import Client, Row
+from sales_agent_dagster.crm.salesforce.client import Client, Row, object_of
 from sales_agent_dagster.crm.salesforce.routing import Write
 
 CLEAR = "#N/A"
@@ -68,7 +68,8 @@ class BulkJobs:
         if write.key:
             job |= {"operation": "upsert", "externalIdFieldName": write.key}
         # An open job that nobody fills does nothing: asking twice does no harm.
-        return str(self._client.call("POST", "jobs/ingest", json=job, idempotent=True).json()["id"])
+        reply = self._client.call("POST", "jobs/ingest", json=job, idempotent=True)
+        return str(object_of(reply)["id"])
 
     def _upload(self, job_id: str, writes: Sequence[Write]) -> None:
         headers = {"Content-Type": "text/csv"}
@@ -96,7 +97,7 @@ class BulkJobs:
     def _wait(self, job_id: str) -> None:
         waited, pause = 0.0, _FIRST_POLL_S
         while True:
-            job = self._client.call("GET", f"jobs/ingest/{job_id}").json()
+            job = object_of(self._client.call("GET", f"jobs/ingest/{job_id}"))
             if job["state"] in _DONE:
                 return
             if waited >= LONGEST_WAIT_S:

@@ -65,13 +65,13 @@ class Client:
 
     def limits(self) -> Mapping[str, Any]:
         """Named limits with ``Max`` and ``Remaining``."""
-        return _mapping(self.call("GET", "limits"))
+        return object_of(self.call("GET", "limits"))
 
     def fields(self, sobject: SObject) -> dict[str, Row]:
         """The object's fields that the user may see, by name; asked for once."""
         with self._lock:
             if sobject not in self._described:
-                described = _mapping(self.call("GET", f"sobjects/{sobject}/describe"))
+                described = object_of(self.call("GET", f"sobjects/{sobject}/describe"))
                 self._described[sobject] = {one["name"]: one for one in described.get("fields", ())}
             return self._described[sobject]
 
@@ -99,7 +99,7 @@ class Client:
         wishes = {"Sforce-Query-Options": f"batchSize={PAGE_SIZE}"}
         reply = self.call("GET", resource, params={"q": query}, headers=wishes)
         while True:
-            page = _mapping(reply)
+            page = object_of(reply)
             yield list(page.get("records", ()))
             following = page.get("nextRecordsUrl")
             if not following:
@@ -135,7 +135,12 @@ class Client:
         return Results(_results(reply, len(rows)), reply.perhaps_done)
 
 
-def _mapping(reply: Reply) -> Mapping[str, Any]:
+def object_of(reply: Reply) -> Mapping[str, Any]:
+    """The answer's JSON object.
+
+    Raises:
+        InvalidRequest: it is none.
+    """
     body = reply.json()
     if not isinstance(body, dict):
         raise InvalidRequest("Salesforce's answer is no object.", status=reply.status)

@@ -57,12 +57,10 @@ class SalesforceConnector:
         self.counters, self.fence = self._client.transport.counters, self._client.transport.fence
         self.capabilities = Capabilities(
             fields=fields_of(layout),
-            upsert_by_key=frozenset({Kind.COMPANY, Kind.CONTACT, Kind.NOTE, Kind.EMAIL_DRAFT}),
             push_batch=10_000,
             lookup_batch=100,
             # Queries read the database itself, not an index that lags.
             settle=timedelta(0),
-            fields_need_human=True,
             streams=streams(),
             bulk_above=settings.bulk_above,
         )

@@ -44,7 +44,10 @@ HOLDERS = {
 
 _MARKS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
 NO_NAME = "[not provided]"
-"""Last name of a lead without a person: Salesforce asks for one, and people write this."""
+"""Last name of a lead without a person and of a contact without a name.
+
+Salesforce asks for one, and people write this.
+"""
 
 _ADDRESS = {"street": "Street", "city": "City", "state": "State", "zip": "PostalCode", "country": "Country"}
 _STANDARD = {

@@ -84,7 +84,7 @@ class Router:
         elif operation.kind in _TASKS:
             self._add(routed, operation, SObject.TASK, _hangs_on(operation))
         elif operation.kind is Kind.CONTACT:
-            self._add(routed, operation, SObject.CONTACT, {"AccountId": operation.company_id})
+            self._add(routed, operation, SObject.CONTACT, _nameless(operation.company_id))
         elif self._company_object is SObject.LEAD:
             self._add(routed, operation, SObject.LEAD, {"LastName": NO_NAME})
         else:
@@ -155,13 +155,18 @@ class Router:
         if ours and lead.get("ConvertedContactId"):
             self._add(routed, operation, SObject.CONTACT, {"Id": lead["ConvertedContactId"]})
         else:
-            self._add(routed, operation, SObject.CONTACT, {"AccountId": lead["ConvertedAccountId"]})
+            self._add(routed, operation, SObject.CONTACT, _nameless(lead["ConvertedAccountId"]))
 
     def _leads(self, ids: Iterable[str]) -> dict[str, Row]:
         rows: dict[str, Row] = {}
         for condition in one_of("Id", ids):
             rows.update({row["Id"]: row for row in self._finder.select(SObject.LEAD, condition)})
         return rows
+
+
+def _nameless(account_id: str | None) -> Row:
+    """What a contact has before its own fields: Salesforce takes none without a last name."""
+    return {"AccountId": account_id, "LastName": NO_NAME}
 
 
 def _is_lead(remote_id: str | None) -> bool:

@@ -183,10 +183,10 @@ def _changes(record: Record, before: Record | None) -> Iterator[_Change]:
 def _ours(context: SyncContext, kind: Kind, change: _Change, record: Record, about: _Known) -> bool:
     """True for what nobody but us and the CRM itself has done.
 
-    That is a value that an open operation writes, one that our last write wrote in the CRM's spelling, and
-    what the CRM filled in by itself in a record that we made, had not seen since, and changed last. What our
-    last write did not write is a person's also where the record's time is that of our write: they were a
-    moment earlier.
+    That is a value that an open operation writes, one that our last write wrote in the CRM's spelling, one of
+    ours that a merge took along, unless a person edited the field since, and what the CRM filled in by itself
+    in a record that we made, had not seen since, and changed last. What our last write did not write is a
+    person's also where the record's time is that of our write: they were a moment earlier.
     """
     operation = about.open
     if operation is not None and change.name in operation.payload:
@@ -199,7 +199,7 @@ def _ours(context: SyncContext, kind: Kind, change: _Change, record: Record, abo
             return False
         unseen = before is not None and before.writer is None and record.writer is not None
         return untouched or (unseen and field.readable_only and record.writer == context.writer)
-    return untouched or same(kind, change.name, agreed.base, change.after)
+    return untouched or (not agreed.locked and same(kind, change.name, agreed.base, change.after))
 
 
 def _touched(

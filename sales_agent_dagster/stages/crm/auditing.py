@@ -15,15 +15,15 @@ from sales_agent_dagster.warehouse.schema import crm_outbox, suppression
 _SENT = ("sent", "unknown")
 
 
-def breaches(context: SyncContext) -> list[str]:
-    """Operations of this run that were sent to or about somebody who was suppressed by then.
+def breaches(context: SyncContext, started: datetime) -> list[str]:
+    """Operations sent from ``started`` on to or about somebody who was suppressed when they were.
 
     That is when their group was let through the gates. What came between that and the outcome may have come
     after the operation had gone out, which no gate could have stopped: it is not counted.
     """
     row = crm_outbox.c
     query = sa.select(row.op_id, row.entity_id, row.payload, row.company_id, row.sending_at).where(
-        row.crm == context.crm, row.run_id == context.run_id, row.state.in_(_SENT)
+        row.crm == context.crm, row.sending_at >= started, row.state.in_(_SENT)
     )
     with context.warehouse.reading() as connection:
         if not anybody_suppressed(connection):

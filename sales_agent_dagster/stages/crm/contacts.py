@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 
 import sqlalchemy as sa
 
-from sales_agent_dagster.crm.canonical import canonical
-from sales_agent_dagster.crm.contract import Fields, Record
+from sales_agent_dagster.crm.contract import Record
 from sales_agent_dagster.crm.fields import Kind
 from sales_agent_dagster.stages.crm.adopting import adopt
 from sales_agent_dagster.stages.crm.context import SyncContext
-from sales_agent_dagster.stages.crm.desired import Contact, Desired
+from sales_agent_dagster.stages.crm.desired import Contact, Desired, contact_form
 from sales_agent_dagster.stages.crm.stored import Key, Link, links_of, links_to, record_of_row, save_links
 from sales_agent_dagster.stages.known_companies import chunked
 from sales_agent_dagster.warehouse.schema import crm_contacts
@@ -67,12 +66,14 @@ def _records(
         ).mappings():
             record = record_of_row(Kind.CONTACT, dict(found))
             by_company.setdefault(str(record.company_id), []).append(record)
-    emails = {_form("email", contact.fields) for contacts in waiting.values() for contact in contacts} - {""}
+    emails = {
+        contact_form("email", contact.fields) for contacts in waiting.values() for contact in contacts
+    } - {""}
     by_email: dict[str, Record] = {}
     for some in chunked(sorted(emails)):
         for found in connection.execute(query.where(sa.func.lower(row.email).in_(some))).mappings():
             record = record_of_row(Kind.CONTACT, dict(found))
-            by_email.setdefault(_form("email", record.fields), record)
+            by_email.setdefault(contact_form("email", record.fields), record)
     return by_company, by_email
 
 
@@ -101,12 +102,12 @@ def _find(
         if record.external_key == contact.key:
             return _link(entity_id, contact, record, "linked", "external_key", "It carries our key.")
     for name in ("email", "contact_name"):
-        ours = _form(name, contact.fields)
+        ours = contact_form(name, contact.fields)
         for record in free:
-            if ours and _form(name, record.fields) == ours:
+            if ours and contact_form(name, record.fields) == ours:
                 words = "address" if name == "email" else "name"
                 return _link(entity_id, contact, record, "linked", "matched", f"It has the same {words}.")
-    elsewhere = by_email.get(_form("email", contact.fields))
+    elsewhere = by_email.get(contact_form("email", contact.fields))
     if elsewhere is not None and elsewhere.external_key == contact.key and elsewhere.company_id is None:
         return None  # ours, but its creation did not get as far as its company: it is due again
     if elsewhere is not None:
@@ -119,8 +120,3 @@ def _link(entity_id: str, contact: Contact, record: Record, state: str, how: str
     return Link(
         Kind.CONTACT, contact.key, entity_id, record.remote_id, state, how, reason, remote_url=record.url
     )
-
-
-def _form(name: str, fields: Fields) -> str:
-    value = canonical(Kind.CONTACT, name, fields.get(name))
-    return str(value).casefold() if value is not None else ""

@@ -38,10 +38,9 @@ def take_delivery(context: SyncContext, signature: str, events: Sequence[Event])
     with context.warehouse.transaction() as connection:
         context.warehouse.exclusive(connection, f"crm-pull-{context.crm}")
         _claim(context, connection, signature)
-        survivors = store_events(context, connection, events)
+        store_events(context, connection, events)
     touched = {(event.kind, event.remote_id) for event in events if event.action is not EventAction.DELETED}
     touched |= {(event.kind, event.merged_into) for event in events if event.merged_into}
-    touched |= {(Kind.COMPANY, remote_id) for remote_id in survivors}
     return {(kind, remote_id) for kind, remote_id in touched if kind in SNAPSHOTS}
 
 

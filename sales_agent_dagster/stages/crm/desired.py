@@ -110,23 +110,26 @@ def joined(kind: Kind, older: Fields, newer: Fields) -> dict[str, Value]:
 
 def _same_contact(contacts: Sequence[Contact], fields: Fields) -> Contact | None:
     """The contact with the same address, or of the same name unless both have different addresses."""
-    email, name = _form("email", fields), _form("contact_name", fields)
+    email, name = contact_form("email", fields), contact_form("contact_name", fields)
     for contact in contacts:
-        theirs = _form("email", contact.fields)
+        theirs = contact_form("email", contact.fields)
         if email and theirs == email:
             return contact
-        if name and _form("contact_name", contact.fields) == name and not (email and theirs):
+        if name and contact_form("contact_name", contact.fields) == name and not (email and theirs):
             return contact
     if not email and not name:
         return contacts[0] if contacts else None
     return None
 
 
-def _form(name: str, fields: Mapping[str, Any]) -> str:
+def contact_form(name: str, fields: Mapping[str, Any]) -> str:
+    """A contact's field as it is compared, ``""`` where it has none."""
     value = canonical(Kind.CONTACT, name, fields.get(name))
     return str(value).casefold() if value is not None else ""
 
 
 def _contact_key(entity_id: str, fields: Fields) -> str:
-    who = _form("email", fields) or _form("contact_name", fields) or _form("phone", fields)
+    who = (
+        contact_form("email", fields) or contact_form("contact_name", fields) or contact_form("phone", fields)
+    )
     return f"{entity_id}-{content_hash(who)[:12]}"

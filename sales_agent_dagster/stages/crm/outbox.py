@@ -332,6 +332,23 @@ def forgive(context: SyncContext, connection: sa.Connection, kind: Kind, keys: I
         )
 
 
+def try_again(context: SyncContext, connection: sa.Connection, ids: Sequence[str] | None) -> None:
+    """What was refused too often is due again: a person did what the remedies say, which no payload shows.
+
+    Args:
+        context: of the sync that comes after.
+        connection: an open transaction.
+        ids: companies; None is all.
+    """
+    letter = crm_dead_letters.c
+    query = sa.update(crm_dead_letters).where(letter.crm == context.crm).values(attempts=0)
+    if ids is None:
+        connection.execute(query)
+        return
+    for some in chunked(sorted(ids)):
+        connection.execute(query.where(letter.entity_id.in_(some)))
+
+
 def unknown_operations(connection: sa.Connection, crm: str) -> list[tuple[Waiting, datetime]]:
     """Operations whose answer was lost, oldest first, with the time by which they surely had been sent.
 

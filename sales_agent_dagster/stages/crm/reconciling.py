@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -168,9 +167,3 @@ def _absent(context: SyncContext, connection: sa.Connection, waiting: Waiting) -
         operation.op_id, FailureClass.GONE, "The record is gone.", "Nothing: it is not created again."
     )
     settle_failed(context, connection, [(waiting, gone)])
-
-
-def unknown_left(context: SyncContext) -> Sequence[str]:
-    """Ids of operations that are still unknown."""
-    with context.warehouse.reading() as connection:
-        return [one.operation.op_id for one, _ in unknown_operations(connection, context.crm)]

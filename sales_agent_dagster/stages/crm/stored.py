@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -257,14 +256,8 @@ def save_agreements(
 class OpenOperation:
     """An operation that is not decided yet."""
 
-    op_id: str
-    kind: Kind
-    external_key: str
     entity_id: str
-    state: str
     payload: Mapping[str, Value | None]
-    remote_id: str | None
-    sending_at: datetime | None
 
 
 def open_operations(
@@ -272,20 +265,12 @@ def open_operations(
 ) -> dict[Key, OpenOperation]:
     """Operations on these companies that are not decided yet, by kind and external key."""
     row, found = crm_outbox.c, {}
-    query = sa.select(
-        row.op_id,
-        row.kind,
-        row.external_key,
-        row.entity_id,
-        row.state,
-        row.payload,
-        row.remote_id,
-        row.sending_at,
-    ).where(row.crm == crm, row.batch_id.is_(None), row.state.in_(OPEN_STATES))
+    query = sa.select(row.kind, row.external_key, row.entity_id, row.payload).where(
+        row.crm == crm, row.batch_id.is_(None), row.state.in_(OPEN_STATES)
+    )
     for some in chunked(sorted(entity_ids)):
-        for op_id, kind, *rest in connection.execute(query.where(row.entity_id.in_(some))):
-            operation = OpenOperation(op_id, Kind(kind), *rest)
-            found[operation.kind, operation.external_key] = operation
+        for kind, key, *rest in connection.execute(query.where(row.entity_id.in_(some))):
+            found[Kind(kind), key] = OpenOperation(*rest)
     return found
 
 
@@ -319,7 +304,7 @@ def last_writes(
 
 
 MAX_REFUSALS = 5
-"""Times that the same payload is tried."""
+"""Times that the same payload is tried before it waits for ``outbox.try_again`` or another one."""
 
 
 @dataclass(frozen=True, slots=True)

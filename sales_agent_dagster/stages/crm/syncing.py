@@ -39,7 +39,7 @@ def sync(context: SyncContext, ids: Sequence[str] | None = None, *, pulls: bool 
             Pusher(context, lease, ids).run(due)
             if context.card.unknown:
                 reconcile(context)
-            context.card.suppression_breaches = len(breaches(context))
+            context.card.suppression_breaches = len(breaches(context, started))
     return save_card(context, started, context.now())
 
 

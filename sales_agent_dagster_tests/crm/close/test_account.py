@@ -120,6 +120,16 @@ def test_statuses_say_what_they_are_set_to_say(connector_to: MakeConnector, clos
     }
 
 
+def test_a_key_without_an_organisation_is_told(
+    connector: CloseConnector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connector.api, "get", lambda path: {"id": "user_1", "organizations": []})
+    health = connector.health()
+    assert (health.ok, "no organisation" in health.message) == (False, True)
+    with pytest.raises(PermissionRefused):
+        connector.describe()
+
+
 def test_by_name(settings: Settings, close: RunningClose) -> None:
     with pytest.raises(ConfigurationError, match="SALES_AGENT_CLOSE__API_KEY"):
         connect(settings, TransportOptions())

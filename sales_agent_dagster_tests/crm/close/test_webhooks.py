@@ -95,7 +95,17 @@ def test_forgeries_are_not(change: dict[str, str], code: str) -> None:
         check(body + b" ", headers)
 
 
-@pytest.mark.parametrize("content", [[], {"event": None}, {"event": {"id": "ev_1"}}, "text"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        [],
+        {"event": None},
+        "text",
+        *({"event": {**EVENT, name: None}} for name in EVENT),
+        {"event": {**EVENT, "date_updated": "yesterday"}},
+    ],
+    ids=str,
+)
 def test_signed_nonsense_is_not(content: Any) -> None:
     body, headers = signed(KEY.get_secret_value(), content, AT)
     with pytest.raises(DeliveryRefused) as refused:

@@ -43,6 +43,19 @@ def test_the_second_sync_writes_nothing(syncs: Syncs, stand: Stand) -> None:
     assert syncs.left() == []
 
 
+def test_people_of_whom_only_an_address_is_known(syncs: Syncs, stand: Stand) -> None:
+    address = {"email": "info@acme.example"}
+    want(syncs.warehouse, "batch-1", [company("E1", contacts=[address]), company("E2", contacts=[])])
+    card = syncs()
+    assert (card["created"], card["rejected"]) == (3, 0)
+    [person] = stand.pulled(Kind.CONTACT)
+    assert {name: person.fields.get(name) for name in ("email", "contact_name")} == {
+        "email": "info@acme.example",
+        "contact_name": None,
+    }
+    assert (syncs()["human_changes"], syncs.left()) == (0, [])
+
+
 def test_a_rep_edits_owned_and_unowned_fields(syncs: Syncs, stand: Stand) -> None:
     want(syncs.warehouse, "batch-1", [company(score=61.0, city="Akron")])
     syncs()

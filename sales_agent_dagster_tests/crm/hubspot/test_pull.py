@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sales_agent_dagster.crm.contract import Page, Record
+from sales_agent_dagster.crm.contract import EventAction, Page, Record
 from sales_agent_dagster.crm.fields import Kind
 from sales_agent_dagster.crm.hubspot.connector import HubSpot
 from sales_agent_dagster_tests.crm.hubspot.conftest import Connect
@@ -246,3 +246,17 @@ def test_people_who_opted_out(hubspot: RunningServer, connect: Connect) -> None:
     found = [(one.scope.value, one.value, one.since) for one in crm.suppressions(since)]
     assert found == [("email", "out@acme.example", since), ("phone", "+15125550100", since)]
     assert len(list(crm.suppressions(None))) == 2
+
+
+def test_replies_are_told_once_each(hubspot: RunningServer, crm: HubSpot) -> None:
+    quiet = hubspot.add("contacts", email="al@acme.example")
+    person = hubspot.add("contacts", email="Jo@acme.example")
+    for at in (now(hubspot), now(hubspot) + timedelta(days=1)):
+        hubspot.replied(person, at)
+        hubspot.clock.advance(60)
+        for _ in range(2):
+            [reply] = [event for page in crm.pull("contacts", None) for event in page.events]
+            assert (reply.action, reply.kind, reply.remote_id) == (EventAction.REPLIED, Kind.CONTACT, person)
+            assert (reply.updated_at, reply.address) == (at, "jo@acme.example")
+            assert reply.event_id == f"reply:{person}:{round(at.timestamp() * 1000)}"
+    assert set(ids(crm.pull("contacts", None))) == {quiet, person}

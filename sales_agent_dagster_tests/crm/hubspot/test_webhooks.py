@@ -51,13 +51,16 @@ def test_the_address_is_decoded_where_hubspot_does_not_encode() -> None:
     assert signature_of(SECRET, "POST", f"{URI}?a=%20", b"", "1") != signature_of(
         SECRET, "POST", f"{URI}?a= ", b"", "1"
     )
+    for code_, letter in (("%26", "&"), ("%3D", "="), ("%23", "#"), ("%25", "%"), ("%2B", "+")):
+        kept = signature_of(SECRET, "POST", f"{URI}?a={code_}", b"", "1")
+        assert kept != signature_of(SECRET, "POST", f"{URI}?a={letter}", b"", "1"), "HubSpot leaves it"
 
 
 @pytest.mark.parametrize(
     ("off", "wanted"),
-    [(0, "fine"), (299, "fine"), (-299, "fine"), (301, "old"), (-301, "old"), (86_400, "old")],
+    [(0, "fine"), (300, "fine"), (-300, "fine"), (300.001, "old"), (-300.001, "old"), (86_400, "old")],
 )
-def test_a_delivery_must_be_fresh(off: int, wanted: str) -> None:
+def test_a_delivery_must_be_fresh(off: float, wanted: str) -> None:
     assert code(delivery(at=NOW - timedelta(seconds=off))) == wanted
 
 

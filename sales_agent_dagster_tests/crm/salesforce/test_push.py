@@ -62,6 +62,22 @@ def test_a_company_becomes_an_account_and_its_people_contacts(
     assert (person[KEY], person["Email"], person["Title"]) == ("acme/ada", "ada@acme.example", "CTO")
 
 
+def test_a_contact_without_a_name_has_the_one_that_reads_as_none(
+    accounts: SalesforceConnector, organisation: RunningServer
+) -> None:
+    [company] = push(accounts, create(Kind.COMPANY, "acme", **ACME))
+    assert isinstance(company, Sent)
+    info = create(Kind.CONTACT, "info", email="info@acme.example", company_id=company.remote_id)
+    [person] = push(accounts, info)
+    assert isinstance(person, Sent)
+    assert organisation.record(person.remote_id)["LastName"] == NO_NAME
+    read = accounts.read(Kind.CONTACT, [person.remote_id])[person.remote_id]
+    assert read.fields == {"email": "info@acme.example"}
+    [named] = push(accounts, update(Kind.CONTACT, person.remote_id, contact_name="Ada Lovelace"))
+    assert isinstance(named, Sent)
+    assert organisation.record(person.remote_id)["LastName"] == "Lovelace"
+
+
 def test_the_first_person_fills_the_lead_another_one_is_another_lead(
     leads: SalesforceConnector, organisation: RunningServer
 ) -> None:

@@ -174,3 +174,17 @@ def test_items_that_our_own_write_took_from_a_survivor_come_back(sqlite_warehous
         run_sync(sqlite_warehouse, crm)
         crm.tick(60)
     assert crm.records[Kind.COMPANY, target].fields["brands"] == "B, D, A, C"
+
+
+def test_what_a_merge_takes_along_was_changed_by_nobody(sqlite_warehouse: Warehouse) -> None:
+    crm = FakeCrm()
+    want(sqlite_warehouse, "batch-1", [company(city="Akron")])
+    other = crm.add(company="Somebody of another name")
+    run_sync(sqlite_warehouse, crm)
+    [ours] = [record.remote_id for record in crm.living() if record.remote_id != other]
+    crm.tick(60)
+    crm.merge(ours, other)
+    crm._change(Kind.COMPANY, other, {"city": "Akron"}, "a person")
+    run_sync(sqlite_warehouse, crm)
+    with sqlite_warehouse.reading() as connection:
+        assert "city" not in connection.scalars(sa.select(crm_changes.c.field)).all()

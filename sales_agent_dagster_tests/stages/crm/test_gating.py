@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from sales_agent_dagster.crm.contract import Operation, PushResult, SuppressionScope
+from sales_agent_dagster.crm.contract import Operation, PushResult, Record, SuppressionScope
 from sales_agent_dagster.crm.fields import Kind
 from sales_agent_dagster.stages.crm import pushing
+from sales_agent_dagster.stages.crm.lease import Lease
+from sales_agent_dagster.stages.crm.planning import Planned, Step
+from sales_agent_dagster.stages.crm.pushing import Pusher
+from sales_agent_dagster.stages.crm.stored import save_snapshots
 from sales_agent_dagster.stages.crm.suppressing import Entry, suppress
 from sales_agent_dagster.warehouse.database import Warehouse
 from sales_agent_dagster_tests.crm.fake import FakeCrm
@@ -58,3 +63,27 @@ def test_an_opt_out_stops_what_comes_after_the_group_that_is_sent(
     assert crm.sizes == sizes
     assert len(crm.living(Kind.CONTACT)) == sum(sizes)
     assert card["suppression_breaches"] == 0, "what came while its group was on its way is none"
+
+
+@pytest.mark.parametrize(
+    ("about", "flag"),
+    [
+        ({"company_id": "company"}, (Kind.COMPANY, "company", "existing_customer")),
+        ({"remote_id": "company", "kind": Kind.COMPANY}, (Kind.COMPANY, "company", "do_not_call")),
+        ({"company_id": "another", "contact_id": "person"}, (Kind.CONTACT, "person", "email_opt_out")),
+        ({"company_id": "another", "remote_id": "person"}, (Kind.CONTACT, "person", "do_not_call")),
+    ],
+    ids=["what hangs on a company", "the company", "a draft to a person", "the person"],
+)
+def test_what_the_crm_says_by_now_stops_what_was_planned_before(
+    sqlite_warehouse: Warehouse, about: dict[str, Any], flag: tuple[Kind, str, str]
+) -> None:
+    crm = FakeCrm()
+    context = context_of(sqlite_warehouse, crm, lambda: crm.now)
+    planned = replace(Planned(Kind.CONTACT, "E1", "E1/jo", Step.UPDATE, "why"), **about)
+    pusher = Pusher(context, Lease(context), None)
+    kind, remote_id, name = flag
+    for value, blocked in ((False, set()), (True, {"E1/jo"})):
+        with sqlite_warehouse.transaction() as connection:
+            save_snapshots(context, connection, [Record(kind, remote_id, {name: value}, crm.tick())])
+            assert pusher._blocked(connection, [planned]) == blocked

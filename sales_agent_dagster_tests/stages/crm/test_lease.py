@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from subprocess import PIPE, Popen
@@ -44,6 +44,12 @@ def rewrite(warehouse: Warehouse, **values: Any) -> None:
 def row(warehouse: Warehouse) -> Any:
     with warehouse.reading() as connection:
         return connection.execute(sa.select(crm_leases)).one()
+
+
+def states(warehouse: Warehouse) -> list[str]:
+    """Of all operations, oldest first."""
+    with warehouse.reading() as connection:
+        return list(connection.scalars(sa.select(crm_outbox.c.state).order_by(crm_outbox.c.created_at)))
 
 
 def eventually(condition: Callable[[], bool]) -> None:
@@ -156,10 +162,28 @@ def test_a_sync_that_lost_it_stops_before_the_next_group(sqlite_warehouse: Wareh
     crm.before_push = be_taken_over
     with pytest.raises(LeaseHeld, match="took over"):
         run_sync(sqlite_warehouse, crm)
-    assert len(crm.writes) == 1
+    assert (len(crm.writes), states(sqlite_warehouse)) == (1, ["sent"])
     crm.before_push = lambda operation: None
     assert run_sync(sqlite_warehouse, crm)["created"] == 2
     assert len(crm.living()) == 3
+
+
+def test_one_that_lost_it_while_it_looked_for_what_is_there_sends_nothing(
+    sqlite_warehouse: Warehouse, crm: FakeCrm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    want(sqlite_warehouse, "batch-1", [company("E1")])
+
+    def taken_over_meanwhile(*_: Any) -> Iterator[Any]:
+        with sqlite_warehouse.transaction() as connection:
+            connection.execute(sa.delete(crm_leases))
+        return iter(())
+
+    with monkeypatch.context() as patched:
+        patched.setattr(crm, "appeared", taken_over_meanwhile)
+        with pytest.raises(LeaseHeld, match="took over"):
+            run_sync(sqlite_warehouse, crm)
+    assert (crm.writes, states(sqlite_warehouse)) == ([], ["planned"])
+    assert run_sync(sqlite_warehouse, crm)["created"] == 1
 
 
 def test_a_heart_that_finds_it_lost_says_so_for_good(sqlite_warehouse: Warehouse, crm: FakeCrm) -> None:

@@ -11,7 +11,7 @@ from sales_agent_dagster.crm.contract import Page
 from sales_agent_dagster.crm.errors import Unavailable
 from sales_agent_dagster.crm.fields import Kind
 from sales_agent_dagster.stages.crm.pulling import pull as pull_streams
-from sales_agent_dagster.stages.crm.pulling import watermark
+from sales_agent_dagster.stages.crm.pulling import store_page, watermark
 from sales_agent_dagster.warehouse.database import Warehouse
 from sales_agent_dagster.warehouse.schema import crm_link
 from sales_agent_dagster_tests.crm.fake import FakeCrm
@@ -92,3 +92,32 @@ def test_what_we_wrote_ourselves_counts_as_an_echo(sqlite_warehouse: Warehouse) 
     pull_streams(context, ["companies"])
     assert (context.card.pulled, context.card.human_changes) == (1, 0)
     assert context.card.echoes == 1
+
+
+def test_a_watermark_only_goes_forward(sqlite_warehouse: Warehouse) -> None:
+    crm = FakeCrm()
+    context = context_of(sqlite_warehouse, crm, lambda: crm.now)
+    first, second = crm.tick(60), crm.tick(60)
+    for at in (second, first, None):
+        store_page(context, Page(complete_to=at), "companies")
+        assert watermark(context, "companies") == second
+
+
+def test_a_pull_begins_a_little_before_the_last_one_s_end(sqlite_warehouse: Warehouse) -> None:
+    crm = FakeCrm()
+    crm.add(company="Somebody")
+    began: dict[str, object] = {}
+    pull = crm.pull
+    crm.pull = lambda stream, since: (began.update({stream: since}), pull(stream, since))[1]  # type: ignore[method-assign]
+    for _ in range(2):
+        pull_streams(context_of(sqlite_warehouse, crm, lambda: crm.now, overlap_s=90.0))
+    end = max(record.modified_at for record in crm.living())
+    assert began["companies"] == end - timedelta(seconds=90)
+
+
+def test_a_quiet_log_is_called_complete_only_up_to_a_day_ago(sqlite_warehouse: Warehouse) -> None:
+    crm = FakeCrm()
+    context = context_of(sqlite_warehouse, crm, lambda: crm.now)
+    pull_streams(context, ["events", "companies"])
+    assert watermark(context, "events") == crm.now - timedelta(days=1)
+    assert watermark(context, "companies") is None
