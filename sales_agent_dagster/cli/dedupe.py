@@ -40,7 +40,8 @@ def dedupe_file(file: Path, out: Path, against: str | None, model_file: Path | N
     Raises:
         ConfigurationError: a file or the model cannot be used.
     """
-    require_writable(out)
+    given = [Path(name) for name in (against, model_file) if name is not None and name != WAREHOUSE]
+    require_writable(out, [file, *given])
     if model_file:
         load_model(model_file)  # refused before the work rather than after it
     with Steps() as step:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from sales_agent_dagster.domain.errors import ConfigurationError, QuarantinedFile
 from sales_agent_dagster.domain.header_aliases import compact
@@ -20,6 +23,8 @@ from sales_agent_dagster.stages.intake.reader import CsvTable
 
 PARQUET = (".parquet", ".pq")
 CSV = (".csv", ".tsv", ".txt")
+
+Rows = NDArray[np.int64]
 
 _PLAIN_FIELDS = {
     "name": ("company_name",),
@@ -58,50 +63,74 @@ def read_leads(path: Path) -> LeadFile:
 
     Raises:
         ConfigurationError: the file is not there, is of another kind, has no column that names a company,
-            or repeats a ``record_id``; the message names file, column and fix.
+            has one that cannot be read as text, or repeats a ``record_id`` or lacks it in a row; the message
+            names file, column and fix.
     """
     if path.suffix.lower() not in (*PARQUET, *CSV):
         raise ConfigurationError(
             f"{path}: not a CSV or Parquet file. Give a file that ends in .csv or .parquet."
         )
     try:
-        header, columns = _parquet(path) if path.suffix.lower() in PARQUET else _csv(path)
+        header, table = _parquet(path) if path.suffix.lower() in PARQUET else _csv(path)
+        return _lead_file(path, header, table)
     except QuarantinedFile as error:
         raise ConfigurationError(f"{path}: {error}") from None
     except OSError as error:
         raise ConfigurationError(f"{path} cannot be read: {error.strerror or error}.") from None
-    names = [compact(name) for name in header.names]
-    ids = _record_ids(path, names, columns)
-    entities, accounts = (
-        pc.utf8_trim_whitespace(columns(names.index(name))) if name in names else None
-        for name in ("entityid", "accountid")
-    )
-    return LeadFile(path, ids, _raw(header, columns, len(ids)), entities, accounts, _id_type(path, names))
 
 
 Columns = Callable[[int], pa.StringArray]
 
 
-def _parquet(path: Path) -> tuple[HeaderMap, Columns]:
+def _lead_file(path: Path, header: HeaderMap, table: pa.Table) -> LeadFile:
+    names = [compact(name) for name in header.names]
+
+    def columns(number: int) -> pa.StringArray:
+        return _texts(header.names[number], table.column(number))
+
+    if "recordid" in names:
+        given = names.index("recordid")
+        ids, kind = columns(given), table.schema.field(given).type
+        blank = _without_id(ids, table)
+        if len(blank):
+            kept = pa.array(np.delete(np.arange(len(ids)), blank))
+            table, ids = table.take(kept), ids.take(kept)
+        _require_distinct(ids)
+    else:
+        ids, kind = pa.array(range(1, table.num_rows + 1)).cast(pa.string()), pa.string()
+    entities, accounts = (
+        pc.utf8_trim_whitespace(columns(names.index(name))) if name in names else None
+        for name in ("entityid", "accountid")
+    )
+    id_type = kind if pa.types.is_integer(kind) else pa.string()
+    return LeadFile(path, ids, _raw(header, columns, len(ids)), entities, accounts, id_type)
+
+
+def _parquet(path: Path) -> tuple[HeaderMap, pa.Table]:
     try:
-        table = pq.read_table(path)
+        with pq.ParquetFile(path) as file:  # unlike read_table it reads columns of one name
+            table = file.read()
     except pa.ArrowInvalid as error:
         raise QuarantinedFile(
             "not_parquet", f"This is not a Parquet file ({error}).", "Write it again."
         ) from None
-    return map_header(table.column_names), lambda number: _texts(table.column(number))
+    return map_header(table.column_names), table
 
 
-def _texts(column: pa.ChunkedArray) -> pa.StringArray:
-    if pa.types.is_floating(column.type):
-        whole = pc.all(pc.equal(column, pc.floor(column))).as_py() is not False
-        column = column.cast(pa.int64()) if whole else column
-    flat = column.cast(pa.string())
+def _texts(name: str, column: pa.ChunkedArray) -> pa.StringArray:
+    try:
+        flat = column.cast(pa.string())
+    except pa.ArrowException:
+        raise QuarantinedFile(
+            "column_type", f"Column '{name}' holds {column.type}, which is no text.", "Write it as text."
+        ) from None
+    if pa.types.is_decimal(column.type):
+        flat = pc.replace_substring_regex(flat, r"\.0+$", "")
     flat = (flat.fill_null("") if flat.null_count else flat).combine_chunks()
     return pa.concat_arrays(flat.chunks) if isinstance(flat, pa.ChunkedArray) else flat
 
 
-def _csv(path: Path) -> tuple[HeaderMap, Columns]:
+def _csv(path: Path) -> tuple[HeaderMap, pa.Table]:
     found = CsvTable.detect(path)
     header = map_header(found.header)
     # Names of their own: the file's may repeat.
@@ -114,7 +143,7 @@ def _csv(path: Path) -> tuple[HeaderMap, Columns]:
         sound = False
     if not sound:
         table = _tolerant_csv(found, names)
-    return header, lambda number: _texts(table.column(number))
+    return header, table
 
 
 def _has_line_ends(column: pa.ChunkedArray) -> bool:
@@ -154,26 +183,34 @@ def _tolerant_csv(found: CsvTable, names: list[str]) -> pa.Table:
     return pa.table([pa.array(column, pa.string()) for column in columns], names=names)
 
 
-def _record_ids(path: Path, names: Sequence[str], columns: Columns) -> pa.StringArray:
-    if "recordid" not in names:
-        return pa.array(range(1, len(columns(0)) + 1)).cast(pa.string())
-    ids = columns(names.index("recordid"))
+def _without_id(ids: pa.StringArray, table: pa.Table) -> Rows:
+    """Blank rows, which need no id and are no leads.
+
+    Raises:
+        QuarantinedFile: a row that is not blank has none.
+    """
+    without = np.flatnonzero(pc.equal(pc.utf8_trim_whitespace(ids), "").to_numpy(zero_copy_only=False))
+    cells = (column.take(pa.array(without)).to_pylist() for column in table.columns)
+    for row, values in zip(without.tolist(), zip(*cells, strict=True), strict=True):
+        if any(value is not None and str(value).strip() for value in values):
+            raise QuarantinedFile(
+                "record_id_missing",
+                f"Column record_id is blank in row {row + 1:,}, not counting the header.",
+                _OWN_ID,
+            )
+    return without
+
+
+def _require_distinct(ids: pa.StringArray) -> None:
     counts = pc.value_counts(ids)
     if len(counts) < len(ids):
         repeated = next(item["values"].as_py() for item in counts if item["counts"].as_py() > 1)
-        raise ConfigurationError(
-            f"{path}: column record_id holds {repeated[:50]!r} more than once. "
-            "Give every row its own record_id, or remove the column: rows are then numbered."
+        raise QuarantinedFile(
+            "record_id_repeated", f"Column record_id holds {repeated[:50]!r} more than once.", _OWN_ID
         )
-    return ids
 
 
-def _id_type(path: Path, names: Sequence[str]) -> pa.DataType:
-    if path.suffix.lower() in PARQUET and "recordid" in names:
-        kind = pq.read_schema(path).field(names.index("recordid")).type
-        if pa.types.is_integer(kind):
-            return kind
-    return pa.string()
+_OWN_ID = "Give every row its own record_id, or remove the column: rows are then numbered."
 
 
 def _raw(header: HeaderMap, columns: Columns, size: int) -> dict[str, pa.StringArray]:
@@ -247,17 +284,30 @@ def _writer(path: Path, extension: str, schema: pa.Schema) -> Any:
     return pa_csv.CSVWriter(path, schema, write_options=pa_csv.WriteOptions(quoting_style="needed"))
 
 
-def require_writable(path: Path) -> None:
-    """Refuse an output path before the work rather than after it.
+def require_writable(path: Path, sources: Iterable[Path]) -> None:
+    """Refuse a path for decisions before the work rather than after it.
 
     Raises:
-        ConfigurationError: the folder is not there, or the extension is neither CSV nor Parquet.
+        ConfigurationError: the extension is neither CSV nor Parquet; see also ``require_place``.
     """
     if path.suffix.lower() not in (*PARQUET, ".csv"):
         raise ConfigurationError(
             f"{path}: not a CSV or Parquet file. Give --out a name that ends in .csv or .parquet."
         )
+    require_place(path, sources)
+
+
+def require_place(path: Path, sources: Iterable[Path]) -> None:
+    """Refuse an output path before the work rather than after it.
+
+    Raises:
+        ConfigurationError: the folder is not there or closed, or the path is a folder or one of ``sources``.
+    """
     if not path.parent.is_dir():
         raise ConfigurationError(
             f"{path.parent} is not a folder. Make it first, or give --out another place."
         )
+    if path.is_dir() or not os.access(path.parent, os.W_OK):
+        raise ConfigurationError(f"{path} cannot be written. Give --out another place.")
+    if path.exists() and any(path.samefile(source) for source in sources if source.exists()):
+        raise ConfigurationError(f"{path} is read, and would be lost. Give --out another name.")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sales_agent_dagster.cli.dedupe import WAREHOUSE, Steps, normalised
-from sales_agent_dagster.cli.dedupe_files import LeadFile, read_leads
+from sales_agent_dagster.cli.dedupe_files import LeadFile, read_leads, require_place
 from sales_agent_dagster.cli.exits import ExitCode
 from sales_agent_dagster.cli.terminal import count, say
 from sales_agent_dagster.domain.errors import ConfigurationError
@@ -27,8 +27,10 @@ def train_model(source: str, out: Path, model_file: Path | None) -> ExitCode:
         model_file: weights that learning starts from; default: the shipped ones.
 
     Raises:
-        ConfigurationError: the source cannot be used, or is too small to learn from.
+        ConfigurationError: the source cannot be used or is too small to learn from, or ``out`` cannot be
+            written.
     """
+    require_place(out, [] if source == WAREHOUSE else [Path(source)])
     if source == WAREHOUSE:
         return _train_on_warehouse(out, model_file)
     file = Path(source)

@@ -117,6 +117,7 @@ def _phone(chunk: _Chunk) -> Compared:
         [known & (a == b), (a > 0) & (a == b2), (b > 0) & (b == a2), (a2 > 0) & (a2 == b2)], [a, a, b, a2], 0
     )
     levels = np.where(same > 0, 1, np.where(known, 5, 0)).astype(np.int8)
+    levels[chunk.facts.of_chains("phone")[same]] = 0
     rows = np.flatnonzero(levels == 5)
     areas, free = chunk.facts.phone_areas
     a, b = a[rows], b[rows]
@@ -155,18 +156,20 @@ def _email(chunk: _Chunk) -> Compared:
     own = chunk.facts.email_domains
     da, db = own[a[rows]], own[b[rows]]
     levels[rows] = np.select([ratio >= 0.9, (da > 0) & (da == db), (da == 0) | (db == 0)], [2, 3, 4], 5)
+    levels[(levels == 1) & chunk.facts.of_chains("email")[a]] = 0
     others = np.where(levels == 1, chunk.facts.email_spread[a] - 1, 1)
     return levels, others, _spread_out(rows, ratio, levels)
 
 
 def _plain_field(chunk: _Chunk, name: str, alike_from: float) -> Compared:
-    """Equal, alike by Jaro-Winkler, or different."""
+    """Equal, alike by Jaro-Winkler, or different; what a chain's branches share says nothing."""
     column = chunk.table[name]
     a, b = chunk.codes(column.codes)
     levels = np.where((a == 0) | (b == 0), 0, np.where(a == b, 1, 3)).astype(np.int8)
     rows = np.flatnonzero(levels == 3)
     similarity = chunk.alike(JaroWinkler.normalized_similarity, column.values, a[rows], b[rows])
     levels[rows] = np.where(similarity >= alike_from, 2, 3)
+    levels[(levels == 1) & chunk.facts.of_chains(name)[a]] = 0
     return levels, None, _spread_out(rows, similarity, levels)
 
 

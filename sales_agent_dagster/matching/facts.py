@@ -19,6 +19,10 @@ from sales_agent_dagster.matching.table import Codes, Column, LeadTable, stacked
 
 PLATFORM_FROM = 8
 """Different firms on one host from which its pages, not the host, tell firms apart."""
+CHAIN_FROM = 5
+"""Towns of one phone, person, address or page from which it is a chain's, and tells no places apart."""
+SPELLINGS = 3
+"""Ways in which the copies of one firm may give its town."""
 
 Numbers = NDArray[np.int32]
 Known = Callable[[str, pa.StringArray, Numbers], Numbers]
@@ -31,7 +35,8 @@ class Facts:
 
     The *spread* of a value is the number of different firms or places that seem to hold it: 1 for a value
     that identifies its firm. It is the smaller of two counts of distinct values beside it, so that the
-    variations of one firm's copies do not add up: a name with two phones in one city has spread 1.
+    variations of one firm's copies do not add up: a name with two phones in one city has spread 1. Where a
+    chain's branches share all but the place, their many towns speak for themselves.
 
     Args:
         known: what a larger table knows; see ``Known``.
@@ -49,6 +54,7 @@ class Facts:
         self.table = table
         self.population = max(population, 2)
         self._known, self._firms = known, firms
+        self._chains: dict[str, NDArray[np.bool_]] = {}
 
     def _better(self, kind: str, values: pa.StringArray, own: Numbers) -> Numbers:
         return own if self._known is None else self._known(kind, values, own)
@@ -94,6 +100,7 @@ class Facts:
         beside = [_distinct(column.codes, others, size) for others in (cities, hosts) if self._tells(others)]
         if beside:
             own = np.minimum(own, np.maximum.reduce(beside))
+        own = np.maximum(own, self._towns("phone") // SPELLINGS)
         return self._better("phone_spread", column.values, np.maximum(own, 1))
 
     @cached_property
@@ -148,6 +155,7 @@ class Facts:
         """Per distinct address the firms that hold it."""
         column = self.table["email"]
         own = self._spread(column.codes, len(column.values), self.head, self.table["city"].codes)
+        own = np.maximum(own, self._towns("email") // SPELLINGS)
         return self._better("email_spread", column.values, own)
 
     @cached_property
@@ -218,11 +226,25 @@ class Facts:
         column = self.table["contact"]
         return self._better("contact", column.values, column.counts)
 
+    def of_chains(self, kind: str) -> NDArray[np.bool_]:
+        """Per distinct value of ``phones``, or of a field, whether a chain's branches share it."""
+        return self._chains.setdefault(kind, self._towns(kind) >= CHAIN_FROM)
+
+    def _towns(self, kind: str) -> Numbers:
+        """Per distinct value of a field the towns that are given with it."""
+        column, cities = self.table[kind], self.table["city"].codes
+        if kind == "phone":
+            column, cities = self.phones, np.tile(cities, 2)
+        return _distinct(column.codes, cities, len(column.values))
+
     def _places(self, codes: Codes, size: int) -> Numbers:
         """The places that seem to hold each value: by phones alone half of them, as firms have several."""
         phone, city = self.table["phone"].codes, self.table["city"].codes
-        if self._tells(city) or not self._tells(phone) or self._firms is not None:
+        if self._firms is not None:
             return self._spread(codes, size, phone, city)
+        if self._tells(city) or not self._tells(phone):
+            towns = _distinct(codes, city, size) // SPELLINGS
+            return np.maximum(self._spread(codes, size, phone, city), towns)
         found: Numbers = np.maximum((_distinct(codes, phone, size) + 1) // 2, 1)
         return found
 

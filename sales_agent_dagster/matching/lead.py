@@ -34,7 +34,8 @@ class NormLead(NamedTuple):
         name: words of the whole name in lower case, abbreviations spelled out, legal form kept.
         core: ``name`` without legal form, connectives and branch tail; never empty when ``name`` is not.
         alias: core of the other name in ``owner dba trade name``.
-        phone: ten digits of a North American number, else E.164; ``phone_2`` is another one.
+        phone: ten digits of a North American number, else 0 and the national number, without the country;
+            ``phone_2`` is another one.
         host: what identifies the firm on the web: its registrable domain, its own subdomain of a shared
             platform, or else the domain of an e-mail address that is not free mail.
         page: host and path of the website where that says more than ``host``: what identifies the firm

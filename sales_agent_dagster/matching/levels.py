@@ -12,7 +12,7 @@ LEVELS: dict[str, tuple[str, ...]] = {
     "place": ("unknown", "equal", "same city", "same zip", "near", "same state", "other state"),
     "contact": ("unknown", "equal", "alike", "different"),
 }
-"""Field to its levels; the first is "unknown on one side" and says nothing."""
+"""Field to its levels; the first says nothing: unknown on one side, or what all branches of a chain share."""
 
 FIELDS: tuple[str, ...] = tuple(LEVELS)
 NAME, PHONE, WEB, EMAIL, LINKEDIN, STREET, PLACE, CONTACT = range(len(FIELDS))
@@ -28,6 +28,18 @@ VALUED: dict[str, tuple[int, ...]] = {
     "contact": (1,),
 }
 """Levels that are agreement on a value: how likely it is by chance depends on how many hold the value."""
+
+DIFFERING: dict[str, tuple[int, ...]] = {
+    "name": (6,),
+    "phone": (5,),
+    "web": (2, 3, 4),
+    "email": (2, 4, 5),
+    "linkedin": (2, 3),
+    "street": (4, 5),
+    "place": (4, 5, 6),
+    "contact": (2, 3),
+}
+"""Levels that no list can teach to speak for a match, which namesakes taken for matches would do."""
 
 SPREADING: tuple[str, ...] = ("name", "phone", "web", "email", "street")
 """Fields whose equal value may be held by one firm alone."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from sales_agent_dagster.domain.us_places import STATES
+from sales_agent_dagster.domain.values.address import split_whole
 from sales_agent_dagster.domain.values.text import is_missing
 from sales_agent_dagster.matching.address_keys import read_city, read_state, read_street, read_zip
 from sales_agent_dagster.matching.lead import NormLead, RawLead
@@ -20,9 +21,7 @@ from sales_agent_dagster.matching.web_keys import (
 NORM_VERSION = "5"
 """Changes when the same cells may give other values or keys: stored leads of another version are redone."""
 
-_WHOLE = re.compile(
-    r"(.+?),\s*([^,\d]+?),\s*([A-Za-z][A-Za-z. ]+?)[.,]?\s+(\d{5})(?:-\d{4})?(?:,?\s*USA?)?\s*"
-)
+_LINE_END = re.compile(r"\s*[\r\n]+\s*")
 _CITY_STATE = re.compile(r"([^,\d]+),\s*([A-Za-z][A-Za-z. ]+?)\.?\s*(\d{5})?(?:-\d{4})?\s*")
 _ZIP = re.compile(r"\s*\d{5}(?:-\d{4})?\s*")
 _TEN_DIGITS = re.compile(r"(?:\D*\d){10,11}\D*")
@@ -100,8 +99,8 @@ def is_state_odd(text: str) -> bool:
 
 
 def is_street_odd(text: str) -> bool:
-    """True when a street cell holds city, state and ZIP as well."""
-    return text.count(",") > 1 and _WHOLE.fullmatch(text) is not None
+    """True when a street cell has several lines, or holds city and state as well."""
+    return "\n" in text or "\r" in text or ("," in text and split_whole(text) is not None)
 
 
 def _contact_cells(raw: RawLead) -> RawLead:
@@ -122,9 +121,10 @@ def _contact_cells(raw: RawLead) -> RawLead:
 
 
 def _place_cells(raw: RawLead) -> RawLead:
-    whole = _WHOLE.fullmatch(raw.street) if not raw.city or not raw.zip else None
-    if whole and read_state(whole[3]) in STATES:
-        street, city, state, zip_code = whole.groups()
+    raw = raw._replace(street=_LINE_END.sub(", ", raw.street))
+    whole = split_whole(raw.street) if not raw.city or not raw.zip else None
+    if whole:
+        street, city, state, zip_code = whole
         raw = raw._replace(
             street=street, city=raw.city or city, state=raw.state or state, zip=raw.zip or zip_code
         )

@@ -13,7 +13,7 @@ from sales_agent_dagster.matching.compare import Comparison
 from sales_agent_dagster.matching.levels import FIELDS, LEVELS, SLOTS
 from sales_agent_dagster.matching.weigh import Waterfall
 
-VETO = "nothing else in common"
+VETO = "too little in common"
 
 ALTERNATIVE_WORDS = (
     "could be another branch or franchise",

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sales_agent_dagster.matching.calibrate import log_shares
-from sales_agent_dagster.matching.levels import FIELDS, LEVELS, SLOTS
+from sales_agent_dagster.matching.levels import DIFFERING, FIELDS, LEVELS, SLOTS
 from sales_agent_dagster.matching.model import LinkageModel
 from sales_agent_dagster.matching.weigh import Evidence, odds
 
@@ -33,6 +33,9 @@ MOST_CHANGE = 4.0
 MIN_SEEN = 5.0
 """Expected matches at a level from which it counts as learnt."""
 _SIZE = len(FIELDS) * SLOTS
+_DIFFERING = np.isin(
+    np.arange(_SIZE), [n * SLOTS + level for n, name in enumerate(FIELDS) for level in DIFFERING[name]]
+)
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,7 @@ def learn(
     usual = _usual_shares(model)
     shares, counts, matches = usual, np.zeros(_SIZE), 0.0
     table = weights.match
+    most = np.where(_DIFFERING, np.maximum(weights.match, weights.stranger), np.inf)
     converged, iteration = False, 0
     # Learning changes what is said of matches alone.
     first = odds(evidence, weights, population)
@@ -89,8 +93,9 @@ def learn(
         matches = float(probability.sum())
         counts = _sums(evidence, probability)
         shares = log_shares(counts + (PRIOR_MATCHES + PRIOR_SHARE * matches) * np.exp2(usual))
-        # A level's weight moves as its share differs from where the model was fitted.
-        new = weights.match + np.clip(shares - usual, -MOST_CHANGE, MOST_CHANGE)
+        # A level's weight moves as its share differs from where the model was fitted; see ``DIFFERING``.
+        moved = weights.match + np.clip(shares - usual, -MOST_CHANGE, MOST_CHANGE)
+        new = np.minimum(moved, most)
         converged = bool(np.abs(new - table).max() < CONVERGED_BELOW)
         table = new
     untrained = [

@@ -22,12 +22,13 @@ LEGAL_FORMS = words(
     """
     inc incorporated llc llp lllp lp ltd limited co corp corporation company pllc pc pa plc gmbh pty sa ag bv
     nv srl sarl spa kg oy ab lc ulc incorp corpn cos naamloze naamlooze vennootschap besloten
-    aktiengesellschaft gesellschaft societe anonyme
+    aktiengesellschaft gesellschaft societe anonyme as aps asa ek eurl haftungsbeschrankt kgaa ltda ohg oyj
+    pte pvt sas sasu sl slu ug
     """
 )
 """Forms that say how a firm is registered; cut wherever they stand, unless nothing would be left."""
 
-WEAK_LEGAL_FORMS = words("pa sa ag ab spa lc co cos kg oy")
+WEAK_LEGAL_FORMS = words("pa sa ag ab spa lc co cos kg oy as asa ek pte sas sl slu ug")
 """Forms that may be words or initials: cut at the end only."""
 
 CONNECTIVES = words("and n the of")

@@ -23,6 +23,10 @@ _PHONE = re.compile(
 _PHONE_INSIDE = re.compile(
     r"(?<!\d)(?:\+?1[\s.-]*)?\(?([1-9]\d\d)\)?[\s./-]{0,3}(\d{3})[\s.-]{0,2}(\d{4})(?!\d)"
 )
+_ABROAD = re.compile(r"\s*(?:\+|00)\s*(?!1\b|0)\d\d")
+"""The beginning of a number with another country's code."""
+_TRUNK = re.compile(r"\s*\(?0[1-9](?:[\s()./-]*\d){6,10}\s*")
+"""A number as it is dialled inside most other countries: trunk prefix 0, then the national number."""
 _PLACEHOLDER_PHONES = frozenset({"1234567890", "0123456789", "9876543210", "5551234567", "5555555555"})
 _SITE = re.compile(
     r"(?:[a-z]+:/*)*(?:www\d?\.)*([a-z0-9.-]+\.[a-z0-9-]{2,})\.?(?::\d+)?(/[^?#\\]*)?(?:[?#\\].*)?"
@@ -62,18 +66,30 @@ _NO_MAIL = Mail()
 
 
 def read_phone(text: str) -> tuple[str, str]:
-    """Up to two numbers of a cell, ten digits each (E.164 outside North America)."""
+    """Up to two numbers of a cell, ten digits each (outside North America 0 and the national number)."""
     match = _PHONE.fullmatch(text)
     if match:
         return _number("".join(match.groups())), ""
     if text.strip().casefold() in MISSING:
         return "", ""
-    found = [_number("".join(parts)) for parts in _PHONE_INSIDE.findall(text[:200])]
+    inside = () if _ABROAD.match(text) else _PHONE_INSIDE.findall(text[:200])
+    found = [_number("".join(parts)) for parts in inside]
     found = list(dict.fromkeys(number for number in found if number))[:2]
     if not found:
         phones = read_phones(text[:200])
-        found = [number.removeprefix("+1") for number in (phones.phone, phones.phone_2) if number]
+        found = [_national(number) for number in (phones.phone, phones.phone_2) if number]
+    if not found and _TRUNK.fullmatch(text):
+        found = ["".join(filter(str.isdecimal, text))]
     return (*found, "", "")[0], (*found, "", "")[1]
+
+
+def _national(number: str) -> str:
+    """An E.164 number as it is dialled at home, so that it equals one listed without its country."""
+    if number.startswith("+1"):
+        return number[2:]
+    import phonenumbers  # 10 MB of metadata: most lists never need it
+
+    return f"0{phonenumbers.parse(number).national_number}"
 
 
 def _number(digits: str) -> str:

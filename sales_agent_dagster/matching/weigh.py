@@ -175,10 +175,10 @@ def waterfall(evidence: Evidence, weights: Weights, population: int) -> Waterfal
 
 
 def vetoed(levels: NDArray[np.int8]) -> NDArray[np.bool_]:
-    """Pairs that have one thing in common, which others share by chance or by trade, and nothing else.
+    """Pairs that have one thing in common, which others share by chance or by trade, and little else.
 
     Either the same name or website, with another phone and another town: branches, franchises or namesakes.
-    Or phones one digit apart, with another name: neighbours in a list of numbers.
+    Or phones one digit apart, with another name: neighbours in a list of numbers, and often in one building.
     """
     name, phone, web = levels[:, NAME], levels[:, PHONE], levels[:, WEB]
     same = (name == 1) | (name == 2) | (web == 1)
@@ -188,7 +188,7 @@ def vetoed(levels: NDArray[np.int8]) -> NDArray[np.bool_]:
     street = (levels[:, STREET] >= 1) & (levels[:, STREET] <= 3)
     person = ((levels[:, [LINKEDIN, CONTACT]] == 1) | (levels[:, [LINKEDIN, CONTACT]] == 2)).any(axis=1)
     neighbours &= ~person & (levels[:, EMAIL] != 3)
-    result: NDArray[np.bool_] = (namesakes | neighbours) & ~mail & ~street
+    result: NDArray[np.bool_] = ((namesakes & ~street) | neighbours) & ~mail
     return result
 
 

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import pyarrow as pa
@@ -78,6 +81,73 @@ def test_parquet_with_numbers_and_nulls_gives_the_same(tmp_path: Path) -> None:
     known = str(write(tmp_path / "known.csv", HEADER, *ROWS))
     found = decisions(tmp_path / "in.parquet", tmp_path / "out.parquet", "--against", known)
     assert (found["record_id"], found["matched_record_id"][0]) == ([7, 8, 9], "a7")
+
+
+def test_cells_of_a_parquet_file_are_read_whatever_their_type(tmp_path: Path) -> None:
+    names = ["Quillfeather Electric", "Quillfeather Elec"]
+    table = pa.table(
+        {
+            "name": pa.array(names).dictionary_encode(),
+            "phone": pa.array([Decimal("3125550142.00"), Decimal("3125550142.00")]),
+            "zip": [62701.0, float("nan")],
+            "city": pa.array(["Springfield", "Springfield"], pa.string_view()),
+            "made": [date(2024, 1, 2), None],
+            "tags": [["a"], None],
+        }
+    )
+    pq.write_table(table, tmp_path / "in.parquet")
+    found = decisions(tmp_path / "in.parquet", tmp_path / "out.parquet")
+    assert found["decision"] == ["new", "merge"]
+    assert "phone equal" in found["explanation"][1]
+    assert "place same city" in found["explanation"][1]
+
+
+@pytest.mark.parametrize(
+    ("names", "values", "words"),
+    [
+        (["name"], [[["Quill"]]], "Column 'name' holds list<.*>, which is no text"),
+        (["name"], [[b"\xff"]], "Column 'name' holds binary"),
+        (["name", "name"], [["a"], ["b"]], r"Columns 'name' \(column 1\) and 'name' \(column 2\)"),
+    ],
+)
+def test_columns_of_a_parquet_file_that_cannot_be_read_are_named(
+    tmp_path: Path, names: list[str], values: list[list[object]], words: str
+) -> None:
+    table = pa.Table.from_arrays([pa.array(column) for column in values], names=names)
+    pq.write_table(table, tmp_path / "in.parquet")
+    assert re.search(words, refused(tmp_path / "in.parquet", "--out", tmp_path / "o.csv"))
+
+
+def test_blank_rows_need_no_record_id(tmp_path: Path) -> None:
+    lines = [HEADER, ROWS[0], ",,,,,", "", " ,, ,,,", ROWS[2]]
+    found = decisions(write(tmp_path / "in.csv", *lines), tmp_path / "out.parquet")
+    assert (found["record_id"], found["decision"]) == (["a7", "c9"], ["new", "merge"])
+    message = refused(write(tmp_path / "in.csv", HEADER, ROWS[0], ",,,,,", ",Elm,,,,"), "--out", "o.csv")
+    assert "in.csv: Column record_id is blank in row 3, not counting the header. Give every" in message
+
+
+def test_what_is_read_is_never_written_over(tmp_path: Path) -> None:
+    file, known = (write(tmp_path / name, HEADER, *ROWS) for name in ("in.csv", "known.csv"))
+    (tmp_path / "link.csv").symlink_to(known)
+    before = file.read_bytes()
+    for words in (
+        (file, "--out", tmp_path / "." / "in.csv"),
+        (file, "--against", known, "--out", tmp_path / "link.csv"),
+        ("train", file, "--out", file),
+    ):
+        assert "is read, and would be lost. Give --out another name." in refused(*words)
+    assert file.read_bytes() == known.read_bytes() == before
+
+
+def test_an_address_in_one_cell_tells_the_place(tmp_path: Path) -> None:
+    lines = [
+        "name,address",
+        'Quill Oak,"12 Oak St\nSpringfield, IL 62701"',
+        'Quill Oak Inc,"12 Oak Street, Springfield IL 62701"',
+    ]
+    found = decisions(write(tmp_path / "in.csv", *lines), tmp_path / "out.parquet")
+    assert found["decision"] == ["new", "merge"]
+    assert "place equal" in found["explanation"][1]
 
 
 def test_rows_are_numbered_where_no_column_does(tmp_path: Path) -> None:
@@ -209,7 +279,7 @@ def test_against_the_warehouse(tmp_path: Path, demo_home: Path, monkeypatch: pyt
 @pytest.mark.parametrize(
     ("lines", "words"),
     [
-        ([HEADER, ROWS[0], ROWS[0]], "column record_id holds 'a7' more than once"),
+        ([HEADER, ROWS[0], ROWS[0]], "Column record_id holds 'a7' more than once"),
         (["name,color,fax", "1,2,3,4"], "has 4 cells and the header 3"),
         (["color,size", "red,2"], "No column holds a company name"),
         (["phone,phone,name", "1,2,3"], "have one name, and it means phone"),

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,7 @@ from sales_agent_dagster.matching.calibrate import Labelled, calibrated
 from sales_agent_dagster.matching.compare import compare
 from sales_agent_dagster.matching.facts import Facts
 from sales_agent_dagster.matching.lead import NormLead
+from sales_agent_dagster.matching.levels import DIFFERING, LEVELS
 from sales_agent_dagster.matching.model import LinkageModel, load_model
 from sales_agent_dagster.matching.table import LeadTable
 from sales_agent_dagster.matching.train import MOST_CHANGE, learn
@@ -30,8 +33,8 @@ def tracked(number: int) -> list[NormLead]:
     return [bare(f"L{copy}", phone=phone, **cells) for copy, phone in enumerate(phones)]
 
 
-def evidence(count: int) -> Evidence:
-    leads = [lead for number in range(count) for lead in tracked(number)]
+def evidence(count: int, pair: Callable[[int], list[NormLead]] = tracked) -> Evidence:
+    leads = [lead for number in range(count) for lead in pair(number)]
     rows = np.arange(0, 2 * count, 2, dtype=np.int32)
     return evidence_of(compare(Facts(LeadTable.of(leads), 5000), rows, rows + 1))
 
@@ -97,3 +100,28 @@ def test_what_the_labels_do_not_speak_of_stays() -> None:
     old, new = (m.fields["linkedin"] for m in (MODEL, fitted))
     assert new.m == pytest.approx(old.m, rel=1e-3)
     assert new.u == pytest.approx(old.u, rel=1e-3)
+
+
+def renamed(number: int) -> list[NormLead]:
+    """Two listings of one firm under different names."""
+    cells = {
+        "phone": f"312-{200 + number}-{number:04}",
+        "website": f"quill{number}.example",
+        "street": f"{number + 1} Oak{number} St",
+        "city": TOWNS[number % 4],
+        "state": "IL",
+    }
+    word = chr(97 + number % 26) + chr(97 + number // 26)
+    names = (f"Quill{word}feather Electric", f"Zed{word}wick Plumbing")
+    return [bare(f"L{copy}", name=name, **cells) for copy, name in enumerate(names)]
+
+
+def test_no_table_teaches_that_differing_speaks_for_a_match() -> None:
+    model, report = learn(MODEL, evidence(600, renamed), 5000)
+    assert report.matches > 500
+    for name, levels in DIFFERING.items():
+        for level in (LEVELS[name][number] for number in levels):
+            given, learnt = MODEL.fields[name], model.fields[name]
+            assert learnt.m[level] <= max(given.m[level], given.u[level]) * 1.0001
+    name = model.fields["name"]
+    assert name.m["different"] == pytest.approx(name.u["different"])

@@ -95,7 +95,7 @@ def _distributed(
 ) -> tuple[str, str, str, str]:
     """Cells after taking apart those that hold more than one field."""
     together = whole or ("" if city or zip_code else street)
-    parts = _split_whole(together) if together else None
+    parts = split_whole(together) if together else None
     if parts and not (street and city and whole):
         street = parts[0] if (whole == together and not street) or street == together else street
         city, state, zip_code = city or parts[1], state or parts[2], zip_code or parts[3]
@@ -109,7 +109,7 @@ def _distributed(
     return street, city, state, zip_code
 
 
-def _split_whole(text: str) -> tuple[str, str, str, str] | None:
+def split_whole(text: str) -> tuple[str, str, str, str] | None:
     """``1 Main St, Springfield, IL 62701`` as street, city, state, ZIP; None when it has no such shape."""
     rest, state, zip_code = _place_tail(text)
     street, comma, city = rest.rpartition(",")

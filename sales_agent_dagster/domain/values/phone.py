@@ -109,11 +109,13 @@ def _assignable(area: str, exchange: str, line: str) -> bool:
 
 def _search(text: str, region: str | None) -> Phones:
     found: dict[str, str | None] = {}
+    foreign = _foreign(text, region)
     if region is None:
-        for area, exchange, line, ext in _FOUND.findall(text):
+        # What follows "+49 (0)" may look like a number of the NANP.
+        for area, exchange, line, ext in _FOUND.findall(_FOREIGN.sub(" ", text) if foreign else text):
             if _assignable(area, exchange, line):
                 found.setdefault(f"+1{area}{exchange}{line}", ext or None)
-    found |= {number: ext for number, ext in _foreign(text, region) if number not in found}
+    found |= {number: ext for number, ext in foreign if number not in found}
     if found:
         return _phones(found, ("phone_split",) if len(found) > 1 else ())
     vanity = _vanity(text)
