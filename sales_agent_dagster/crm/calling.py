@@ -190,7 +190,7 @@ class Call:
         if isinstance(error.__cause__, RequestException):
             return not _never_sent(error.__cause__)
         status = error.status or 0
-        return status < 400 or (status >= 500 and status not in self._line.dialect.unreached)
+        return status < 300 or (status >= 500 and status not in self._line.dialect.unreached)
 
     def _wait_for_rate(self, error: RateLimited) -> None:
         if (error.retry_after or 0.0) > self._line.options.longest_wait_s:
