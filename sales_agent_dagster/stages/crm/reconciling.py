@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -18,7 +19,8 @@ from sales_agent_dagster.crm.contract import (
     Sent,
     Verdict,
 )
-from sales_agent_dagster.crm.merging import written
+from sales_agent_dagster.crm.fields import FIELDS, FieldType
+from sales_agent_dagster.crm.merging import Agreed, written
 from sales_agent_dagster.stages.crm.adopting import sent_by_creates
 from sales_agent_dagster.stages.crm.arriving import store_records, storing
 from sales_agent_dagster.stages.crm.context import SyncContext
@@ -115,7 +117,26 @@ def _share(context: SyncContext, connection: sa.Connection, waiting: Waiting, re
     )
     save_links(context, connection, [link])
     store_records(context, connection, [record])
+    known = agreements_of(connection, context.crm, operation.kind, [record.remote_id])
+    agreed = known.get(record.remote_id, {})
+    agreed |= _edited_since(operation, record, agreed)
+    save_agreements(context, connection, operation.kind, {record.remote_id: agreed})
     mark(context, connection, [operation.op_id], "sent", remote_id=record.remote_id)
+
+
+def _edited_since(operation: Operation, record: Record, agreed: Mapping[str, Agreed]) -> dict[str, Agreed]:
+    """What others changed of the fields that a create wrote into a record of which we agreed otherwise."""
+    kind, found = operation.kind, {}
+    for name, value in operation.fields.items():
+        there, known = record.fields.get(name), agreed.get(name)
+        if value is None or same(kind, name, value, there):
+            continue
+        if known is not None and same(kind, name, known.base, there):
+            continue
+        if known is None or FIELDS[kind][name].type is FieldType.LIST:
+            known = written(kind, {name: value}, agreed)[name]
+        found[name] = replace(known, locked=True, edited_at=record.modified_at, carried=False)
+    return found
 
 
 def _applied(waiting: Waiting, record: Record) -> bool:

@@ -15,7 +15,7 @@ from sales_agent_dagster.crm.ownership import Rule
 from sales_agent_dagster.stages.crm.outbox import enqueue, mark, mark_sending, unknown_operations
 from sales_agent_dagster.stages.crm.planning import Planned, Step
 from sales_agent_dagster.stages.crm.reconciling import reconcile
-from sales_agent_dagster.stages.crm.stored import agreements_of
+from sales_agent_dagster.stages.crm.stored import Link, agreements_of, save_agreements, save_links
 from sales_agent_dagster.warehouse.database import Warehouse
 from sales_agent_dagster.warehouse.schema import crm_changes, crm_link, crm_outbox
 from sales_agent_dagster_tests.crm.fake import FakeCrm
@@ -212,3 +212,37 @@ def test_a_record_that_is_another_s_already_stops_nothing(sqlite_warehouse: Ware
     with sqlite_warehouse.reading() as connection:
         query = sa.select(crm_link.c.external_key, crm_link.c.state)
         assert dict(connection.execute(query).tuples().all()) == {"E1": "linked", "E2": "shared"}
+
+
+def test_what_people_took_from_a_record_that_became_another_s_is_known_as_theirs(
+    sqlite_warehouse: Warehouse,
+) -> None:
+    """The answer to its create was lost; before it was read back, another of ours was merged into it."""
+    crm = FakeCrm()
+    context = context_of(sqlite_warehouse, crm, lambda: crm.now)
+    sent = {"next_step": "Call", "city": "Akron", "brands": "A, B", "industry": "Pumps", "tier": "GOLD"}
+    lost(sqlite_warehouse, crm, Kind.COMPANY, ["E0"], sent)
+    with sqlite_warehouse.reading() as connection:
+        [(create, _)] = unknown_operations(connection, context.crm)
+    list(crm.push([create.operation]))
+    [record] = crm.living()
+    crm.edit(Kind.COMPANY, record.remote_id, next_step=None, city="Kent", brands="B", tier="SILVER")
+    others = {
+        "next_step": Agreed("Wait", "Wait", written=True, carried=True),
+        "brands": Agreed("C", "C", written=True),
+        "tier": Agreed("SILVER", "SILVER", written=True),
+    }
+    link = Link(Kind.COMPANY, "E1", "E1", record.remote_id, "linked", "merged", "", created_by_us=True)
+    with sqlite_warehouse.transaction() as connection:
+        save_links(context, connection, [link])
+        save_agreements(context, connection, Kind.COMPANY, {record.remote_id: others})
+    reconcile(context)
+    with sqlite_warehouse.reading() as connection:
+        kept = agreements_of(connection, context.crm, Kind.COMPANY, [record.remote_id])[record.remote_id]
+    edited = {"written": True, "locked": True, "edited_at": crm.living()[0].modified_at}
+    assert kept == {
+        "next_step": Agreed("Wait", "Wait", **edited),
+        "city": Agreed("Akron", "Akron", **edited),
+        "brands": Agreed("A, B", "C, A, B", **edited),
+        "tier": others["tier"],
+    }
