@@ -1,12 +1,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
 
-from sales_agent_dagster.crm.contract import Operation
+from sales_agent_dagster.crm.contract import Operation, Record
 from sales_agent_dagster.crm.fields import Kind
+from sales_agent_dagster.stages.crm.context import SyncContext
+from sales_agent_dagster.stages.crm.following import archive, revive
+from sales_agent_dagster.stages.crm.planning import Step, plan
+from sales_agent_dagster.stages.crm.stored import Link, links_to, save_links, save_snapshots, snapshots_of
 from sales_agent_dagster.warehouse.database import Warehouse
 from sales_agent_dagster.warehouse.schema import crm_changes, crm_link
 from sales_agent_dagster_tests.crm.fake import FakeCrm
@@ -57,9 +62,6 @@ def test_a_deletion_older_than_the_living_record_is_no_deletion(sqlite_warehouse
 
 
 def test_a_restored_record_stays_with_whom_it_was_given_meanwhile(sqlite_warehouse: Warehouse) -> None:
-    from sales_agent_dagster.stages.crm.following import revive
-    from sales_agent_dagster.stages.crm.stored import Link, links_to, save_links
-
     crm = FakeCrm()
     context = context_of(sqlite_warehouse, crm, lambda: crm.now)
     links = [
@@ -188,3 +190,34 @@ def test_what_a_merge_takes_along_was_changed_by_nobody(sqlite_warehouse: Wareho
     run_sync(sqlite_warehouse, crm)
     with sqlite_warehouse.reading() as connection:
         assert "city" not in connection.scalars(sa.select(crm_changes.c.field)).all()
+
+
+def linked_to(warehouse: Warehouse, crm: FakeCrm, *, archived: bool) -> SyncContext:
+    """A company that is linked to a record; it changed at the CRM's time."""
+    context = context_of(warehouse, crm, lambda: crm.now)
+    want(warehouse, "batch-1", [company(score=2.0)])
+    record = Record(Kind.COMPANY, "r1", {"score": 1.0}, crm.now, archived=archived)
+    with warehouse.transaction() as connection:
+        save_snapshots(context, connection, [record])
+        save_links(context, connection, [Link(Kind.COMPANY, "E1", "E1", "r1", "linked", "matched", "why")])
+    return context
+
+
+@pytest.mark.parametrize(("seconds", "gone"), [(-1, False), (0, True), (1, True)])
+def test_a_deletion_counts_from_its_time_on(sqlite_warehouse: Warehouse, seconds: int, gone: bool) -> None:
+    crm = FakeCrm()
+    context = linked_to(sqlite_warehouse, crm, archived=False)
+    with sqlite_warehouse.transaction() as connection:
+        archive(context, connection, Kind.COMPANY, "r1", crm.now + timedelta(seconds=seconds))
+        assert snapshots_of(connection, context.crm, Kind.COMPANY, ["r1"])["r1"].archived is gone
+    assert state(sqlite_warehouse) == ("gone" if gone else "linked")
+
+
+@pytest.mark.parametrize("archived", [True, False])
+def test_nothing_is_planned_for_a_record_that_is_archived(
+    sqlite_warehouse: Warehouse, archived: bool
+) -> None:
+    context = linked_to(sqlite_warehouse, FakeCrm(), archived=archived)
+    [planned] = plan(context, None, [Kind.COMPANY])
+    assert planned.step is (Step.SKIP if archived else Step.UPDATE)
+    assert ("was deleted" in planned.reason) is archived

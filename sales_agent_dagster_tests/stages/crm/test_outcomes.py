@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import permutations
 from typing import Any
 
@@ -15,7 +15,7 @@ from sales_agent_dagster.stages.crm.pulling import pull, store_page
 from sales_agent_dagster.warehouse.database import Warehouse
 from sales_agent_dagster.warehouse.schema import crm_outcomes, suppression
 from sales_agent_dagster_tests.crm.fake import FakeCrm
-from sales_agent_dagster_tests.stages.crm.wanting import company, context_of, run_sync, want
+from sales_agent_dagster_tests.stages.crm.wanting import company, context_of, rewant, run_sync, want
 
 JO = {"contact_name": "Jo Doe", "email": "Jo@acme.example"}
 
@@ -80,3 +80,22 @@ def test_replies_are_each_an_outcome(sqlite_warehouse: Warehouse) -> None:
     )
     assert found == [("replied", "company", "E1"), ("replied", "contact", "E1")]
     assert len(outcomes(sqlite_warehouse)) == 3
+
+
+def test_a_won_opportunity_makes_a_customer_and_a_lost_one_does_not(sqlite_warehouse: Warehouse) -> None:
+    crm = FakeCrm()
+    keys = {"won": "E1", "lost": "E2", "open": "E3"}
+    leads = want(sqlite_warehouse, "batch-1", [company(key, score=1.0) for key in keys.values()])
+    run_sync(sqlite_warehouse, crm)
+    ids = {record.external_key: record.remote_id for record in crm.living()}
+    for outcome, key in keys.items():
+        closed = {} if outcome == "open" else {"closed_at": "2026-03-02T00:00:00+00:00", "value": 500.0}
+        crm.add(Kind.OPPORTUNITY, company_id=ids[key], outcome=outcome, **closed)
+    newer = [company(key, score=2.0) for key in keys.values()]
+    rewant(sqlite_warehouse, "batch-1", leads, newer, at=crm.tick(60))
+    assert run_sync(sqlite_warehouse, crm)["updated"] == 2
+    found = {(row["outcome"], row["entity_id"], row["value"]) for row in outcomes(sqlite_warehouse)}
+    assert found == {("won", "E1", 500.0), ("lost", "E2", 500.0)}
+    assert {row["happened_at"] for row in outcomes(sqlite_warehouse)} == {datetime(2026, 3, 2, tzinfo=UTC)}
+    scores = {record.external_key: record.fields["score"] for record in crm.living()}
+    assert scores == {"E1": 1.0, "E2": 2.0, "E3": 2.0}

@@ -1,20 +1,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
+from itertools import islice
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
-from sales_agent_dagster.crm.contract import Operation
+from sales_agent_dagster.crm.contract import Deferred, FailureClass, Operation
 from sales_agent_dagster.crm.fields import Kind
 from sales_agent_dagster.stages.crm import batch, desired, pushing
 from sales_agent_dagster.stages.crm.lease import Lease
 from sales_agent_dagster.stages.crm.syncing import pending
 from sales_agent_dagster.warehouse.database import Warehouse
 from sales_agent_dagster.warehouse.schema import crm_changes
-from sales_agent_dagster_tests.crm.fake import FakeCrm
+from sales_agent_dagster_tests.crm.fake import POISON, FakeCrm
 from sales_agent_dagster_tests.stages.crm.wanting import company, context_of, rewant, run_sync, want
 
 
@@ -156,3 +158,41 @@ def test_the_next_group_is_planned_while_one_is_under_way(
     assert run_sync(sqlite_warehouse, crm)["created"] == 5
     companies = [one for one in happened if one.startswith("sends") or one.endswith(("E2", "E4"))]
     assert companies[:5] == ["sends E0", "plans E2", "sends E1", "sends E2", "plans E4"]
+
+
+def test_as_many_first_refusals_as_are_no_rows_fault_stop_it(sqlite_warehouse: Warehouse) -> None:
+    crm = FakeCrm(batch=5)
+    want(sqlite_warehouse, "batch-1", [company(f"E{n:02}") for n in range(40)])
+    crm.fault = lambda operation: POISON
+    card = run_sync(sqlite_warehouse, crm)
+    assert (card["rejected"], "first 25 operations" in card["stopped"]) == (25, True)
+    words = iter(range(99))
+    crm.fault = lambda operation: replace(POISON, message=f"{next(words)} is wrong")
+    card = run_sync(sqlite_warehouse, crm)
+    assert (card["rejected"], card["stopped"]) == (40, None), "each is its row's own"
+
+
+def test_one_that_has_to_wait_stops_nothing_and_all_that_have_to_do(sqlite_warehouse: Warehouse) -> None:
+    crm = FakeCrm(batch=5)
+    want(sqlite_warehouse, "batch-1", [company(f"E{n}") for n in range(10)])
+    away = Deferred("", FailureClass.TRANSIENT, "locked")
+    crm.fault = lambda operation: away if operation.external_key == "E3" else None
+    card = run_sync(sqlite_warehouse, crm)
+    assert (card["created"], card["deferred"], card["stopped"]) == (9, 1, None)
+    want(sqlite_warehouse, "batch-2", [company(f"F{n}") for n in range(10)])
+    crm.fault = lambda operation: away
+    card = run_sync(sqlite_warehouse, crm)
+    assert (card["deferred"], card["stopped"]) == (5, "The CRM is not available: locked")
+
+
+def test_what_the_connector_says_nothing_of_may_have_been_sent(sqlite_warehouse: Warehouse) -> None:
+    crm = FakeCrm()
+    want(sqlite_warehouse, "batch-1", [company("E1"), company("E2")])
+    push = crm.push
+    crm.push = lambda operations: islice(push(operations), 1)  # type: ignore[method-assign,assignment,return-value]
+    card = run_sync(sqlite_warehouse, crm)
+    assert (card["created"], card["unknown"]) == (1, 1)
+    crm.push = push  # type: ignore[method-assign]
+    crm.tick(120)
+    run_sync(sqlite_warehouse, crm)
+    assert [record.external_key for record in crm.living()] == ["E1", "E2"]

@@ -10,7 +10,7 @@ from sales_agent_dagster.stages.crm.syncing import pending
 from sales_agent_dagster.warehouse.database import Warehouse
 from sales_agent_dagster.warehouse.schema import crm_dead_letters, crm_outbox
 from sales_agent_dagster_tests.crm.fake import POISON, FakeCrm
-from sales_agent_dagster_tests.stages.crm.wanting import company, context_of, run_sync, want
+from sales_agent_dagster_tests.stages.crm.wanting import company, context_of, rewant, run_sync, want
 
 
 @pytest.fixture
@@ -58,3 +58,18 @@ def test_another_crms_refusals_are_left(sqlite_warehouse: Warehouse, crm: FakeCr
     other.name = "another"
     assert again(sqlite_warehouse, other, None) == ["E1", "E2"], "it has refused nothing"
     assert pending(context_of(sqlite_warehouse, crm, lambda: crm.now)) == []
+
+
+def test_another_payload_is_counted_anew(sqlite_warehouse: Warehouse) -> None:
+    crm = FakeCrm()
+    crm.fault = lambda operation: POISON
+    [lead] = want(sqlite_warehouse, "batch-1", [company("E1", score=1.0)])
+    letter = crm_dead_letters.c
+    counted = []
+    for score in (1.0, 1.0, 2.0):
+        rewant(sqlite_warehouse, "batch-1", [lead], [company("E1", score=score)], at=crm.tick(60))
+        run_sync(sqlite_warehouse, crm)
+        with sqlite_warehouse.reading() as connection:
+            [row] = connection.execute(sa.select(letter.attempts, letter.first_seen, letter.last_seen)).all()
+        counted.append((row.attempts, row.first_seen == row.last_seen))
+    assert counted == [(1, True), (2, False), (1, True)]
