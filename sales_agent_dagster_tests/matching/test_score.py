@@ -153,6 +153,7 @@ def test_neighbours_in_a_list_of_numbers_are_not_asked_about() -> None:
 @pytest.mark.parametrize(
     "agreement",
     [{"phone": BASE["phone"]}, {"name": "Quillfeather Plumbing"}, {"website": BASE["website"]},
+     {"name": "Feather Electric"},
      {"email": "bo@quillfeather.example"}, {"contact": BASE["contact"]}],
 )  # fmt: skip
 def test_a_phone_one_digit_off_and_anything_else_is_weighed(agreement: dict[str, str]) -> None:
