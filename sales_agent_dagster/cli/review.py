@@ -134,7 +134,7 @@ def _ask(context: StageContext) -> list[Effect]:
 def _print_question(question: Question) -> None:
     gap()
     review = question.review
-    say((f"Review {review['review_id']}", "bold"), f": are these one company? {review['bits']:+.1f} bits, ")
+    say((f"Review {review['review_id']}", "bold"), f": are these one company? {review['bits']:+.1f} bits.")
     rows = [
         (name, question.lead[name], question.other[name])
         for name in ("lead_id", *FIELDS)

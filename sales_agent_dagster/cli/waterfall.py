@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sales_agent_dagster.cli.terminal import print_table
+from sales_agent_dagster.matching.sentences import chance
 
 
 def print_waterfall(explanation: Mapping[str, Any] | None) -> None:
@@ -25,7 +26,6 @@ def print_waterfall(explanation: Mapping[str, Any] | None) -> None:
     rows.append(("prior", "", "", "before anything is compared", f"{explanation['prior']:+.1f}"))
     if explanation["veto"]:
         rows.append(("veto", "", "", explanation["veto"], ""))
-    rows.append(
-        ("total", "", "", f"probability {explanation['probability']:.2%}", f"{explanation['total']:+.1f}")
-    )
+    total = explanation["total"]
+    rows.append(("total", "", "", f"probability {chance(total)}", f"{total:+.1f}"))
     print_table(["Evidence", "This lead", "The other", "Finding", "Bits"], rows, right=["Bits"])

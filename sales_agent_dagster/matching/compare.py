@@ -69,6 +69,12 @@ class _Chunk:
     def codes(self, column: Codes) -> tuple[Codes, Codes]:
         return column[self.left], column[self.right]
 
+    def of_chain(self, kind: str) -> NDArray[np.bool_]:
+        """Pairs of which both have a chain's value."""
+        chains = self.facts.of_chains(kind)
+        found: NDArray[np.bool_] = chains[self.left] & chains[self.right]
+        return found
+
     def alike(self, scorer: Any, texts: pa.StringArray, a: Codes, b: Codes) -> Floats:
         """What ``scorer`` says of texts by number, pair by pair."""
         return pairwise(scorer, texts, a, b, self.workers)
@@ -117,7 +123,9 @@ def _phone(chunk: _Chunk) -> Compared:
         [known & (a == b), (a > 0) & (a == b2), (b > 0) & (b == a2), (a2 > 0) & (a2 == b2)], [a, a, b, a2], 0
     )
     levels = np.where(same > 0, 1, np.where(known, 5, 0)).astype(np.int8)
-    levels[chunk.facts.of_chains("phone")[same]] = 0
+    chains, left, right = chunk.facts.of_chains("phone"), chunk.left, chunk.right
+    chain = chains[np.where(same == a, left, left + size)] & chains[np.where(same == b, right, right + size)]
+    levels[(same > 0) & chain] = 0
     rows = np.flatnonzero(levels == 5)
     areas, free = chunk.facts.phone_areas
     a, b = a[rows], b[rows]
@@ -156,7 +164,7 @@ def _email(chunk: _Chunk) -> Compared:
     own = chunk.facts.email_domains
     da, db = own[a[rows]], own[b[rows]]
     levels[rows] = np.select([ratio >= 0.9, (da > 0) & (da == db), (da == 0) | (db == 0)], [2, 3, 4], 5)
-    levels[(levels == 1) & chunk.facts.of_chains("email")[a]] = 0
+    levels[(levels == 1) & chunk.of_chain("email")] = 0
     others = np.where(levels == 1, chunk.facts.email_spread[a] - 1, 1)
     return levels, others, _spread_out(rows, ratio, levels)
 
@@ -169,7 +177,7 @@ def _plain_field(chunk: _Chunk, name: str, alike_from: float) -> Compared:
     rows = np.flatnonzero(levels == 3)
     similarity = chunk.alike(JaroWinkler.normalized_similarity, column.values, a[rows], b[rows])
     levels[rows] = np.where(similarity >= alike_from, 2, 3)
-    levels[(levels == 1) & chunk.facts.of_chains(name)[a]] = 0
+    levels[(levels == 1) & chunk.of_chain(name)] = 0
     return levels, None, _spread_out(rows, similarity, levels)
 
 

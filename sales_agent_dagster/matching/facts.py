@@ -20,7 +20,7 @@ from sales_agent_dagster.matching.table import Codes, Column, LeadTable, stacked
 PLATFORM_FROM = 8
 """Different firms on one host from which its pages, not the host, tell firms apart."""
 CHAIN_FROM = 5
-"""Towns of one phone, person, address or page from which it is a chain's, and tells no places apart."""
+"""Towns in which firms of one name share a phone or person from which these are a chain's, not a place's."""
 SPELLINGS = 3
 """Ways in which the copies of one firm may give its town."""
 
@@ -227,8 +227,14 @@ class Facts:
         return self._better("contact", column.values, column.counts)
 
     def of_chains(self, kind: str) -> NDArray[np.bool_]:
-        """Per distinct value of ``phones``, or of a field, whether a chain's branches share it."""
-        return self._chains.setdefault(kind, self._towns(kind) >= CHAIN_FROM)
+        """Per row of a field, or of ``phones``, whether firms of its name have its value in many towns."""
+        if kind not in self._chains:
+            codes = self.phones.codes if kind == "phone" else self.table[kind].codes
+            rows = np.arange(len(codes)) % self.table.size
+            value = _joined(codes, self.head[rows])
+            towns = _distinct(value, self.table["city"].codes[rows], int(value.max(initial=0)) + 1)
+            self._chains[kind] = towns[value] >= CHAIN_FROM
+        return self._chains[kind]
 
     def _towns(self, kind: str) -> Numbers:
         """Per distinct value of a field the towns that are given with it."""

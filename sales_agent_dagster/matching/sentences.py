@@ -41,7 +41,7 @@ def sentences(compared: Comparison, falls: Waterfall, vetoes: NDArray[np.bool_])
     parts = _parts(order, said[rows, order], alike[rows, order], tenths[rows, order])
     prior = f"prior ({falls.prior:+.1f})"
     ends = [
-        f"{prior} = {total:.1f} bits, {_chance(total)}" + (f"; not merged: {VETO}" if veto else "")
+        f"{prior} = {total:.1f} bits, {chance(total)}" + (f"; not merged: {VETO}" if veto else "")
         for total, veto in zip(totals.tolist(), vetoes.tolist(), strict=True)
     ]
     return pc.binary_join_element_wise(*parts, pa.array(ends, pa.string()), "")
@@ -79,7 +79,7 @@ def _part(packed: int) -> str:
     return f"{FIELDS[field]} {LEVELS[FIELDS[field]][said]}{similarity} ({tenths / 10:+.1f}), "
 
 
-def _chance(bits: float) -> str:
+def chance(bits: float) -> str:
     """The probability in percent, with decimals only where it is close to 0 or 100."""
     probability = 1 / (1 + 2.0 ** -max(min(bits, 300.0), -300.0))
     least = min(probability, 1 - probability)

@@ -7,6 +7,7 @@ from sales_agent_dagster.matching import blocking, pairs
 from sales_agent_dagster.matching.blocking import (
     HUGE,
     LARGE,
+    MAX_LOOSE_BLOCK,
     Keys,
     block_keys,
     keys_of,
@@ -197,3 +198,9 @@ def test_known_rows_are_not_compared_with_each_other() -> None:
 def test_a_table_without_rows_or_keys_has_no_candidates() -> None:
     assert len(candidate_pairs(block_keys(LeadTable.of([])), 0).left) == 0
     assert len(candidate_pairs([], 3).left) == 0
+
+
+def test_a_street_brings_together_what_says_no_place() -> None:
+    left, right = (bare(name, name=name, street="12 Oak Street") for name in ("Quill", "Zedwick"))
+    assert shared(left, right) == {"street"}
+    assert limit_of("street", LARGE) == MAX_LOOSE_BLOCK

@@ -12,7 +12,7 @@ from sales_agent_dagster.matching.counts import ValueCounts, held_values, values
 from sales_agent_dagster.matching.lead import NormLead
 from sales_agent_dagster.matching.model import load_model
 from sales_agent_dagster.matching.score import PairScore, score
-from sales_agent_dagster.matching.sentences import _chance
+from sales_agent_dagster.matching.sentences import chance
 from sales_agent_dagster.matching.table import LeadTable
 from sales_agent_dagster_tests.matching.leads import BASE, bare, lead
 
@@ -153,6 +153,7 @@ def test_neighbours_in_a_list_of_numbers_are_not_asked_about() -> None:
 @pytest.mark.parametrize(
     "agreement",
     [{"phone": BASE["phone"]}, {"name": "Quillfeather Plumbing"}, {"website": BASE["website"]},
+     {"name": "Feather Electric"},
      {"email": "bo@quillfeather.example"}, {"contact": BASE["contact"]}],
 )  # fmt: skip
 def test_a_phone_one_digit_off_and_anything_else_is_weighed(agreement: dict[str, str]) -> None:
@@ -166,11 +167,11 @@ def test_tenants_of_one_building_have_numbers_in_a_row(unit: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("bits", "chance"),
+    ("bits", "told"),
     [(-0.3, "45 %"), (6.0, "98 %"), (6.8, "99.11 %"), (20.0, "99.9999 %"), (-400.0, "0.0000 %")],
 )
-def test_a_chance_has_decimals_only_near_certainty(bits: float, chance: str) -> None:
-    assert _chance(bits) == chance
+def test_a_chance_has_decimals_only_near_certainty(bits: float, told: str) -> None:
+    assert chance(bits) == told
 
 
 def test_a_name_that_many_places_hold_is_a_franchise() -> None:

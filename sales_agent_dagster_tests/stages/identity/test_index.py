@@ -20,6 +20,8 @@ from sales_agent_dagster.stages.identity.figures import value_hashes
 from sales_agent_dagster.stages.identity.index import (
     BATCH_SPAN,
     Known,
+    Sharing,
+    _sufficing,
     lead_no_of,
     look_up,
     population_before,
@@ -229,3 +231,12 @@ def test_numbers_and_hashes_are_for_ever() -> None:
     assert BATCH_SPAN > 100_000
     assert value_hashes("phone", pa.array(["3305550101"])).tolist() == [222004357438339647]
     assert value_hashes("name", pa.array(["acme"])).tolist() == [6099589943072897227]
+
+
+def test_pairs_need_a_key_that_suffices_or_two() -> None:
+    new, stored = np.array([2, 1, 1, 1, 3, 1]), np.array([7, 5, 6, 6, 7, 8])
+    alone = np.array([True, False, False, False, True, False])
+    found = _sufficing(Sharing(new, stored), alone)
+    assert (found.new.tolist(), found.stored.tolist()) == ([1, 2, 3], [6, 7, 7])
+    nothing = _sufficing(Sharing(new[:0], stored[:0]), alone[:0])
+    assert len(nothing.new) == 0
