@@ -243,12 +243,25 @@ class Pusher:
             except CrmError as error:
                 failures.update((op_id, _unfinished(op_id, error)) for op_id in pairs)
                 continue
-            lost = RecordGone(f"Its {other.value} is not in HubSpot any more.", status=404)
-            by_id = {operation.op_id: operation for operation in operations}
-            failures.update(
-                (op, result_of(by_id[op], lost)) for op, pair in pairs.items() if pair not in made
-            )
+            alone = {op_id: one for op_id, (one, to) in pairs.items() if (one, to) not in made}
+            failures.update(self._unattached(kind, other, operations, alone))
         return [failures.get(one.op_id, one) for one in written]
+
+    def _unattached(
+        self, kind: Kind, other: Kind, operations: list[Operation], alone: Mapping[str, str]
+    ) -> dict[str, PushResult]:
+        """By operation why its record could not be attached: the other end is gone.
+
+        A record that is gone itself was created, and somebody deleted it since: that is no failure.
+        """
+        if not alone:
+            return {}
+        try:
+            there = {str(raw["id"]) for raw in self._client.read(kind, list(alone.values()), [])}
+        except CrmError as error:
+            return {op_id: _unfinished(op_id, error) for op_id in alone}
+        lost = RecordGone(f"Its {other.value} is not in HubSpot any more.", status=404)
+        return {one.op_id: result_of(one, lost) for one in operations if alone.get(one.op_id) in there}
 
 
 def result_of(operation: Operation, error: CrmError) -> PushResult:
