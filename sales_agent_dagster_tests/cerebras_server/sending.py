@@ -15,11 +15,18 @@ Headers = list[tuple[bytes, bytes]]
 
 
 async def read_body(receive: Receive) -> bytes:
-    message = await receive()
-    body: bytes = message.get("body", b"")
-    while message.get("more_body"):
+    """The whole body.
+
+    Raises:
+        ConnectionResetError: the asker went before all of it was sent, such as one that was killed: no
+            server does what half a request says.
+    """
+    body, more = b"", True
+    while more:
         message = await receive()
-        body += message.get("body", b"")
+        if message["type"] == "http.disconnect":
+            raise ConnectionResetError("the asker went in the middle of the request")
+        body, more = body + message.get("body", b""), message.get("more_body", False)
     return body
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 from typing import Any
+from urllib.parse import urlsplit
 
 import closeio_api
 import pytest
@@ -125,3 +127,16 @@ def test_a_process_is_run_over_http(close: RunningClose) -> None:
         assert session.post(root + "admin/reset", timeout=5).json() == {}
         assert session.get(root + "admin/nothing", timeout=5).status_code == 404
     assert close.objects("lead") == []
+
+
+def test_half_a_request_does_nothing(close: RunningClose) -> None:
+    """A process may be killed while it sends."""
+    url = urlsplit(close.url)
+    head = f"POST {url.path}contact/ HTTP/1.1\r\nHost: close\r\nContent-Length: 20\r\n\r\n"
+    with socket.create_connection((url.hostname or "", url.port or 0)) as line:
+        line.sendall(head.encode() + b'{"na')
+        line.shutdown(socket.SHUT_WR)
+        while line.recv(1000):
+            pass
+    close.ask("GET", "/me/")
+    assert (close.log, close.objects("contact")) == ([], [])
