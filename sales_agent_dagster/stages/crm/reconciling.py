@@ -21,6 +21,7 @@ from sales_agent_dagster.crm.contract import (
 )
 from sales_agent_dagster.crm.fields import FIELDS, FieldType
 from sales_agent_dagster.crm.merging import Agreed, written
+from sales_agent_dagster.crm.ownership import COMPANIONS
 from sales_agent_dagster.stages.crm.adopting import sent_by_creates
 from sales_agent_dagster.stages.crm.arriving import store_records, storing
 from sales_agent_dagster.stages.crm.context import SyncContext
@@ -140,8 +141,11 @@ def _edited_since(operation: Operation, record: Record, agreed: Mapping[str, Agr
 
 
 def _applied(waiting: Waiting, record: Record) -> bool:
+    """Whether the record says what the operation wrote, or bears its mark: what differs was edited since."""
     fields = waiting.operation.fields
-    return all(same(record.kind, name, value, record.fields.get(name)) for name, value in fields.items())
+    marks = {name: value for name, value in fields.items() if name in COMPANIONS}
+    told = marks or fields
+    return all(same(record.kind, name, value, record.fields.get(name)) for name, value in told.items())
 
 
 def _done(context: SyncContext, connection: sa.Connection, waiting: Waiting, record: Record) -> None:

@@ -12,6 +12,7 @@ from sales_agent_dagster.crm.contract import Operation, Reconciled, Verdict
 from sales_agent_dagster.crm.fields import Kind
 from sales_agent_dagster.crm.merging import Agreed, FieldChange
 from sales_agent_dagster.crm.ownership import Rule
+from sales_agent_dagster.stages.crm.arriving import store_records
 from sales_agent_dagster.stages.crm.outbox import enqueue, mark, mark_sending, unknown_operations
 from sales_agent_dagster.stages.crm.planning import Planned, Step
 from sales_agent_dagster.stages.crm.reconciling import reconcile
@@ -246,3 +247,29 @@ def test_what_people_took_from_a_record_that_became_another_s_is_known_as_theirs
         "brands": Agreed("A, B", "C, A, B", **edited),
         "tier": others["tier"],
     }
+
+
+def test_an_update_that_left_its_mark_was_done_and_what_differs_was_edited_since(
+    sqlite_warehouse: Warehouse,
+) -> None:
+    crm = FakeCrm()
+    context = context_of(sqlite_warehouse, crm, lambda: crm.now)
+    remote_id = crm.add(company="Acme Pumps")
+    changes = {"city": FieldChange(None, "Akron", Rule.FILL_IF_EMPTY, "")}
+    planned = [Planned(Kind.COMPANY, "E1", "E1", Step.UPDATE, "", remote_id=remote_id, changes=changes)]
+    link = Link(Kind.COMPANY, "E1", "E1", remote_id, "linked", "merged", "", created_by_us=True)
+    carried = {"city": Agreed("Akron", "Akron", written=True, carried=True)}
+    with sqlite_warehouse.transaction() as connection:
+        store_records(context, connection, crm.living())
+        save_links(context, connection, [link])
+        save_agreements(context, connection, Kind.COMPANY, {remote_id: carried})
+        [update] = enqueue(context, connection, planned)
+        mark(context, connection, [update.operation.op_id], "unknown")
+    list(crm.push([update.operation]))
+    crm.edit(Kind.COMPANY, remote_id, city=None)
+    crm.tick(61)
+    reconcile(context)
+    with sqlite_warehouse.reading() as connection:
+        kept = agreements_of(connection, context.crm, Kind.COMPANY, [remote_id])[remote_id]
+    assert (kept["city"].locked, kept["city"].carried) == (True, False)
+    assert states(sqlite_warehouse) == ["sent"]
