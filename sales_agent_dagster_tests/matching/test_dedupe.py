@@ -11,10 +11,11 @@ from sales_agent_dagster.matching.columns import normalise_columns
 from sales_agent_dagster.matching.counts import ValueCounts
 from sales_agent_dagster.matching.dedupe import MERGE, NEW, REVIEW, Deduped, dedupe, learn_from
 from sales_agent_dagster.matching.lead import NormLead
-from sales_agent_dagster.matching.model import load_model
+from sales_agent_dagster.matching.model import LinkageModel, load_model
 from sales_agent_dagster.matching.places_repair import rejoined_cities
 from sales_agent_dagster.matching.score import score
 from sales_agent_dagster.matching.table import LeadTable
+from sales_agent_dagster.matching.weigh import Evidence
 from sales_agent_dagster_tests.matching.leads import bare, lead, told_of
 from sales_agent_dagster_tests.matching.test_score import BRANCH, OTHER
 
@@ -76,6 +77,20 @@ def test_a_sample_of_the_pairs_teaches_nearly_the_same(
 
 def outcomes(*leads: NormLead) -> Deduped:
     return dedupe(LeadTable.of(leads), MODEL)
+
+
+def test_what_is_never_merged_teaches_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+
+    def learn(model: LinkageModel, evidence: Evidence, population: int, *, sampled: float) -> object:
+        seen.append(len(evidence))
+        return module_learn(model, evidence, population, sampled=sampled)
+
+    module_learn = module.learn
+    monkeypatch.setattr(module, "learn", learn)
+    for other in (lead("L2", **BRANCH), lead("L2", phone="")):
+        learn_from(LeadTable.of([lead(), other]), MODEL)
+    assert seen == [0, 1]
 
 
 def test_small_tables_use_the_weights_as_they_are() -> None:

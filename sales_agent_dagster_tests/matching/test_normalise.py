@@ -326,3 +326,11 @@ def test_two_processes_give_what_one_gives(monkeypatch: pytest.MonkeyPatch) -> N
 def test_fields_are_texts_and_unknown_is_empty() -> None:
     assert normalise(RawLead("L1")) == NormLead("L1")
     assert len(NORM_FIELDS) == 16
+
+
+@pytest.mark.parametrize(
+    "text", ["Quill Bau UG (haftungsbeschränkt)", "Quill Bau e.K.", "Quill Bau SAS", "Quill Bau Pvt. Ltd."]
+)
+def test_legal_forms_of_other_countries_are_no_part_of_the_name(text: str) -> None:
+    assert read_name(text).core == "quill bau"
+    assert read_name("SAS Quill").core == "sas quill"
