@@ -87,6 +87,7 @@ class Call:
         try:
             self._prepare_again(error)
         except CrmError as last:
+            last.perhaps_done = self._perhaps_done
             end = in_doubt(last) if self._perhaps_done else last
             if end is last:
                 raise

@@ -63,6 +63,8 @@ class CrmError(SalesAgentError):
         self.retry_after = retry_after
         self.request_id = request_id
         self.body = body
+        self.perhaps_done = False
+        """An attempt before, whose answer was lost, may have done it: of a record that is gone by now."""
 
 
 class AuthRefused(CrmError, PermanentError):

@@ -163,7 +163,8 @@ def failure_of(api: CloseApi, operation: Operation, error: CrmError) -> PushResu
     # An update was sent several times, and one may have arrived, whatever the last answer says. A create was
     # not: it is only called unavailable when no connection came about.
     perhaps = isinstance(error, Unavailable) and operation.action is Action.UPDATE
-    if isinstance(error, Ambiguous) or perhaps:
+    went = isinstance(error, RecordGone) and error.perhaps_done
+    if isinstance(error, Ambiguous) or perhaps or went:
         return Unknown(operation.op_id, error.message)
     if isinstance(error, RecordGone) or _lead_is_gone(operation, error):
         return _gone(api, operation, error)

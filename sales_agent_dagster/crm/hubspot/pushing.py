@@ -216,6 +216,7 @@ class Pusher:
                 found[operation.op_id] = _sent(operation, raw)
         for error in body.get("errors", ()):
             told = _row_error(error)
+            told.perhaps_done = perhaps_done
             for operation in _rows_of(error, operations, by_key):
                 found[operation.op_id] = result_of(operation, in_doubt(told) if perhaps_done else told)
         silent = "HubSpot's answer does not name the row."
@@ -273,7 +274,9 @@ def result_of(operation: Operation, error: CrmError) -> PushResult:
         return Deferred(op_id, FailureClass.PERMISSION, text)
     if isinstance(error, RateLimited):
         return Deferred(op_id, FailureClass.RATE, text)
-    if isinstance(error, Ambiguous) or (isinstance(error, Unavailable) and error.status not in _UNREACHED):
+    went = isinstance(error, RecordGone) and error.perhaps_done
+    reached = isinstance(error, Unavailable) and error.status not in _UNREACHED
+    if isinstance(error, Ambiguous) or went or reached:
         # It may have been done, by the last attempt or by one before.
         return Unknown(op_id, text)
     if isinstance(error, Unavailable):

@@ -128,7 +128,9 @@ def of_error(operation: Operation, error: CrmError) -> PushResult:
 
 def in_doubt(result: PushResult) -> PushResult:
     """The same as ``errors.in_doubt``, for the result of a refused record."""
-    return Unknown(result.op_id, result.message) if isinstance(result, Deferred) else result
+    if isinstance(result, Deferred) or (isinstance(result, Failed) and result.failure is FailureClass.GONE):
+        return Unknown(result.op_id, result.message)
+    return result
 
 
 def not_done(operation: Operation, error: CrmError) -> PushResult:

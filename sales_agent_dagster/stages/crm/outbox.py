@@ -46,6 +46,7 @@ from sales_agent_dagster.warehouse.schema import crm_dead_letters, crm_outbox
 from sales_agent_dagster.warehouse.schema.crm import OPEN_STATES
 
 _ROW = crm_outbox.c
+_OPEN = _ROW.state.in_(OPEN_STATES)
 _LONG_AGO = datetime.fromtimestamp(0, UTC)
 
 
@@ -149,8 +150,7 @@ def mark(
 
     A sync that took over from one that hung may have decided them, and planned others in their place.
     """
-    open_ = _ROW.state.in_(OPEN_STATES)
-    return _update(connection, op_ids, open_, state=state, updated_at=context.now(), **values)
+    return _update(connection, op_ids, _OPEN, state=state, updated_at=context.now(), **values)
 
 
 def _update(
@@ -161,6 +161,11 @@ def _update(
         change = sa.update(crm_outbox).where(_ROW.op_id.in_(some), *where).values(**values)
         changed += connection.execute(change).rowcount
     return changed
+
+
+def is_open(connection: sa.Connection, op_id: str) -> bool:
+    """Whether an operation is not decided yet."""
+    return connection.scalar(sa.select(_ROW.op_id).where(_ROW.op_id == op_id, _OPEN)) is not None
 
 
 def settle_sent(

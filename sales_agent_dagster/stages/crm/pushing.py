@@ -124,7 +124,7 @@ class Pusher:
         self._settle_unchanged(kind, settled)
 
     def _settle_unchanged(self, kind: Kind, settled: Sequence[Planned]) -> None:
-        if not settled:
+        if not settled or not self._context.connector.fence.passes():
             return
         agreements = {one.remote_id: one.agreed for one in settled if one.remote_id}
         with self._context.warehouse.transaction() as connection:
@@ -227,7 +227,10 @@ class Pusher:
         self._circuit([result for _, result in results])
 
     def _settle(self, results: Sequence[tuple[Waiting, PushResult]]) -> None:
+        """Write outcomes down, unless the lease is lost: who took it over reads back what came of them."""
         context, card = self._context, self._context.card
+        if not context.connector.fence.passes():
+            return
         sent = [(one, result) for one, result in results if isinstance(result, Sent)]
         failed = [(one, result) for one, result in results if isinstance(result, Failed)]
         with context.warehouse.transaction() as connection:

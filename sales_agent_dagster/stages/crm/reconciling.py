@@ -27,6 +27,7 @@ from sales_agent_dagster.stages.crm.arriving import store_records, storing
 from sales_agent_dagster.stages.crm.context import SyncContext
 from sales_agent_dagster.stages.crm.outbox import (
     Waiting,
+    is_open,
     mark,
     settle_failed,
     settle_sent,
@@ -62,6 +63,8 @@ def _decide(context: SyncContext, waiting: Waiting, lost_at: datetime, told: Rec
     settled = context.now() - lost_at >= context.connector.capabilities.settle
     operation = waiting.operation
     with storing(context, [told.record] if told.record else []) as connection:
+        if not is_open(connection, operation.op_id):
+            return False  # a sync that took over has read it back, and may have written since
         verdict = _judged(context, connection, operation, told)
         record = verdict.record
         if verdict.verdict is Verdict.FOUND and record is not None:

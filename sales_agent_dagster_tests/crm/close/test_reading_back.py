@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import pytest
 
+from sales_agent_dagster.crm.calling import Call
 from sales_agent_dagster.crm.close import CloseConnector
 from sales_agent_dagster.crm.contract import (
+    Failed,
     Sent,
     Unknown,
     Verdict,
 )
+from sales_agent_dagster.crm.errors import CrmError
 from sales_agent_dagster.crm.fields import Kind
 from sales_agent_dagster_tests.close_server.running import RunningClose
 from sales_agent_dagster_tests.crm.close.conftest import create, made, only, update
@@ -92,6 +95,24 @@ def test_a_lost_update_is_sent_again_for_it_is_the_same_twice(
     (back,) = connector.reconcile([operation])
     assert back.record is not None
     assert back.record.fields["score"] == 4
+
+
+def test_a_lost_update_of_a_lead_that_went_before_it_was_sent_again_is_unknown(
+    connector: CloseConnector, close: RunningClose, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lead = made(connector)
+    again = Call._go_on
+
+    def go_on(call: Call, error: CrmError) -> None:
+        if close.objects("lead"):
+            close.ask("DELETE", f"lead/{lead}/")
+        again(call, error)
+
+    close.fault("drop", method="PUT", path="/lead/")
+    with monkeypatch.context() as patched:
+        patched.setattr(Call, "_go_on", go_on)
+        assert isinstance(only(connector.push([update(lead, score=3.0)])), Unknown)
+    assert isinstance(only(connector.push([update(lead, score=3.0)])), Failed)
 
 
 def test_a_draft_that_a_rep_sent_meanwhile_is_found_in_the_log(

@@ -278,14 +278,15 @@ def test_what_an_attempt_without_an_answer_did_is_not_called_due(
     assert len(hubspot.active("companies")) == 1
 
 
-@pytest.mark.parametrize(("perhaps_done", "kind"), [(False, Deferred), (True, Unknown)])
-def test_a_row_refused_for_the_rate_may_have_been_written_before(
-    crm: HubSpot, monkeypatch: pytest.MonkeyPatch, perhaps_done: bool, kind: type[PushResult]
+@pytest.mark.parametrize(("category", "once"), [("RATE_LIMITS", Deferred), ("OBJECT_NOT_FOUND", Failed)])
+@pytest.mark.parametrize("perhaps_done", [False, True])
+def test_a_row_that_is_refused_may_have_been_written_before(
+    crm: HubSpot, monkeypatch: pytest.MonkeyPatch, perhaps_done: bool, category: str, once: type[PushResult]
 ) -> None:
-    error = {"category": "RATE_LIMITS", "message": "Slowly.", "context": {"ids": ["a"]}}
-    monkeypatch.setattr(Client, "write", lambda *_: ({"results": [], "errors": [error]}, perhaps_done))
+    error = {"category": category, "context": {"ids": ["a"]}}
+    monkeypatch.setattr(Client, "write", lambda *_: ({"errors": [error]}, perhaps_done))
     (result,) = pushed(crm, create("a"))
-    assert isinstance(result, kind)
+    assert isinstance(result, Unknown if perhaps_done else once)
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from sales_agent_dagster.crm.fields import Kind
-from sales_agent_dagster.crm.operations import Deferred, Failed, FailureClass, Sent, Unknown
+from sales_agent_dagster.crm.operations import Deferred, Failed, FailureClass, PushResult, Sent, Unknown
 from sales_agent_dagster.crm.salesforce import SalesforceConnector
 from sales_agent_dagster.crm.salesforce.layout import NO_NAME
+from sales_agent_dagster.crm.salesforce.outcomes import in_doubt, of_result
 from sales_agent_dagster_tests.crm.salesforce.organisation import (
     ADA,
     connect,
@@ -75,6 +76,15 @@ def test_what_an_attempt_without_an_answer_did_is_not_called_due(
     [result] = push(leads, create(Kind.COMPANY, "k", company="Firm"))
     assert isinstance(result, Unknown)
     assert len(organisation.records("Lead")) == 1
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"), [("ENTITY_IS_DELETED", Unknown), ("STRING_TOO_LONG", Failed), ("", Failed)]
+)
+def test_a_record_that_is_gone_by_now_may_have_been_written_before(code: str, kind: type[PushResult]) -> None:
+    refused = of_result(create(Kind.COMPANY, "k"), {"errors": [{"statusCode": code}]}, None)
+    assert isinstance(refused, Failed)
+    assert isinstance(in_doubt(refused), kind)
 
 
 @pytest.mark.parametrize("details", [True, False])

@@ -261,6 +261,20 @@ def test_what_a_suspended_sync_says_late_changes_nothing_of_what_another_one_dec
         assert connection.scalars(sa.select(crm_dead_letters)).all() == []
 
 
+def test_a_sync_that_lost_it_writes_down_nothing_of_what_it_did_before(sqlite_warehouse: Warehouse) -> None:
+    """Who took over has read it back, and may have written something else since."""
+    crm = FakeCrm(batch=10)
+    want(sqlite_warehouse, "batch-1", [company("E0"), company("E1")])
+
+    def be_taken_over() -> None:
+        rewrite(sqlite_warehouse, holder="elsewhere/-/-/1/-/0")
+
+    suspend(sqlite_warehouse, crm, be_taken_over)
+    assert run_sync(sqlite_warehouse, crm)["created"] == 0
+    assert [one.external_key for one in crm.living()] == ["E0"]
+    assert [state for _, state in outbox(sqlite_warehouse)] == ["sending", "sending"]
+
+
 def outbox(warehouse: Warehouse) -> list[tuple[str, str]]:
     with warehouse.reading() as connection:
         query = sa.select(crm_outbox.c.external_key, crm_outbox.c.state).order_by(crm_outbox.c.op_id)

@@ -273,3 +273,24 @@ def test_an_update_that_left_its_mark_was_done_and_what_differs_was_edited_since
         kept = agreements_of(connection, context.crm, Kind.COMPANY, [remote_id])[remote_id]
     assert (kept["city"].locked, kept["city"].carried) == (True, False)
     assert states(sqlite_warehouse) == ["sent"]
+
+
+def test_what_a_sync_that_took_over_decided_is_not_decided_again(
+    sqlite_warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crm = FakeCrm()
+    context = context_of(sqlite_warehouse, crm, lambda: crm.now)
+    lost(sqlite_warehouse, crm, Kind.COMPANY, ["E1"], {"city": "Akron"})
+    with sqlite_warehouse.reading() as connection:
+        [(create, _)] = unknown_operations(connection, context.crm)
+    list(crm.push([create.operation]))
+    read_back = crm.reconcile
+
+    def first_decided(operations: Sequence[Operation]) -> Iterator[Reconciled]:
+        with sqlite_warehouse.transaction() as connection:
+            mark(context, connection, [create.operation.op_id], "failed")
+        yield from read_back(operations)
+
+    monkeypatch.setattr(crm, "reconcile", first_decided)
+    reconcile(context)
+    assert (links(sqlite_warehouse), states(sqlite_warehouse)) == ({}, ["failed"])
