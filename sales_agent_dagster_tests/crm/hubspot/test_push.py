@@ -10,14 +10,12 @@ from sales_agent_dagster.crm.contract import (
     Deferred,
     Failed,
     FailureClass,
-    PushResult,
     Sent,
     Unknown,
     Verdict,
 )
 from sales_agent_dagster.crm.errors import WriteRefused
 from sales_agent_dagster.crm.fields import Kind
-from sales_agent_dagster.crm.hubspot.client import Client
 from sales_agent_dagster.crm.hubspot.connector import HubSpot
 from sales_agent_dagster.crm.hubspot.pushing import parts_of
 from sales_agent_dagster_tests.crm.hubspot.conftest import Connect
@@ -265,28 +263,6 @@ def test_what_stops_the_run_is_deferred(
     assert isinstance(deferred, Deferred)
     assert deferred.failure is failure
     assert hubspot.active("companies") == {}
-
-
-@pytest.mark.parametrize(("fault", "times"), [("401", 1), ("403", 1), ("429_daily", 1), ("423", 4)])
-def test_what_an_attempt_without_an_answer_did_is_not_called_due(
-    hubspot: RunningServer, crm: HubSpot, fault: str, times: int
-) -> None:
-    hubspot.fail("drop", where=UPSERT)
-    hubspot.fail(fault, where=UPSERT, times=times)
-    (unknown,) = pushed(crm, create("a"))
-    assert isinstance(unknown, Unknown)
-    assert len(hubspot.active("companies")) == 1
-
-
-@pytest.mark.parametrize(("category", "once"), [("RATE_LIMITS", Deferred), ("OBJECT_NOT_FOUND", Failed)])
-@pytest.mark.parametrize("perhaps_done", [False, True])
-def test_a_row_that_is_refused_may_have_been_written_before(
-    crm: HubSpot, monkeypatch: pytest.MonkeyPatch, perhaps_done: bool, category: str, once: type[PushResult]
-) -> None:
-    error = {"category": category, "context": {"ids": ["a"]}}
-    monkeypatch.setattr(Client, "write", lambda *_: ({"errors": [error]}, perhaps_done))
-    (result,) = pushed(crm, create("a"))
-    assert isinstance(result, Unknown if perhaps_done else once)
 
 
 @pytest.mark.parametrize(
