@@ -111,6 +111,9 @@ class RecordedEngine:
         """The recorded answers, in order."""
         return [self._answer(task) for task in tasks]
 
+    def check(self) -> None:
+        """Nothing to check."""
+
     async def settle(self) -> None:
         """Nothing is paid for."""
 

@@ -104,6 +104,15 @@ class Engine(Protocol):
         """
         ...
 
+    def check(self) -> None:
+        """Return when it is known that the engine can answer, as far as it can be told without a question.
+
+        Raises:
+            ConfigurationError: a setting names what the provider does not have.
+            PermanentError: the provider does not let us in.
+        """
+        ...
+
     async def settle(self) -> None:
         """Return when all that was paid for up to now is stored.
 
@@ -152,6 +161,9 @@ class ScorecardEngine:
     ) -> list[Answer[OutputT] | NoAnswer]:
         """The rules' answers, one after the other."""
         return [answer_by_rules(task) for task in tasks]
+
+    def check(self) -> None:
+        """Nothing to check."""
 
     async def settle(self) -> None:
         """Nothing is paid for."""

@@ -80,12 +80,16 @@ def import_batch(context: StageContext) -> ImportSummary:
     whose raw cells and import version are those of the stored row is not touched, so that a second run
     writes nothing. A lead that newer rules reject is deleted together with its rows downstream.
 
+    A run begins here, so the engine is checked first: what it lacks is told before anything is written.
+
     Raises:
+        ConfigurationError, Rejected: see ``Engine.check``.
         UnknownRecord: no such batch.
         PermanentError: the archived file is missing, damaged, or has other rows than were registered.
         TransientError: the warehouse is busy or not reachable.
     """
     difference = _difference(context)
+    context.engine.check()  # after the reading, beside which an engine can warm up
     _store(context, difference)
     outcome = difference.outcome
     found = len(outcome.leads) + len(outcome.faults)

@@ -35,6 +35,9 @@ class OneByOne(ABC):
                 answers.append(answer_by_rules(task, describe_error(error)))
         return answers
 
+    def check(self) -> None:  # noqa: B027 - most need nothing
+        """Nothing to check."""
+
     async def settle(self) -> None:  # noqa: B027 - most pay for nothing
         """Nothing to store."""
 

@@ -17,7 +17,13 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from sales_agent_dagster.domain.errors import PermanentError, TransientError, UnknownRecord
+from sales_agent_dagster.domain.errors import (
+    ConfigurationError,
+    PermanentError,
+    TransientError,
+    UnknownRecord,
+)
+from sales_agent_dagster.inference.engine import ScorecardEngine
 from sales_agent_dagster.settings import Settings
 from sales_agent_dagster.stages import imported
 from sales_agent_dagster.stages.base import StageContext
@@ -211,6 +217,19 @@ def test_a_run_that_dies_before_its_commit_leaves_nothing(
     assert import_batch(context).written == 5
 
 
+def test_what_the_engine_lacks_is_told_before_anything_is_written(
+    warehouse: Warehouse, contexts: Any
+) -> None:
+    class Lacking(ScorecardEngine):
+        def check(self) -> None:
+            raise ConfigurationError("no such model")
+
+    [context] = contexts()
+    with pytest.raises(ConfigurationError, match="no such model"):
+        import_batch(replace(context, engine=Lacking()))
+    assert everything(warehouse) == ([], [])
+
+
 def test_an_unknown_batch_is_named(warehouse: Warehouse, context: MakeContext) -> None:
     with pytest.raises(UnknownRecord, match="no batch nowhere"):
         import_batch(context(warehouse, batch_id="nowhere"))
@@ -247,8 +266,9 @@ def register_and_import(path: Path, url: str, settings: Settings) -> None:
     warehouse = Warehouse(url)
     found = register_file(path, warehouse, settings, NOW)
     for batch_id in found.batch_ids:
-        # The import asks neither the profile nor the engine.
-        import_batch(StageContext(warehouse, settings, None, None, batch_id, "run"))  # type: ignore[arg-type]
+        # The import does not ask the profile.
+        context = StageContext(warehouse, settings, None, ScorecardEngine(), batch_id, "run")  # type: ignore[arg-type]
+        import_batch(context)
     warehouse.dispose()
 
 

@@ -109,7 +109,7 @@ async def check_models(client: CerebrasClient, settings: Settings) -> None:
     chosen = settings.cerebras
     offered = await client.models()
     faults = [
-        f"{variable} names {model!r}{_did_you_mean(model, offered)}"
+        f"{variable} names {model!r}{_did_you_mean(model, offered) or '.'}"
         for variable, models in (
             ("SALES_AGENT_CEREBRAS__MODEL", (chosen.model,)),
             ("SALES_AGENT_CEREBRAS__FALLBACK_MODELS", chosen.fallback_models),
@@ -122,7 +122,7 @@ async def check_models(client: CerebrasClient, settings: Settings) -> None:
         raise ConfigurationError(
             f"{client.endpoint.host} does not offer every model asked for:\n  "
             + "\n  ".join(faults)
-            + f"\nIt offers: {shown}"
+            + f"\nIt offers {shown}."
         )
 
 

@@ -99,6 +99,7 @@ class CerebrasEngine:
         self._thread = LoopThread("cerebras-engine")
         self._flights: Flights[tuple[CallRecord, bool]] = Flights()
         self._checked: asyncio.Task[None] | None = None
+        self._warned = False
         self._storing: set[asyncio.Task[tuple[CallRecord, bool]]] = set()
         self._refused: list[BaseException] = []  # by the database, what was paid for
         clock = SystemClock()
@@ -153,6 +154,11 @@ class CerebrasEngine:
         if None in chunk.answers:
             return await self._thread.run(self._answer_chunk(chunk, stored))
         return [answer for answer in chunk.answers if answer is not None]
+
+    def check(self) -> None:
+        """See ``Engine``: the server's list has the models. When it does not answer, the calls will tell."""
+        self._close_at_exit()
+        self._thread.result(self._check_models())
 
     async def settle(self) -> None:
         """See ``Engine``. Costs nothing when all is stored, as it mostly is."""
@@ -292,7 +298,7 @@ class CerebrasEngine:
         return self._checked
 
     async def _check_models(self) -> None:
-        """Once: the models are there. When the server does not answer, the calls will tell."""
+        """Once: the models are there; what can change by itself, such as an outage, is a warning."""
         try:
             await asyncio.shield(self._begin_check())
         except Rejected as error:
@@ -301,7 +307,9 @@ class CerebrasEngine:
             _log.warning("The server gives no list of models (%s); whether it has ours is seen later.", error)
             self._checked = asyncio.create_task(asyncio.sleep(0))
         except TransientError as error:
-            _log.warning("The models could not be checked: %s", error)
+            if not self._warned:
+                _log.warning("The models could not be checked: %s", error)
+            self._warned = True
 
 
 def _error_of(task: asyncio.Task[Any]) -> BaseException | None:

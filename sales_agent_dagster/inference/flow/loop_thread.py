@@ -28,6 +28,10 @@ class LoopThread:
         """The result of ``work``, run in the thread. A caller that is cancelled cancels it."""
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._started()))
 
+    def result(self, work: Coroutine[Any, Any, ResultT]) -> ResultT:
+        """The same for a caller that blocks; never from the thread itself."""
+        return asyncio.run_coroutine_threadsafe(work, self._started()).result()
+
     def begin(self, start: Callable[[], object]) -> None:
         """Call ``start`` in the loop, where it may make tasks."""
         self._started().call_soon_threadsafe(start)

@@ -283,13 +283,42 @@ def test_what_a_warm_up_finds_is_told_with_the_first_question(make_engine: MakeE
             asyncio.run(engine.answer_all(tasks(1), SCOPE))
 
 
+@pytest.mark.parametrize("warm", [True, False])
+def test_a_model_that_is_not_there_is_told_before_any_question(
+    make_engine: MakeEngine, cerebras: RunningServer, warm: bool
+) -> None:
+    engine = make_engine(model="no-such-model")
+    if warm:
+        engine.warm_up()
+    with pytest.raises(ConfigurationError, match="no-such-model"):
+        engine.check()
+    assert cerebras.stats.model_lists == 1
+
+
+def test_a_key_that_is_not_let_in_is_told_before_any_question(
+    make_engine: MakeEngine, cerebras: RunningServer
+) -> None:
+    cerebras.reset(api_key="right")
+    with pytest.raises(Rejected, match="set CEREBRAS_API_KEY"):
+        make_engine().check()
+
+
+def test_models_that_are_there_are_checked_once(make_engine: MakeEngine, cerebras: RunningServer) -> None:
+    engine = make_engine()
+    engine.check()
+    engine.check()
+    assert engines(asyncio.run(engine.answer_all(tasks(2), SCOPE))) == {"cerebras": 2}
+    assert cerebras.stats.model_lists == 1
+
+
 def test_models_that_could_not_be_checked_are_checked_later(
     make_engine: MakeEngine, cerebras: RunningServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     engine = make_engine(more={"cerebras_base_url": "http://127.0.0.1:1"})
+    engine.check()
     answers = asyncio.run(engine.answer_all(tasks(2), SCOPE))
     assert engines(answers) == {"scorecard": 2}
-    assert "The models could not be checked" in caplog.text
+    assert caplog.text.count("The models could not be checked") == 1
 
 
 def test_when_the_day_s_requests_are_spent_nobody_waits_for_tomorrow(
