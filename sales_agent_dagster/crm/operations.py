@@ -27,6 +27,8 @@ class Operation:
         op_id: unique; names its result.
         remote_id: the record to update; None to create.
         fields: only what changes; None clears.
+        before: of an update, what the record said of these fields when it was compared. A connector that
+            reads it once more anyway refuses with a deferred CONFLICT when it says something else by now.
         company_id: for all but companies, the CRM's id of the company the record belongs to.
         contact_id: for drafts and notes, the CRM's id of the contact, if there is one.
     """
@@ -39,6 +41,7 @@ class Operation:
     remote_id: str | None = None
     company_id: str | None = None
     contact_id: str | None = None
+    before: Mapping[str, Value | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +109,18 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Deferred:
-    """Surely not done; due again later. AUTH and PERMISSION stop the run."""
+    """Surely not done, or not to its end; due again later. AUTH and PERMISSION stop the run.
+
+    CONFLICT: the record was edited since it was compared, and is compared again.
+
+    Attributes:
+        remote_id: of a create that made a record and could not attach it.
+    """
 
     op_id: str
     failure: FailureClass
     message: str
+    remote_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

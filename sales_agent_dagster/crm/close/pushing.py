@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from sales_agent_dagster.crm.canonical import same
 from sales_agent_dagster.crm.close.api import CloseApi, Object, segment
 from sales_agent_dagster.crm.close.events import merges
 from sales_agent_dagster.crm.close.finding import by_external_key
@@ -16,6 +17,7 @@ from sales_agent_dagster.crm.contract import (
     Deferred,
     Failed,
     FailureClass,
+    Fields,
     Operation,
     PushResult,
     Sent,
@@ -78,7 +80,7 @@ def _result(
 ) -> PushResult:
     try:
         if operation.action is Action.UPDATE:
-            return _sent(mapper, operation, _update(api, mapper, operation))
+            return _updated(api, mapper, operation)
         if (held := there.get((operation.kind, operation.external_key))) is not None:
             raise ConflictFound("A record with this key is there already.", remote_id=held)
         return _sent(mapper, operation, _create(api, mapper, operation))
@@ -116,15 +118,31 @@ def _activity_body(operation: Operation) -> Object:
     return {**sent, "to": [email] if email else None}
 
 
-def _update(api: CloseApi, mapper: Mapper, operation: Operation) -> Reply:
-    path = f"{_path(operation)}/{segment(str(operation.remote_id))}/"
-    if operation.kind in PATHS:
-        current = api.get(path) if needs_current(operation.kind, operation.fields) else None
-        return api.send("PUT", path, mapper.body(operation.kind, operation.fields, current))
+def _updated(api: CloseApi, mapper: Mapper, operation: Operation) -> PushResult:
+    kind, path = operation.kind, f"{_path(operation)}/{segment(str(operation.remote_id))}/"
+    if kind not in PATHS:
+        return _sent(mapper, operation, _update_activity(api, path, operation))
+    current = api.get(path) if needs_current(kind, operation.fields) else None
+    if current is not None and _moved(operation, mapper.fields(kind, current)):
+        return Deferred(operation.op_id, FailureClass.CONFLICT, "It was edited since it was compared.")
+    return _sent(mapper, operation, api.send("PUT", path, mapper.body(kind, operation.fields, current)))
+
+
+def _update_activity(api: CloseApi, path: str, operation: Operation) -> Reply:
     if operation.kind is Kind.EMAIL_DRAFT and api.get(path).get("status") != DRAFT:
         raise ConflictFound("The e-mail is a draft no longer.", remote_id=operation.remote_id)
     body = {name: value for name, value in _activity_body(operation).items() if value is not None}
     return api.send("PUT", path, body)
+
+
+def _moved(operation: Operation, now: Fields) -> bool:
+    """Whether the record says neither what it said when it was compared nor what is written."""
+    kind = operation.kind
+    return any(
+        not same(kind, name, held, now.get(name))
+        and not same(kind, name, operation.fields[name], now.get(name))
+        for name, held in operation.before.items()
+    )
 
 
 def _path(operation: Operation) -> str:

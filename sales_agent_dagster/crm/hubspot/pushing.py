@@ -242,7 +242,7 @@ class Pusher:
             try:
                 made = self._client.associate(kind, other, list(pairs.values()))
             except CrmError as error:
-                failures.update((op_id, _unfinished(op_id, error)) for op_id in pairs)
+                failures.update((op_id, _unfinished(op_id, one, error)) for op_id, (one, _) in pairs.items())
                 continue
             alone = {op_id: one for op_id, (one, to) in pairs.items() if (one, to) not in made}
             failures.update(self._unattached(kind, other, operations, alone))
@@ -260,7 +260,7 @@ class Pusher:
         try:
             there = {str(raw["id"]) for raw in self._client.read(kind, list(alone.values()), [])}
         except CrmError as error:
-            return {op_id: _unfinished(op_id, error) for op_id in alone}
+            return {op_id: _unfinished(op_id, one, error) for op_id, one in alone.items()}
         lost = RecordGone(f"Its {other.value} is not in HubSpot any more.", status=404)
         return {one.op_id: result_of(one, lost) for one in operations if alone.get(one.op_id) in there}
 
@@ -334,8 +334,9 @@ def _row_error(error: Mapping[str, Any]) -> CrmError:
     return kinds.get(category, Ambiguous)(message, code=category, fields=fields_of(error))
 
 
-def _unfinished(op_id: str, error: CrmError) -> PushResult:
-    return Deferred(op_id, FailureClass.TRANSIENT, f"Created, but not attached yet: {error.message}")
+def _unfinished(op_id: str, remote_id: str, error: CrmError) -> PushResult:
+    words = f"Created, but not attached yet: {error.message}"
+    return Deferred(op_id, FailureClass.TRANSIENT, words, remote_id)
 
 
 def _end_of(operation: Operation, other: Kind) -> str | None:

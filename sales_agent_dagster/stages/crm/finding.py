@@ -11,33 +11,62 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
 from sales_agent_dagster.crm.canonical import canonical
-from sales_agent_dagster.crm.contract import Action, Record, Value
+from sales_agent_dagster.crm.contract import Record, Value
 from sales_agent_dagster.crm.fields import Kind
 from sales_agent_dagster.domain.shared_hosts import is_free_mail, is_shared_host
 from sales_agent_dagster.domain.values.phone import read_phones
 from sales_agent_dagster.domain.values.web import read_website, registrable_domain
 from sales_agent_dagster.stages.crm.arriving import store_records, storing
 from sales_agent_dagster.stages.crm.context import SyncContext
-from sales_agent_dagster.stages.crm.outbox import Waiting
+from sales_agent_dagster.stages.crm.outbox import unattached
+from sales_agent_dagster.stages.crm.planning import Planned, Step
 from sales_agent_dagster.stages.crm.pulling import watermark
-from sales_agent_dagster.stages.crm.stored import snapshots_of
+from sales_agent_dagster.stages.crm.stored import SNAPSHOTS, Link, save_links, snapshots_of
 
 _KINDS = (Kind.COMPANY, Kind.CONTACT)
 
 
-def found_meanwhile(context: SyncContext, waiting: Sequence[Waiting]) -> tuple[list[Waiting], list[str]]:
+def found_meanwhile(context: SyncContext, group: Sequence[Planned]) -> tuple[list[Planned], list[Planned]]:
     """Leave out creates that a record which we did not know may be; it is stored, so that it can be linked.
 
-    Only companies. Returns what is left, and the ids of the operations that were left out.
+    Only companies. Returns what is left, and what was left out.
     """
-    creates = [
-        one for one in waiting if one.operation.kind is Kind.COMPANY and one.operation.action is Action.CREATE
-    ]
-    if not creates:
-        return list(waiting), []
+    if not any(map(_creates_company, group)):
+        return list(group), []
     held = {key for record in _new(context, _appeared(context)) for key in _keys_of(record.fields)}
-    out = {one.operation.op_id for one in creates if not held.isdisjoint(_keys_of(one.operation.fields))}
-    return [one for one in waiting if one.operation.op_id not in out], sorted(out)
+    left: list[Planned] = []
+    out: list[Planned] = []
+    for one in group:
+        there = _creates_company(one) and not held.isdisjoint(_keys_of(one.payload))
+        (out if there else left).append(one)
+    return left, out
+
+
+def _creates_company(planned: Planned) -> bool:
+    return planned.kind is Kind.COMPANY and planned.step is Step.CREATE
+
+
+def without_deleted(context: SyncContext, group: Sequence[Planned]) -> list[Planned]:
+    """Leave out creates whose record was made earlier, was not attached then, and is gone: it stays gone."""
+    creates = {one.external_key: one for one in group if one.step is Step.CREATE and one.kind in SNAPSHOTS}
+    if not creates:
+        return list(group)
+    kind = group[0].kind
+    with context.warehouse.reading() as connection:
+        made = unattached(connection, context.crm, kind, creates)
+    if not made:
+        return list(group)
+    there = context.connector.read(kind, sorted(made.values()))
+    reason = "The record was deleted in the CRM before it was attached to its company."
+    gone = [
+        Link(kind, key, creates[key].entity_id, remote_id, "gone", "created", reason, created_by_us=True)
+        for key, remote_id in made.items()
+        if remote_id not in there
+    ]
+    with context.warehouse.transaction() as connection:
+        save_links(context, connection, gone)
+    left_out = {link.external_key for link in gone}
+    return [one for one in group if one.external_key not in left_out]
 
 
 def _appeared(context: SyncContext) -> list[Record]:

@@ -109,6 +109,7 @@ def _waiting(context: SyncContext, planned: Planned, now: datetime) -> Waiting:
         remote_id=planned.remote_id,
         company_id=planned.company_id,
         contact_id=planned.contact_id,
+        before={name: change.before for name, change in planned.changes.items() if planned.remote_id},
     )
     return Waiting(operation, planned.entity_id, hashed, planned.agreed)
 
@@ -352,6 +353,20 @@ def try_again(context: SyncContext, connection: sa.Connection, ids: Sequence[str
         return
     for some in chunked(sorted(ids)):
         connection.execute(query.where(letter.entity_id.in_(some)))
+
+
+def unattached(connection: sa.Connection, crm: str, kind: Kind, keys: Iterable[str]) -> dict[str, str]:
+    """By external key the record that its last create made and could not attach."""
+    query = (
+        sa.select(_ROW.external_key, _ROW.remote_id)
+        .where(_ROW.crm == crm, _ROW.kind == kind.value, _ROW.operation == Action.CREATE.value)
+        .where(_ROW.state == "failed", _ROW.remote_id.is_not(None))
+        .order_by(_ROW.updated_at, _ROW.op_id)
+    )
+    found: dict[str, str] = {}
+    for some in chunked(sorted(keys)):
+        found.update(connection.execute(query.where(_ROW.external_key.in_(some))).tuples().all())
+    return found
 
 
 def unknown_operations(connection: sa.Connection, crm: str) -> list[tuple[Waiting, datetime]]:

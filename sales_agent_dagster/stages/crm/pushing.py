@@ -20,7 +20,7 @@ from sales_agent_dagster.crm.contract import (
 from sales_agent_dagster.crm.errors import CrmError
 from sales_agent_dagster.crm.fields import Kind
 from sales_agent_dagster.stages.crm.context import SyncContext
-from sales_agent_dagster.stages.crm.finding import found_meanwhile
+from sales_agent_dagster.stages.crm.finding import found_meanwhile, without_deleted
 from sales_agent_dagster.stages.crm.lease import Lease
 from sales_agent_dagster.stages.crm.limits import Limits
 from sales_agent_dagster.stages.crm.linking import link
@@ -133,25 +133,26 @@ class Pusher:
 
     def _push_group(self, group: Sequence[Planned]) -> None:
         context = self._context
-        group = self._as_of_now(self._limits.within(group))
+        group, out = found_meanwhile(context, without_deleted(context, self._limits.within(group)))
+        if out:
+            self._again = True
+            self._tried -= {(one.kind, one.external_key) for one in (*group, *out)}
+        # The last look, so that what people change is overwritten by nothing that was compared before.
+        group = self._as_of_now(group)
         if not group:
             return
         with context.warehouse.transaction() as connection:
             self._lease.renew(connection)
             queued = enqueue(context, connection, group)
             save_conflicts(context, connection, group)
-        waiting, found = found_meanwhile(context, queued)
         with context.warehouse.transaction() as connection:
             self._lease.renew(connection)
             blocked = self._blocked(connection, group)
-            going = [one for one in waiting if one.operation.external_key not in blocked]
+            going = [one for one in queued if one.operation.external_key not in blocked]
             kept = {one.operation.op_id for one in going}
             drop(connection, [one.operation.op_id for one in queued if one.operation.op_id not in kept])
             mark_sending(context, connection, going)
         context.card.skipped += len(blocked)
-        if found:
-            self._again = True
-            self._tried -= {(one.kind, one.external_key) for one in group}
         if going:
             self._send(going)
 
@@ -241,6 +242,8 @@ class Pusher:
                     mark(context, connection, [result.op_id], "unknown", message=result.message[:300])
                 elif isinstance(result, Deferred):
                     words = {"failure": result.failure.value, "message": result.message[:300]}
+                    if result.remote_id is not None:
+                        words["remote_id"] = result.remote_id
                     mark(context, connection, [one.operation.op_id], "failed", **words)
         for _, result in sent:
             card.created += result.created
@@ -270,7 +273,7 @@ class Pusher:
         """What is in the way or gone is read, so that the next plan knows it."""
         ids: dict[Kind, set[str]] = {}
         for one, failure in results:
-            if not isinstance(failure, Failed) or failure.failure not in _IN_THE_WAY:
+            if not isinstance(failure, Failed | Deferred) or failure.failure not in _IN_THE_WAY:
                 continue
             for remote_id in (failure.remote_id, one.operation.remote_id):
                 if remote_id and one.operation.kind in SNAPSHOTS:
@@ -282,7 +285,11 @@ class Pusher:
 
     def _circuit(self, results: Sequence[PushResult]) -> None:
         card = self._context.card
-        deferred = [result for result in results if isinstance(result, Deferred)]
+        deferred = [
+            result
+            for result in results
+            if isinstance(result, Deferred) and result.failure is not FailureClass.CONFLICT
+        ]
         for result in deferred:
             if result.failure is not FailureClass.TRANSIENT or len(deferred) == len(results):
                 card.stopped = f"{_STOPPING.get(result.failure, result.failure)}: {result.message}"

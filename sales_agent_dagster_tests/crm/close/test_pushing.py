@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -87,6 +88,25 @@ def test_other_addresses_stay(connector: CloseConnector, close: RunningClose) ->
     assert (second["city"], second["state"], second["zipcode"]) == ("Austin", "", "78701")
     list(connector.push([update(lead, zip=None, city=None)]))
     assert [address["label"] for address in close.objects("lead")[0]["addresses"]] == ["mailing"]
+
+
+@pytest.mark.parametrize("by_now", ["Dallas", "Austin", "Waco"])
+def test_a_part_of_a_list_that_was_edited_since_it_was_compared_is_left(
+    connector: CloseConnector, close: RunningClose, by_now: str
+) -> None:
+    lead = made(connector, city="Austin", state="TX", tier="A")
+    [held] = close.ask("GET", f"/lead/{lead}/")["addresses"]
+    close.ask("PUT", f"/lead/{lead}/", {"addresses": [{**held, "city": by_now}]})
+    operation = replace(update(lead, city="Waco", tier="B"), before={"city": "Austin", "tier": "A"})
+    result = only(connector.push([operation]))
+    record = connector.read(Kind.COMPANY, [lead])[lead]
+    if by_now == "Dallas":
+        assert isinstance(result, Deferred)
+        assert result.failure is FailureClass.CONFLICT
+        assert (record.fields["city"], record.fields["tier"]) == ("Dallas", "A")
+    else:
+        assert isinstance(result, Sent)
+        assert (record.fields["city"], record.fields["tier"]) == ("Waco", "B")
 
 
 def test_contacts_are_their_own_and_other_addresses_stay(

@@ -65,4 +65,4 @@ def test_what_cannot_be_looked_at_is_due_again(
     meanwhile(break_reading)
     (due,) = pushed(crm, create("p", Kind.CONTACT, company, email="jo@acme.example"))
     assert isinstance(due, Deferred)
-    assert due.failure is FailureClass.TRANSIENT
+    assert (due.failure, [due.remote_id]) == (FailureClass.TRANSIENT, list(hubspot.active("contacts")))

@@ -191,10 +191,10 @@ def test_an_association_that_fails_is_made_up_for(hubspot: RunningServer, crm: H
     hubspot.fail("503", where="associate/default", times=5)
     (deferred,) = pushed(crm, contact)
     assert isinstance(deferred, Deferred)
-    assert deferred.failure is FailureClass.TRANSIENT
+    [made] = hubspot.active("contacts")
+    assert (deferred.failure, deferred.remote_id) == (FailureClass.TRANSIENT, made)
     (unfinished,) = crm.reconcile([contact])
     assert unfinished.verdict is Verdict.ABSENT, "it is due again, for its company's sake"
-    [made] = hubspot.active("contacts")
     hubspot.edit("contacts", made, email="jo@elsewhere.example")
     (there,) = pushed(crm, contact)
     assert isinstance(there, Failed)

@@ -11,7 +11,6 @@ from sales_agent_dagster.crm.contract import Record
 from sales_agent_dagster.crm.fields import Kind
 from sales_agent_dagster.stages.crm.context import SyncContext
 from sales_agent_dagster.stages.crm.finding import found_meanwhile
-from sales_agent_dagster.stages.crm.outbox import drop, enqueue
 from sales_agent_dagster.stages.crm.planning import plan
 from sales_agent_dagster.stages.crm.pulling import pull, watermark
 from sales_agent_dagster.warehouse.database import Warehouse
@@ -24,14 +23,10 @@ SHARED = {"company": "Other", "website": "https://facebook.com/zedwick"}
 
 def left_out(context: SyncContext) -> list[str]:
     """Keys of the planned companies that would not be created."""
-    with context.warehouse.transaction() as connection:
-        waiting = enqueue(context, connection, list(plan(context, kinds=[Kind.COMPANY])))
-    kept, out = found_meanwhile(context, waiting)
-    with context.warehouse.transaction() as connection:
-        drop(connection, [one.operation.op_id for one in waiting])
-    by_id = {one.operation.op_id: one.operation.external_key for one in waiting}
-    assert {by_id[op_id] for op_id in out}.isdisjoint(one.operation.external_key for one in kept)
-    return sorted(by_id[op_id] for op_id in out)
+    group = list(plan(context, kinds=[Kind.COMPANY]))
+    kept, out = found_meanwhile(context, group)
+    assert sorted([*kept, *out], key=group.index) == group
+    return sorted(one.external_key for one in out)
 
 
 def crm_and_context(warehouse: Warehouse) -> tuple[FakeCrm, SyncContext]:

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from sales_agent_dagster.crm.contract import Deferred, FailureClass, Operation
+from sales_agent_dagster.crm.contract import Deferred, FailureClass, Operation, Sent
 from sales_agent_dagster.crm.fields import Kind
 from sales_agent_dagster.stages.crm import batch, desired, pushing
 from sales_agent_dagster.stages.crm.lease import Lease
+from sales_agent_dagster.stages.crm.stored import links_of
 from sales_agent_dagster.stages.crm.syncing import pending
 from sales_agent_dagster.warehouse.database import Warehouse
 from sales_agent_dagster.warehouse.schema import crm_changes
@@ -80,6 +81,78 @@ def test_what_a_person_edits_a_moment_before_our_write_is_theirs(
         run_sync(sqlite_warehouse, crm)
     assert crm.records[Kind.COMPANY, record.remote_id].fields["city"] == "Kent"
     assert theirs(sqlite_warehouse) == {("city", "Kent"), ("industry", "Pumps")}
+
+
+def test_what_a_person_edits_while_the_last_look_before_creating_takes_its_time_is_kept(
+    sqlite_warehouse: Warehouse, crm: FakeCrm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = synced(sqlite_warehouse, crm)
+    crm.capabilities = replace(crm.capabilities, push_batch=5)
+    want(sqlite_warehouse, "batch-2", [company("E3")])
+    appeared, edits = crm.appeared, iter([{"phone": "+13305550999"}])
+
+    def edited_meanwhile(*asked: Any) -> Iterator[Any]:
+        for fields in edits:
+            crm.edit(Kind.COMPANY, ids["E2"], **fields)
+        return appeared(*asked)
+
+    monkeypatch.setattr(crm, "appeared", edited_meanwhile)
+    run_sync(sqlite_warehouse, crm)
+    found = {str(one.external_key): one.fields.get("phone") for one in crm.living()}
+    assert found == {"E1": "+13305550222", "E2": "+13305550999", "E3": None}
+
+
+def test_what_the_connector_finds_edited_is_compared_again_at_once(
+    sqlite_warehouse: Warehouse, crm: FakeCrm
+) -> None:
+    ids = synced(sqlite_warehouse, crm)
+    edits = iter([{"phone": "+13305550999"}])
+
+    def finds_it_edited(operation: Operation) -> Deferred | None:
+        for fields in edits if operation.external_key == "E1" else ():
+            assert operation.before == {"phone": "+13305550101", "score": 1.0, "city": "Akron"}
+            crm.edit(Kind.COMPANY, ids["E1"], **fields)
+            return Deferred("", FailureClass.CONFLICT, "It was edited since.")
+        return None
+
+    crm.fault = finds_it_edited
+    card = run_sync(sqlite_warehouse, crm)
+    fields = crm.records[Kind.COMPANY, ids["E1"]].fields
+    assert (fields["phone"], fields["city"]) == ("+13305550999", "Kent")
+    assert (card["updated"], card["deferred"], card["rejected"], card["stopped"]) == (2, 1, 0, None)
+    assert pending(context_of(sqlite_warehouse, crm, lambda: crm.now)) == []
+
+
+@pytest.mark.parametrize("deleted", [False, True])
+def test_what_was_made_and_not_attached_is_due_again_unless_a_person_deletes_it(
+    sqlite_warehouse: Warehouse, deleted: bool
+) -> None:
+    crm = FakeCrm(upsert=True)
+    people = [{"key": "E1-jo", "contact_name": "Jo", "email": "jo@acme.example"}]
+    want(sqlite_warehouse, "batch-1", [company("E1", contacts=people)])
+    made: list[str] = []
+
+    def breaks_off(operation: Operation) -> Deferred | None:
+        if operation.kind is not Kind.CONTACT:
+            return None
+        crm.lag = timedelta(days=1)  # so that no pull tells of it
+        done = FakeCrm._do(crm, operation)
+        assert isinstance(done, Sent)
+        made.append(done.remote_id)
+        return Deferred("", FailureClass.TRANSIENT, "Created, but not attached yet.", done.remote_id)
+
+    crm.fault = breaks_off
+    run_sync(sqlite_warehouse, crm)
+    crm.fault = lambda operation: None
+    if deleted:
+        crm.delete(Kind.CONTACT, made[0])
+    run_sync(sqlite_warehouse, crm)
+    assert [one.remote_id for one in crm.living(Kind.CONTACT)] == ([] if deleted else made)
+    assert [one.kind for one in crm.writes].count(Kind.CONTACT) == (1 if deleted else 2)
+    with sqlite_warehouse.reading() as connection:
+        links = links_of(connection, crm.name, ["E1"]).values()
+    assert [one.state for one in links if one.kind is Kind.CONTACT] == ["gone" if deleted else "linked"]
+    assert pending(context_of(sqlite_warehouse, crm, lambda: crm.now)) == []
 
 
 def test_what_a_person_did_in_our_place_is_not_done_again(sqlite_warehouse: Warehouse, crm: FakeCrm) -> None:
