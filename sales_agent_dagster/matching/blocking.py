@@ -33,13 +33,14 @@ HUGE = 250_000
 by the million."""
 
 _LOOSE = frozenset(
-    {"digits_state", "head_state", "person_region", "skeleton_state", "start_state", "street", "street_state"}
+    {"digits_state", "person_region", "skeleton_state", "start_state", "street", "street_state"}
 )
 _WIDE = frozenset({"stem", "name", "pair", "word_zip", "head_area", "initials_city"}) | _LOOSE
 _FAINT = frozenset(
     {
-        *("pair", "pair_state", "word_city", "word_zip", "head_area", "head_state", "skeleton_city"),
+        *("pair", "word_city", "word_zip", "head_area", "skeleton_city"),
         *("skeleton_state", "ending_city", "start_state", "person_region", "digits_state", "street"),
+        *("name", "name_state", "stem"),  # of equal names two are shared, if none is capped
         "linkedin",  # profiles of people and of portals
     }
 )
@@ -343,7 +344,6 @@ _KINDS: dict[str, Callable[[_Parts], list[Made]]] = {
     "name": _named(of=lambda parts: parts.bag),
     "name_state": _named("state", of=lambda parts: parts.bag),
     "pair": _named(of=_pair),
-    "pair_state": _named("state", of=_pair),
     "word_city": _words("city", 3),
     "word_zip": _words("zip3", 2),
     "head_area": _named("area", of=lambda parts: parts.head),
@@ -355,7 +355,6 @@ _KINDS: dict[str, Callable[[_Parts], list[Made]]] = {
     "person_region": _people,
     "digits_state": _digits,
     "initials_city": _initials,
-    "head_state": _named("state", of=lambda parts: parts.head),
     "skeleton_state": _named("state", of=lambda parts: parts.skeleton),
     "start_state": _named("state", of=lambda parts: parts.squeezed(0, 8)),
     "street_state": _street("state"),

@@ -11,11 +11,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from sales_agent_dagster.domain.shared_hosts import is_free_mail
+from sales_agent_dagster.domain.shared_hosts import FREE_MAIL, is_free_mail
 from sales_agent_dagster.domain.values.phone import TOLL_FREE
 from sales_agent_dagster.matching.arrays import distinct, numbered
 from sales_agent_dagster.matching.counts import address_values, city_values
-from sales_agent_dagster.matching.table import Codes, Column, LeadTable, stacked
+from sales_agent_dagster.matching.table import Codes, Column, LeadTable, stacked, words_array
 
 PLATFORM_FROM = 8
 """Different firms on one host from which its pages, not the host, tell firms apart."""
@@ -23,6 +23,8 @@ CHAIN_FROM = 5
 """Towns in which firms of one name share a phone or person from which these are a chain's, not a place's."""
 SPELLINGS = 3
 """Ways in which the copies of one firm may give its town."""
+
+_NO_FIRMS = FREE_MAIL | {""}
 
 Numbers = NDArray[np.int32]
 Known = Callable[[str, pa.StringArray, Numbers], Numbers]
@@ -146,9 +148,8 @@ class Facts:
     def email_domains(self) -> Codes:
         """Number of each distinct address's domain; 0 for free mail."""
         domains = pc.replace_substring_regex(self.table["email"].values, "^.*@", "").dictionary_encode()
-        own = [bool(text) and not is_free_mail(text) for text in domains.dictionary.to_pylist()]
         numbers = domains.indices.to_numpy()
-        return np.where(np.array(own, bool)[numbers], numbers + 1, 0).astype(np.int32)
+        return np.where(_firms_own(domains.dictionary)[numbers], numbers + 1, 0).astype(np.int32)
 
     @cached_property
     def email_spread(self) -> Numbers:
@@ -266,6 +267,15 @@ class Facts:
 
     def _tells(self, codes: Codes) -> bool:
         return self._known is not None or self.table.tells(codes)
+
+
+def _firms_own(domains: pa.StringArray) -> NDArray[np.bool_]:
+    """Per domain whether one firm has it: not the empty one, nor one of free mail or below it."""
+    own = np.asarray(pc.invert(pc.is_in(domains, words_array(_NO_FIRMS)))).copy()
+    # Most have one dot: nothing that could be a provider's stands above them.
+    for number in np.flatnonzero(own & np.asarray(pc.greater(pc.count_substring(domains, "."), 1))).tolist():
+        own[number] = not is_free_mail(str(domains[number]))
+    return own
 
 
 def _distinct(codes: Codes, others: Codes, size: int) -> Numbers:

@@ -18,10 +18,10 @@ from sales_agent_dagster.stages.identity.many import columns_of
 
 _SIGN = np.uint64(0x7FFFFFFFFFFFFFFF)
 _COUNTS = """
-    SELECT given.value, (
+    SELECT given.value, coalesce((
         SELECT v.leads * 4294967296 + v.spread FROM value_counts v
         WHERE v.value_hash = given.value AND v.resolve_seq < :place ORDER BY v.resolve_seq DESC LIMIT 1
-    ) AS figures FROM {given}
+    ), 0) AS figures FROM {given}
 """
 """Leads and spread in one number: one seek per value."""
 Numbers = NDArray[np.int64]
@@ -86,5 +86,5 @@ def figures_of(connection: sa.Connection, new: LeadTable, cores: pa.StringArray,
     )
     figures = np.zeros(len(hashes), np.int64)
     at = order[np.searchsorted(hashes[order], np.array(found, np.int64))]
-    figures[at] = [number or 0 for number in packed]
+    figures[at] = packed
     return Figures(values, hashes, np.concatenate(held), figures >> 32, figures & 0xFFFFFFFF)

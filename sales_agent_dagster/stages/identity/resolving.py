@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,22 +18,21 @@ from sales_agent_dagster.stages.identity.index import lead_no_of, look_up
 from sales_agent_dagster.stages.identity.index_writing import IndexedBatch, IndexedLead
 from sales_agent_dagster.stages.identity.labels import Labels, labels_of, partners_of
 
-_CELLS = {
-    "name": "company_name",
-    "phone": "phone",
-    "phone_2": "phone_2",
-    "website": "website",
-    "email": "email",
-    "linkedin": "linkedin_url",
-    "contact": "contact_name",
-    "street": "street",
-    "city": "city",
-    "state": "state",
-    "zip": "zip",
-}
-"""Cells of a ``RawLead`` and the columns of ``imported_leads`` they come from."""
-
-IDENTITY_COLUMNS = tuple(_CELLS.values())
+IDENTITY_COLUMNS = (
+    "company_name",
+    "phone",
+    "phone_2",
+    "website",
+    "email",
+    "linkedin_url",
+    "contact_name",
+    "street",
+    "city",
+    "state",
+    "zip",
+)
+"""Columns of ``imported_leads`` that the cells of a ``RawLead`` come from, in its order."""
+_cells_of = itemgetter(*IDENTITY_COLUMNS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Resolution:
 
 def raw_lead(lead: Mapping[str, Any]) -> RawLead:
     """Cells for linkage from columns of ``imported_leads``."""
-    return RawLead(lead["lead_id"], **{name: lead[column] or "" for name, column in _CELLS.items()})
+    return RawLead(lead["lead_id"], *[cell or "" for cell in _cells_of(lead)])
 
 
 @without_collecting()
