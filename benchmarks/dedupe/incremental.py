@@ -6,9 +6,9 @@
 
 Fills the linkage index of an empty warehouse with leads whose companies are known, then decides about
 batches of 200 leads that it has not seen: some known, some new, some twice in the batch. Deciding only reads,
-so every batch sees the same index. ``cold`` is the first batch of a fresh process, after its imports. The
-warehouse is a SQLite file, with ``--postgres`` a PostgreSQL started for it, or what ``--url`` names.
-``--bulk`` writes the index in bulk, as one batch.
+so every batch sees the same index. One fresh process decides all: ``cold`` is its first batch, after its
+imports; p50, p95 and CPU are of the others. The warehouse is a SQLite file, with ``--postgres`` a PostgreSQL
+started for it, or what ``--url`` names. ``--bulk`` writes the index in bulk, as one batch.
 """
 
 from __future__ import annotations
@@ -19,13 +19,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import sqlalchemy as sa
 from rich.console import Console
@@ -53,8 +54,8 @@ _CELLS = {"name": "company_name", "linkedin": "linkedin_url", "contact": "contac
 
 def main() -> None:
     options = _options()
-    if options.cold:
-        print(json.dumps(_cold(options.url, pq.read_table(options.cold).to_pylist(), options.place)))
+    if options.decide:
+        print(json.dumps(_timed(Warehouse(options.url), options.place, options.decide)))
         return
     with tempfile.TemporaryDirectory() as folder, _database(options, Path(folder)) as url:
         _measure(options, url, Path(folder))
@@ -77,21 +78,24 @@ def _measure(options: argparse.Namespace, url: str, folder: Path) -> None:
     started = time.perf_counter()
     place = (load_index if options.bulk else fill)(warehouse, existing)
     filled = time.perf_counter() - started
-    pq.write_table(batches[0].table, folder / "cold.parquet")
+    pq.write_table(pa.concat_tables([batch.table for batch in batches]), folder / "new.parquet")
     command = [sys.executable, "-m", __spec__.name, "--url", url, "--place", str(place)]
-    cold = subprocess.run([*command, "--cold", str(folder / "cold.parquet")], capture_output=True, check=True)
-    decide = _decider(warehouse, place)
-    timed = [_timed(decide, _cells(batch.table.to_pylist())) for batch in batches]
-    wall, cpu = (1000 * np.array([run[clock] for run in timed[1:]]) for clock in (1, 2))
+    told = subprocess.run(
+        [*command, "--decide", str(folder / "new.parquet")], capture_output=True, check=True
+    )
+    timed = [
+        ([Decided(*one) for one in decisions], *clocks) for decisions, *clocks in json.loads(told.stdout)
+    ]
+    wall, cpu = (1000 * np.array([run[clock] for run in timed]) for clock in (1, 2))
     known = set(existing.truth["entity"].to_pylist())
     table = Table(title=f"{BATCH} new leads against {len(existing):,}, {warehouse.engine.dialect.name}")
     for column in COLUMNS:
         table.add_column(column, justify="right")
     sure, all_in = (_quality(existing, batches, timed, known, reviews) for reviews in (False, True))
     table.add_row(
-        *(f"{np.percentile(wall, share):.0f}" for share in (50, 95)),
-        f"{np.percentile(cpu, 50):.0f}",
-        f"{json.loads(cold.stdout) * 1000:.0f}",
+        *(f"{np.percentile(wall[1:], share):.0f}" for share in (50, 95)),
+        f"{np.percentile(cpu[1:], 50):.0f}",
+        f"{wall[0]:.0f}",
         *(f"{value:.4f}" for value in (sure.f1, sure.precision, sure.recall, all_in.f1)),
         f"{filled:.0f}",
     )
@@ -129,31 +133,36 @@ def _texts(row: dict[str, str | None]) -> dict[str, str]:
     return {name: value or "" for name, value in row.items()}
 
 
-Decide = Callable[[list[dict[str, Any]]], list[Decision]]
+class Decided(NamedTuple):
+    """What counts of a decision; ``proposed`` is the entity of its best proposal."""
+
+    lead_id: str
+    outcome: str
+    entity_id: str
+    proposed: str | None
 
 
-def _decider(warehouse: Warehouse, place: int) -> Decide:
-    model = load_model()
+Timed = tuple[list[Decided], float, float]
+"""Decisions of a batch, and the wall and CPU seconds that they took."""
 
-    def decide(cells: list[dict[str, Any]]) -> list[Decision]:
+
+def _timed(warehouse: Warehouse, place: int, leads: Path) -> list[Timed]:
+    """All batches of a file, one after the other."""
+    rows, model = pq.read_table(leads).to_pylist(), load_model()
+    timed = []
+    for low in range(0, len(rows), BATCH):
+        cells = _cells(rows[low : low + BATCH])
+        started, before = time.perf_counter(), time.process_time()
         with warehouse.reading() as connection:
-            return list(resolve(connection, cells, place, 0, model).decisions)
-
-    return decide
-
-
-Timed = tuple[list[Decision], float, float]
-"""Decisions, and the wall and CPU seconds that they took."""
+            decisions = resolve(connection, cells, place, 0, model).decisions
+        clocks = time.perf_counter() - started, time.process_time() - before
+        timed.append(([_decided(decision) for decision in decisions], *clocks))
+    return timed
 
 
-def _timed(decide: Decide, cells: list[dict[str, Any]]) -> Timed:
-    started, before = time.perf_counter(), time.process_time()
-    decisions = decide(cells)
-    return decisions, time.perf_counter() - started, time.process_time() - before
-
-
-def _cold(url: str, rows: list[dict[str, Any]], place: int) -> float:
-    return _timed(_decider(Warehouse(url), place), _cells(rows))[1]
+def _decided(decision: Decision) -> Decided:
+    proposed = decision.proposals[0].entity_id if decision.proposals else None
+    return Decided(decision.lead_id, decision.outcome.value, decision.entity_id, proposed)
 
 
 def _cells(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -186,9 +195,9 @@ def _quality(
         seen = set(known)
         for entity, decision in zip(batch.truth["entity"].to_pylist(), decisions, strict=True):
             own = entity_id_of(decision.lead_id)
-            joined = decision.entity_id if decision.outcome is Outcome.MERGE else own
-            if reviews and decision.outcome is Outcome.REVIEW and decision.proposals:
-                joined = decision.proposals[0].entity_id
+            joined = decision.entity_id if decision.outcome == Outcome.MERGE else own
+            if reviews and decision.outcome == Outcome.REVIEW and decision.proposed:
+                joined = decision.proposed
             attached.append(-1 if joined == own else founded[joined])
             right.append(entity if entity in seen else -1)
             seen.add(entity)
@@ -221,7 +230,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--url", help="an empty warehouse, instead of a SQLite file")
     parser.add_argument("--postgres", action="store_true", help="on a PostgreSQL started here")
     parser.add_argument("--bulk", action="store_true", help="fill the index in bulk")
-    parser.add_argument("--cold", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--decide", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--place", type=int, help=argparse.SUPPRESS)
     return parser.parse_args()
 
