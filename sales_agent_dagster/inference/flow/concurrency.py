@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-START = 32
+START = 64
 """Calls in flight before the provider has said anything."""
 
 

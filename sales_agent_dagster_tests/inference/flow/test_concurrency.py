@@ -10,19 +10,19 @@ from sales_agent_dagster.inference.flow.concurrency import START, AdaptiveConcur
 
 
 def test_it_starts_small_and_doubles_per_round_until_the_most() -> None:
-    gate = AdaptiveConcurrency(64)
-    assert gate.limit == START == 32
+    gate = AdaptiveConcurrency(128)
+    assert gate.limit == START == 64
     for _ in range(20):
         gate.succeeded()
-    assert gate.limit == 52
+    assert gate.limit == 84
     for _ in range(500):
         gate.succeeded()
-    assert gate.limit == 64
+    assert gate.limit == 128
     assert AdaptiveConcurrency(3).limit == 3
 
 
 def test_a_round_of_refusals_halves_once_and_growth_is_slow_after() -> None:
-    gate = AdaptiveConcurrency(64)
+    gate = AdaptiveConcurrency(32)
     first = gate.round
     gate.refused(first)
     gate.refused(first)
