@@ -68,6 +68,19 @@ class RunningServer:
         """A record that a person makes; its id."""
         return self.org.create(self.org.objects[sobject.lower()], fields, self._rep)
 
+    def mail(self, person_id: str, address: str, *, incoming: bool = True, at: str | None = None) -> str:
+        """An e-mail from a contact, a lead or a user; the id of what tells that it is from there."""
+        of = self.org.object_of(person_id).name
+        message = self.create("EmailMessage", Incoming=incoming, FromAddress=address, MessageDate=at)
+        return self.create(
+            "EmailMessageRelation",
+            EmailMessageId=message,
+            RelationId=person_id,
+            RelationType="FromAddress",
+            RelationAddress=address,
+            RelationObjectType=of,
+        )
+
     def edit(self, record_id: str, **fields: Any) -> None:
         """A person changes a record."""
         self.org.update(record_id, fields, self._rep)

@@ -204,6 +204,15 @@ def standard_objects() -> dict[str, SObject]:
         _sobject("Note", "002", False, [
             Field("Title", length=80, required=True), Field("Body", "textarea", 32000),
             Field("ParentId", "reference", 18, ("Account", "Contact", "Lead"), required=True)]),
+        _sobject("EmailMessage", "02s", False, [
+            Field("Incoming", "boolean"), Field("FromAddress", "email", 1000), Field("Subject", length=3000),
+            Field("MessageDate", "datetime"), Field("TextBody", "textarea", 32000)]),
+        _sobject("EmailMessageRelation", "0Cc", False, [
+            Field("EmailMessageId", "reference", 18, ("EmailMessage",), required=True),
+            Field("RelationId", "reference", 18, ("Contact", "Lead", "User")),
+            Field("RelationType", "picklist", values=("FromAddress", "ToAddress"), restricted=True),
+            Field("RelationAddress"),
+            Field("RelationObjectType", "picklist", values=("Contact", "Lead", "User"))]),
         _sobject("User", "005", False, [
             Field("Username", required=True), Field("Name"), Field("Email", "email")]),
         _sobject("Organization", "00D", False, [Field("Name"), Field("IsSandbox", "boolean", system=True)]),

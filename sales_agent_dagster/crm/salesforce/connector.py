@@ -25,7 +25,7 @@ from sales_agent_dagster.crm.salesforce.erasing import Eraser
 from sales_agent_dagster.crm.salesforce.finding import Finder
 from sales_agent_dagster.crm.salesforce.layout import Layout, SObject
 from sales_agent_dagster.crm.salesforce.lookup import Lookup
-from sales_agent_dagster.crm.salesforce.pulling import STREAMS, Puller, streams
+from sales_agent_dagster.crm.salesforce.pulling import REPLIES, STREAMS, Puller, streams
 from sales_agent_dagster.crm.salesforce.pushing import Pusher
 from sales_agent_dagster.crm.salesforce.routing import Router
 from sales_agent_dagster.crm.salesforce.schema import Schema, fields_of
@@ -74,7 +74,7 @@ class SalesforceConnector:
         return self._schema.ensure()
 
     def pull(self, stream: str, since: datetime | None) -> Iterator[Page]:
-        """Changed records, oldest change first."""
+        """Changed records and replies, oldest change first."""
         return self._puller.pull(stream, since)
 
     def read(self, kind: Kind, remote_ids: Sequence[str]) -> dict[str, Record]:
@@ -83,7 +83,7 @@ class SalesforceConnector:
 
     def appeared(self, stream: str, since: datetime | None) -> Iterator[Record]:
         """Accounts, leads or contacts that were created at or after ``since`` without our key."""
-        return self._finder.appeared(STREAMS[stream][0], since)
+        return iter(()) if stream == REPLIES else self._finder.appeared(STREAMS[stream][0], since)
 
     def lookup(self, kind: Kind, subjects: Sequence[Subject]) -> dict[str, list[Candidate]]:
         """Leads, accounts and contacts that may be the subjects."""

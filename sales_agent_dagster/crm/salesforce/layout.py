@@ -22,6 +22,7 @@ class SObject(StrEnum):
     LEAD = "Lead"
     TASK = "Task"
     OPPORTUNITY = "Opportunity"
+    EMAIL_RELATION = "EmailMessageRelation"
 
 
 PREFIXES = {

@@ -6,11 +6,18 @@ by it and by id, and a page says of its last second only that it has begun.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
-from sales_agent_dagster.crm.contract import Page, Stream, Suppression, SuppressionScope
-from sales_agent_dagster.crm.errors import InvalidRequest
+from sales_agent_dagster.crm.contract import (
+    Event,
+    EventAction,
+    Page,
+    Stream,
+    Suppression,
+    SuppressionScope,
+)
+from sales_agent_dagster.crm.errors import InvalidRequest, RecordGone
 from sales_agent_dagster.crm.fields import Kind
 from sales_agent_dagster.crm.record import Record
 from sales_agent_dagster.crm.salesforce.client import Client, Row
@@ -27,13 +34,22 @@ STREAMS = {
     "contacts": (SObject.CONTACT, frozenset({Kind.CONTACT})),
     "opportunities": (SObject.OPPORTUNITY, frozenset({Kind.OPPORTUNITY})),
 }
+REPLIES = "replies"
+"""The stream of incoming e-mails; there is nothing in it but events."""
+
+_REPLY_COLUMNS = ("Id", "SystemModstamp", "RelationId", "RelationAddress", "EmailMessage.MessageDate")
+_FROM_PEOPLE = (
+    "RelationType = 'FromAddress' AND EmailMessage.Incoming = true"
+    " AND RelationObjectType IN ('Contact', 'Lead')"
+)
 _TICK = timedelta(seconds=1)
 _PEOPLE = (SObject.LEAD, SObject.CONTACT)
 
 
 def streams() -> tuple[Stream, ...]:
     """All streams, companies first."""
-    return tuple(Stream(name, kinds) for name, (_, kinds) in STREAMS.items())
+    of_records = [Stream(name, kinds) for name, (_, kinds) in STREAMS.items()]
+    return (*of_records, Stream(REPLIES, frozenset()))
 
 
 class Puller:
@@ -45,11 +61,25 @@ class Puller:
         self._layout = layout
 
     def pull(self, stream: str, since: datetime | None) -> Iterator[Page]:
-        """Pages of records; deleted, merged and converted ones are archived records."""
-        sobject, _ = STREAMS[stream]
-        condition = f"SystemModstamp >= {moment(since)}" if since else None
+        """Pages of records, or of replies; deleted, merged and converted records are archived ones."""
+        recent = [f"SystemModstamp >= {moment(since)}"] if since else []
+        if stream != REPLIES:
+            sobject, _ = STREAMS[stream]
+            yield from self._pages(sobject, self._finder.columns(sobject), recent, since)
+        elif self._tells_replies():
+            yield from self._pages(SObject.EMAIL_RELATION, _REPLY_COLUMNS, [_FROM_PEOPLE, *recent], since)
+
+    def _tells_replies(self) -> bool:
+        try:
+            return self._client.has(SObject.EMAIL_RELATION, "RelationAddress")
+        except RecordGone:
+            return False  # there is no such object, or none that our user may see
+
+    def _pages(
+        self, sobject: SObject, columns: Sequence[str], conditions: Sequence[str], since: datetime | None
+    ) -> Iterator[Page]:
         ahead: list[Row] | None = None
-        for rows in self._changes(sobject, condition):
+        for rows in self._changes(sobject, columns, conditions):
             if ahead is not None:
                 yield self._page(sobject, ahead, since, last=False)
             ahead = rows
@@ -62,17 +92,20 @@ class Puller:
             if not flags:
                 continue
             asked = " OR ".join(f"{flag} = true" for flag in flags)
-            recent = f" AND SystemModstamp >= {moment(since)}" if since else ""
-            for rows in self._changes(sobject, f"({asked}){recent}"):
+            recent = [f"SystemModstamp >= {moment(since)}"] if since else []
+            for rows in self._changes(sobject, self._finder.columns(sobject), [f"({asked})", *recent]):
                 for row in rows:
                     yield from _suppressions_of(row)
 
-    def _changes(self, sobject: SObject, condition: str | None) -> Iterator[list[Row]]:
+    def _changes(
+        self, sobject: SObject, columns: Sequence[str], conditions: Sequence[str]
+    ) -> Iterator[list[Row]]:
         """Pages of rows, oldest change first; a cursor that died is taken up behind the last row."""
         last: Row | None = None
         while True:
+            query = _query(sobject, columns, conditions, last)
             try:
-                for rows in self._client.pages(self._query(sobject, condition, last), deleted=True):
+                for rows in self._client.pages(query, deleted=True):
                     if rows:
                         last = rows[-1]
                         yield rows
@@ -81,25 +114,40 @@ class Puller:
                 if error.code != EXPIRED_CURSOR:
                     raise
 
-    def _query(self, sobject: SObject, condition: str | None, last: Row | None) -> str:
-        conditions = [condition] if condition else []
-        if last is not None:
-            stamp = moment(moment_of(last["SystemModstamp"]))
-            behind = f"SystemModstamp = {stamp} AND Id > {quoted(last['Id'])}"
-            conditions.append(f"(SystemModstamp > {stamp} OR ({behind}))")
-        where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-        columns = ", ".join(self._finder.columns(sobject))
-        return f"SELECT {columns} FROM {sobject}{where} ORDER BY SystemModstamp, Id"
-
     def _page(self, sobject: SObject, rows: list[Row], since: datetime | None, *, last: bool) -> Page:
-        records: list[Record] = []
-        for row in rows:
-            records += records_of(self._layout, sobject, row, self._client.url)
         if not rows:
             return Page(complete_to=since)
+        records: list[Record] = []
+        events: list[Event] = []
+        for row in rows:
+            if sobject is SObject.EMAIL_RELATION:
+                events.append(_reply(row))
+            else:
+                records += records_of(self._layout, sobject, row, self._client.url)
         seen = moment_of(rows[-1]["SystemModstamp"])
         complete = seen if last else seen - _TICK
-        return Page(records, complete_to=max(complete, since) if since else complete)
+        return Page(records, events, complete_to=max(complete, since) if since else complete)
+
+
+def _query(sobject: SObject, columns: Sequence[str], conditions: Sequence[str], last: Row | None) -> str:
+    """Rows that fulfil all conditions and come after the last one."""
+    wanted = list(conditions)
+    if last is not None:
+        stamp = moment(moment_of(last["SystemModstamp"]))
+        behind = f"SystemModstamp = {stamp} AND Id > {quoted(last['Id'])}"
+        wanted.append(f"(SystemModstamp > {stamp} OR ({behind}))")
+    where = f" WHERE {' AND '.join(wanted)}" if wanted else ""
+    return f"SELECT {', '.join(columns)} FROM {sobject}{where} ORDER BY SystemModstamp, Id"
+
+
+def _reply(row: Row) -> Event:
+    """An e-mail that came in, by its sender, who is a contact or a lead."""
+    sent = (row.get("EmailMessage") or {}).get("MessageDate")
+    at = moment_of(sent or row["SystemModstamp"])
+    address = str(row.get("RelationAddress") or "").strip().lower() or None
+    return Event(
+        f"reply:{row['Id']}", EventAction.REPLIED, Kind.CONTACT, str(row["RelationId"]), at, address=address
+    )
 
 
 def _suppressions_of(row: Row) -> Iterator[Suppression]:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sales_agent_dagster.crm.contract import Page, SuppressionScope
+from sales_agent_dagster.crm.contract import EventAction, Page, SuppressionScope
 from sales_agent_dagster.crm.errors import InvalidRequest
 from sales_agent_dagster.crm.fields import Kind
 from sales_agent_dagster.crm.operations import Sent
 from sales_agent_dagster.crm.record import Record
 from sales_agent_dagster.crm.salesforce import SalesforceConnector
 from sales_agent_dagster.crm.salesforce.layout import NO_NAME
+from sales_agent_dagster.crm.salesforce.pulling import REPLIES
 from sales_agent_dagster_tests.crm.salesforce.organisation import KEY, create, push
 from sales_agent_dagster_tests.salesforce_server import RunningServer
 from sales_agent_dagster_tests.salesforce_server.clock import START
@@ -103,6 +104,40 @@ def test_accounts_contacts_and_opportunities(leads: SalesforceConnector, organis
         "USD",
         "2026-03-31T00:00:00+00:00",
     )
+
+
+def test_incoming_mails_of_people_are_replies(
+    leads: SalesforceConnector, organisation: RunningServer
+) -> None:
+    lead = organisation.create("Lead", LastName="L", Company="C")
+    contact = organisation.create("Contact", LastName="L")
+    of_lead = organisation.mail(lead, "Jo@Acme.example", at="2026-03-01T08:00:00.000+0000")
+    organisation.mail(contact, "us@ours.example", incoming=False)
+    organisation.mail(organisation.org.rep, "rep@ours.example")
+    copied = organisation.mail(contact, "ada@acme.example")
+    organisation.edit(copied, RelationType="ToAddress")
+    organisation.clock.advance(60)
+    of_contact = organisation.mail(contact, "ada@acme.example")
+    [page] = leads.pull(REPLIES, None)
+    assert not page.records
+    assert [(one.event_id, one.kind, one.remote_id, one.address) for one in page.events] == [
+        (f"reply:{of_lead}", Kind.CONTACT, lead, "jo@acme.example"),
+        (f"reply:{of_contact}", Kind.CONTACT, contact, "ada@acme.example"),
+    ]
+    assert {one.action for one in page.events} == {EventAction.REPLIED}
+    sent, stored = (one.updated_at for one in page.events)
+    assert (sent, stored) == (datetime(2026, 3, 1, 8, tzinfo=UTC), START + timedelta(seconds=60))
+    assert page.complete_to == START + timedelta(seconds=60)
+    [later] = leads.pull(REPLIES, page.complete_to)
+    assert [one.remote_id for one in later.events] == [contact]
+
+
+def test_an_organisation_without_mails_tells_no_replies(
+    leads: SalesforceConnector, organisation: RunningServer
+) -> None:
+    del organisation.org.objects["emailmessagerelation"]
+    assert list(leads.pull(REPLIES, None)) == []
+    assert list(leads.appeared(REPLIES, None)) == []
 
 
 def test_only_what_changed_since_comes_and_a_quiet_crm_repeats_since(

@@ -13,7 +13,7 @@ from sales_agent_dagster.crm.salesforce import SalesforceConnector
 from sales_agent_dagster.crm.salesforce.layout import NO_NAME
 from sales_agent_dagster.stages.crm.syncing import pending, sync
 from sales_agent_dagster.warehouse.database import Warehouse
-from sales_agent_dagster.warehouse.schema import crm_changes, crm_link
+from sales_agent_dagster.warehouse.schema import crm_changes, crm_link, crm_outcomes
 from sales_agent_dagster_tests.crm.salesforce.organisation import CONTACT_KEY, KEY, connect
 from sales_agent_dagster_tests.salesforce_server import RunningServer
 from sales_agent_dagster_tests.stages.crm.wanting import company, context_of, rewant, want
@@ -56,6 +56,19 @@ def syncing(request: pytest.FixtureRequest, sqlite_warehouse: Warehouse, organis
     connector = connect(organisation, object_mode=request.param)
     yield Syncing(sqlite_warehouse, organisation, connector)
     connector.close()
+
+
+def test_a_reply_is_an_outcome_of_the_company_whose_person_it_is(syncing: Syncing) -> None:
+    want(syncing.warehouse, "b1", [company("E1", contacts=[ADA])])
+    syncing()
+    people = [*syncing.server.records("Contact"), *syncing.server.records("Lead")]
+    [person] = (row for row in people if row["Email"] == ADA["email"])
+    syncing.server.mail(person["Id"], ADA["email"])
+    for _ in range(2):
+        assert syncing()["human_changes"] == 0
+    with syncing.warehouse.reading() as connection:
+        [outcome] = connection.execute(sa.select(crm_outcomes)).mappings()
+    assert (outcome["outcome"], outcome["entity_id"], outcome["remote_id"]) == ("replied", "E1", person["Id"])
 
 
 def companies(server: RunningServer) -> list[dict[str, Any]]:
