@@ -56,21 +56,22 @@ Held = tuple[str, pa.StringArray, NDArray[np.int64]]
 def held_values(table: LeadTable) -> Iterator[Held]:
     """What ``values_of`` gives for each lead, counted over all leads of a table."""
     for kind, values, leads in _held(table):
-        held = np.flatnonzero(leads * np.asarray(pc.not_equal(values, "")))
+        held = np.flatnonzero(leads)
         yield kind, values.take(pa.array(held)), leads[held]
 
 
 def _held(table: LeadTable) -> Iterator[Held]:
+    """The same with values that nobody holds. A column's first value is the empty one, which nobody has."""
     names = table.core_values.values
-    in_names = np.bincount(table.core, minlength=len(names))
+    in_names = _counts(table.core, names)
     yield "name", names, in_names
     for kind, field_name in (("host", "host"), ("email", "email"), ("contact", "contact"), ("zip", "zip5")):
         column = table[field_name]
-        yield kind, column.values, column.counts.astype(np.int64)
+        yield kind, column.values, _counts(column.codes, column.values)
     phones = stacked([table["phone"], table["phone_2"]])
     first, second = phones.codes.reshape(2, -1)
     both = np.append(first, second[first != second])
-    yield "phone", phones.values, np.bincount(both, minlength=len(phones.values))
+    yield "phone", phones.values, _counts(both, phones.values)
     for kind, make in (("street", address_values), ("city", city_values)):
         texts = make(table, np.flatnonzero(table[kind].codes)).dictionary_encode()
         yield kind, texts.dictionary, np.bincount(texts.indices.to_numpy(), minlength=len(texts.dictionary))
@@ -79,6 +80,12 @@ def _held(table: LeadTable) -> Iterator[Held]:
     pairs = distinct(pc.list_parent_indices(words).to_numpy() << 32 | texts.indices.to_numpy())
     held = np.bincount(pairs & 0xFFFFFFFF, in_names[pairs >> 32], len(texts.dictionary))
     yield "token", texts.dictionary, held.astype(np.int64)
+
+
+def _counts(codes: NDArray[Any], values: pa.StringArray) -> NDArray[np.int64]:
+    found = np.bincount(codes, minlength=len(values))
+    found[0] = 0
+    return found
 
 
 def address_value(number: str, street: str, state: str, zip5: str) -> str:
