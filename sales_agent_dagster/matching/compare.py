@@ -206,7 +206,8 @@ def _street(chunk: _Chunk) -> Compared:
     )
     words, numbers = similarity >= 0.9, same_number[rows]
     exact = similarity >= 0.999
-    near, other_number = np.zeros(len(rows), bool), np.flatnonzero(exact & ~numbers)
+    numbered = (number[0][rows] > 0) & (number[1][rows] > 0)
+    near, other_number = np.zeros(len(rows), bool), np.flatnonzero(exact & numbered & ~numbers)
     sides = (side[rows[other_number]] for side in number)
     near[other_number] = chunk.alike(OSA.distance, table["street_no"].values, *sides) <= 1
     levels[rows] = np.select(
