@@ -16,7 +16,7 @@ from rapidfuzz.distance import OSA, JaroWinkler
 
 from sales_agent_dagster.matching.compare_names import compare_names
 from sales_agent_dagster.matching.facts import Facts
-from sales_agent_dagster.matching.levels import FIELDS
+from sales_agent_dagster.matching.levels import FIELDS, PLACE, STREET
 from sales_agent_dagster.matching.pairwise import all_pairwise, pairwise
 from sales_agent_dagster.matching.table import Codes
 
@@ -88,6 +88,11 @@ def _compare_chunk(chunk: _Chunk, result: Comparison, part: slice) -> None:
             result.others[part, number] = np.maximum(others, 0)
         if similarity is not None:
             result.similarity[part, number] = similarity
+    # An address is one in its town: the same number in a street of that name elsewhere is no more than alike.
+    levels = result.levels[part]
+    elsewhere = (levels[:, PLACE] >= 5) & ((levels[:, STREET] == 1) | (levels[:, STREET] == 2))
+    levels[elsewhere, STREET] = 3
+    result.others[part][elsewhere, STREET] = 1
 
 
 Compared = tuple[Levels, NDArray[Any] | None, Floats | None]
@@ -232,9 +237,8 @@ def _place(chunk: _Chunk) -> Compared:
     same_city[rows] = similarity >= 0.93
     three = chunk.facts.zip_areas
     near = zips & (three[zip5[0]] == three[zip5[1]])
-    same_state = states & (cities | zips)
     levels = np.select(
-        [same_city & same_zip, same_city, same_zip, near, other_state, same_state],
+        [same_city & same_zip, same_city, same_zip, near, other_state, cities | zips],
         [1, 2, 3, 4, 6, 5], 0,
     ).astype(np.int8)  # fmt: skip
     count, place = chunk.facts.city_count, chunk.codes(chunk.facts.city)
