@@ -70,9 +70,9 @@ class _Chunk:
         return column[self.left], column[self.right]
 
     def of_chain(self, kind: str) -> NDArray[np.bool_]:
-        """Pairs of which both have a chain's value."""
+        """Pairs of which one has a chain's value: the other may be a branch whose name is misspelt."""
         chains = self.facts.of_chains(kind)
-        found: NDArray[np.bool_] = chains[self.left] & chains[self.right]
+        found: NDArray[np.bool_] = chains[self.left] | chains[self.right]
         return found
 
     def alike(self, scorer: Any, texts: pa.StringArray, a: Codes, b: Codes) -> Floats:
@@ -129,7 +129,7 @@ def _phone(chunk: _Chunk) -> Compared:
     )
     levels = np.where(same > 0, 1, np.where(known, 5, 0)).astype(np.int8)
     chains, left, right = chunk.facts.of_chains("phone"), chunk.left, chunk.right
-    chain = chains[np.where(same == a, left, left + size)] & chains[np.where(same == b, right, right + size)]
+    chain = chains[np.where(same == a, left, left + size)] | chains[np.where(same == b, right, right + size)]
     levels[(same > 0) & chain] = 0
     rows = np.flatnonzero(levels == 5)
     areas, free = chunk.facts.phone_areas
