@@ -1,8 +1,9 @@
 """What list makers call their columns.
 
-Names are written as people write them; `compact` makes case, spaces and punctuation irrelevant. Sources: the
-export dialogs of HubSpot (display and internal names), Salesforce (report labels and API names) and Apollo
-(people and accounts), dealer-scraper files, and the plain words people type.
+Names are written as people write them; `compact` makes case, accents, spaces and punctuation irrelevant.
+Sources: the export dialogs of HubSpot (display and internal names), Salesforce (report labels and API names)
+and Apollo (people and accounts), dealer-scraper files, field names of Google's Places API, and the plain
+words people type, in English and in the languages next to it.
 """
 
 from __future__ import annotations
@@ -16,8 +17,11 @@ _NOT_ALNUM = re.compile(r"[\W_]+")
 
 
 def compact(header: str) -> str:
-    """Letters and digits of a header, case-folded: ``E-Mail Address`` and ``email_address`` are one."""
-    return _NOT_ALNUM.sub("", unicodedata.normalize("NFKC", header)).casefold()
+    """Letters and digits of a header, case-folded: ``E-Mail Address`` and ``email_address`` are one.
+
+    So are ``Téléphone`` and ``telephone``: accents are taken apart from their letters and go as punctuation.
+    """
+    return _NOT_ALNUM.sub("", unicodedata.normalize("NFKD", header)).casefold()
 
 
 # One line per rank, names divided by "|". A field takes the first usable value in order of rank; two
@@ -26,40 +30,65 @@ _FIELDS = {
     "company_name": """
         company name|company|business name|business|dealer name|dealer|account name|account
         |company / account|organization|organization name|organisation|organisation name|firm|firm name
-        |contractor|contractor name|installer|installer name|dba name|trade name
+        |contractor|contractor name|installer|installer name|dba name|trade name|dba|doing business as
+        |dba/trade name|name of business|name of company|name of firm|co. name|bus name|org|org name
+        |employer|employer name|exhibitor|exhibitor name|vendor|vendor name|supplier|supplier name
+        |member company|firma|firmenname|unternehmen|empresa|razon social|nombre de la empresa|societe
+        |raison sociale|entreprise|nom de l'entreprise|azienda|ragione sociale|bedrijf|bedrijfsnaam
         company name for emails|associated company|primary associated company|primary company
-        legal name|legal business name
+        legal name|legal business name|business legal name|legal entity name|entity name|registered name
+        |organization legal name
+        customer name|client|client name|facility name|practice name|provider name|store name|shop name
+        |restaurant|restaurant name|location name|listing name|place name|merchant|merchant name|prospect name
+        licensee|licensee name|license holder
         """,
     "contact_name": """
         contact name|contact|full name|contact person|contact full name|primary contact|person name|lead name
+        |primary contact name|main contact|main contact name|key contact|contact 1|attn|attention
+        |business owner|principal|ansprechpartner|persona de contacto
+        qualifier|qualifying party|responsible managing employee
         """,
-    "contact_first_name": "first name|contact first name|given name|fname",
-    "contact_last_name": "last name|contact last name|surname|family name|lname",
+    "contact_first_name": "first name|contact first name|given name|fname|first|contact first|vorname",
+    "contact_last_name": "last name|contact last name|surname|family name|lname|last|contact last|nachname",
     "contact_title": "contact title|title|job title|position|role|contact job title",
     "email": """
-        email|e-mail|contact email|email address|e-mail address|mail|work email
-        business email|company email|primary email|person email|main email
+        email|e-mail|contact email|email address|e-mail address|mail|work email|emails|email id|email addr
+        |contact email address|work email address|e-mail-adresse|correo|correo electronico|courriel
+        business email|company email|primary email|person email|main email|email 1|business email address
+        |company email address|primary email address|public email|office email|owner email
         secondary email|email 2|other email|alternate email|additional email addresses
         tertiary email|email 3
         personal email
         """,
     "phone": """
         phone|telephone|tel|contact phone|phone number|telephone number|work direct phone|direct phone
-        |work phone
-        business phone|office phone|main phone|phone 1
-        mobile phone|mobile|cell|cell phone|mobile phone number|mobile number
-        corporate phone
-        company phone|company phone number|company main phone
-        phone 2|other phone|alternate phone|secondary phone
+        |work phone|phone no|phone num|phones|phone numbers|telephone no|tel no|ph|ph no|contact number
+        |contact no|contact tel|contact telephone|contact phone number|direct line|direct dial
+        |formatted phone number|international phone number|telefon|telefonnummer|telefono|telefoon
+        business phone|office phone|main phone|phone 1|business phone number|office phone number
+        |main phone number|office number|primary phone|primary phone number|phone (main)|phone (work)
+        |phone (office)|phone number 1|telephone 1|tel 1|store phone|location phone
+        mobile phone|mobile|cell|cell phone|mobile phone number|mobile number|mobile no|cell number|cell no
+        |phone (mobile)|phone (cell)
+        corporate phone|hq phone|hq phone number|headquarters phone
+        company phone|company phone number|company phone numbers|company telephone|company main phone
+        toll free|toll free number|toll free phone
+        phone 2|other phone|alternate phone|secondary phone|phone number 2|telephone 2|tel 2|alt phone
+        |alternate phone number|phone 3
         home phone
         """,
     "website": """
         website|company website|website url|web|web site|homepage|home page|site|web address|company url
+        |website address|web site address|web page|www|homepage url|company site|company website url
+        |business website|business url|website link|webseite|sitio web|site web|site internet|sito web
         url
         """,
-    "domain": "domain|company domain name|company domain|domain name|website domain",
+    "domain": """
+        domain|company domain name|company domain|domain name|website domain|root domain|primary domain
+        """,
     "linkedin_url": """
         linkedin url|linkedin|person linkedin url|linkedin profile|linkedin profile url|hs_linkedin_url
+        |linkedin page|linkedin link|linkedin profile link
         company linkedin url|linkedin company page|company linkedin|linkedin company url
         """,
     "industry": "industry|company industry|primary industry|sector|vertical",
@@ -113,15 +142,49 @@ OPT_OUT_PREFIX = "optedoutofemail"
 """HubSpot writes one column per subscription: ``Opted out of email: Marketing Information``."""
 
 PLACE_PARTS = {
-    "street": "street|street address|address 1|address line 1|street 1",
-    "street_2": "address 2|address line 2|street 2|suite|unit",
-    "whole": "address|address full|full address",
-    "city": "city|town",
-    "state": "state|province|state/province|state/region|state code|st",
-    "zip": "zip|zip code|postal code|zip/postal code|postcode|postal|zip5",
-    "country": "country|country/region|country code|country/territory",
+    "street": """
+        street|street address|address 1|address line 1|street 1|address line|street address 1
+        |street address line 1|street name|street addr|st. address|addr|addr 1|strasse|calle|rue|straat
+        """,
+    "street_2": """
+        address 2|address line 2|street 2|suite|unit|addr 2|street address 2|street address line 2
+        |suite number|unit number
+        """,
+    "whole": """
+        address|address full|full address|complete address|formatted address|location|headquarters|adresse
+        |anschrift|direccion|indirizzo|adres
+        """,
+    "city": """
+        city|town|city/town|town/city|city name|locality|municipality|suburb|post town|city, state
+        |city, state, zip|ort|stadt|ciudad|ville|citta|plaats
+        """,
+    "state": """
+        state|province|state/province|state/region|state code|st|state name|state abbreviation|state abbr
+        |state/prov|provincia
+        """,
+    "zip": """
+        zip|zip code|postal code|zip/postal code|postcode|postal|zip5|zip/postal|zip/post code|pin code|plz
+        |postleitzahl|codigo postal|code postal|cap
+        """,
+    "country": """
+        country|country/region|country code|country/territory|country name|nation|land|pais|pays|paese
+        """,
 }
-PLACES = ("billing", "company", "mailing", "", "shipping", "other")
+PLACES = (
+    *(
+        "billing",
+        "company",
+        "business",
+        "hq",
+        "headquarters",
+        "corporate",
+        "head office",
+        "office",
+        "physical",
+    ),
+    *("location", "store", "site", "practice", "primary", "registered", "mailing", "", "address", "work"),
+    *("customer", "client", "shipping", "other"),
+)
 """Prefixes of address columns, the company's own first; a row's address is the first that has any value."""
 
 _FLAGS = words(
@@ -154,8 +217,9 @@ ALIASES: dict[str, tuple[str, int]] = {
 PLACE_ALIASES: dict[str, tuple[str, str]] = {
     compact(f"{prefix} {name}"): (prefix, part)
     for prefix in PLACES
-    for part, names in PLACE_PARTS.items()
-    for name in names.split("|")
+    for part, listing in PLACE_PARTS.items()
+    for names in _ranks(listing)
+    for name in names
 }
 """Compact header to place prefix and part."""
 

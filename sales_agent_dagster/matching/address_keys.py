@@ -15,6 +15,7 @@ from sales_agent_dagster.matching.vocabulary import (
     STREET_SPELLINGS,
     STREET_TYPES,
     UNITS,
+    WAY_SPELLINGS,
 )
 
 _RESIDUE = re.compile(
@@ -33,8 +34,21 @@ _UNIT = re.compile(
     r"|space|spc)\b\.?\s*#?\s*([a-z0-9-]{1,6})\b|#\s*([a-z0-9-]{1,6}))"
 )
 _NUMBER = re.compile(r"^\s*(\d+)(?:-\d+)?(?:\s*([a-z])(?=\s|$)|\s+1/2)?[\s,]+")
+_LEADING_UNIT = re.compile(
+    r"\s*(?:suite|ste|unit|apt|apartment|floor|flr|fl|room|rm)\b\.?\s*#?\s*([a-z0-9-]{1,6})[\s,]+(?=\d)"
+)
+_NUMBER_AFTER = re.compile(
+    r"(.*?[^\W\d_][\s.,]+)(\d{1,4})(?:\s*[-/+]\s*\d{1,4})?(?:\s*/?\s*[a-z])?\s*(?:,.*)?"
+)
+"""A street whose house number stands after it, as in most of Europe."""
+_NUMBER_SIGNS = words("n no o nr num numero nave")
+"""Words between a street and its number; an ordinal sign is read as an o."""
+_STREET_ENDING = re.compile(r"strasse$")
+_NUMBERED_WAYS = UNITS | words("highway hwy route rte rt road rd cr fm sr ih us interstate loop exit mile")
+"""Words before a number that is a name, not a house's."""
 _WAYS = STREET_TYPES | DIRECTIONS
-UNTELLING = _WAYS | UNITS
+UNTELLING = _WAYS | UNITS | words("saint us")
+"""Words that tell no two streets apart; ``st`` before a name is a saint, and ``us`` is before a highway."""
 ODD_IN_STREETS = UNITS | words("mi mile miles km star stars box drawer pobox reviews review")
 _ODD_SIGNS = re.compile(r"[^a-z0-9. ]|\d\.")
 """With these a street is read step by step; most streets have none."""
@@ -77,14 +91,23 @@ def read_street(text: str) -> Street:
     box = _PO_BOX.search(lower)
     if box:
         return Street(f"po {box[1]}", "po box")
-    unit = _UNIT.search(lower)
     found_unit = ""
+    leading = _LEADING_UNIT.match(lower)
+    if leading:
+        found_unit, lower = leading[1].lstrip("0-"), lower[leading.end() :]
+    unit = _UNIT.search(lower)
     if unit and unit.start() > 0:
         found_unit = (unit[1] or unit[2]).lstrip("0-")
         lower = lower[: unit.start()] + " " + lower[unit.end() :]
     number = _NUMBER.match(lower)
-    rest = lower[number.end() :] if number else lower
-    return Street(number[1].lstrip("0") if number else "", _street_words(rest), found_unit)
+    if number:
+        return Street(number[1].lstrip("0"), _street_words(lower[number.end() :]), found_unit)
+    after = _NUMBER_AFTER.fullmatch(lower)
+    before = _WORD.findall(after[1]) if after else []
+    if not after or before[-1] in _NUMBERED_WAYS:
+        return Street("", _street_words(lower), found_unit)
+    named = [_STREET_ENDING.sub("str", word) for word in before if word not in _NUMBER_SIGNS]
+    return Street(after[2].lstrip("0"), _telling_words(named or before), found_unit)
 
 
 def _is_plain(lower: str, found: list[str]) -> bool:
@@ -101,8 +124,15 @@ def _telling_words(found: list[str]) -> str:
     spelled = " ".join([STREET_SPELLINGS.get(word, word) for word in found]).split()
     telling = [word for word in spelled if word not in UNTELLING]
     if not telling:
-        telling = [word for word in spelled if word in UNITS and word not in _WAYS] or spelled
+        telling = [word for word in spelled if word in UNITS and word not in _WAYS] or _of_ways(spelled)
     return " ".join([_ORDINAL.sub(r"\1", word) if word[0].isdigit() else word for word in telling])
+
+
+def _of_ways(spelled: list[str]) -> list[str]:
+    """The name of a street that has one of ways and directions: ``E Ridge Rd`` is Ridge, ``N Ave`` North."""
+    kept = spelled[:-1] if len(spelled) > 1 and spelled[-1] in STREET_TYPES else spelled
+    named = [word for word in kept if word not in DIRECTIONS] or kept[-1:]
+    return [WAY_SPELLINGS.get(word, word) for word in named]
 
 
 def read_city(text: str) -> str:

@@ -16,7 +16,7 @@ from rapidfuzz.distance import OSA, JaroWinkler
 
 from sales_agent_dagster.matching.compare_names import compare_names
 from sales_agent_dagster.matching.facts import Facts
-from sales_agent_dagster.matching.levels import FIELDS
+from sales_agent_dagster.matching.levels import FIELDS, PLACE, STREET
 from sales_agent_dagster.matching.pairwise import all_pairwise, pairwise
 from sales_agent_dagster.matching.table import Codes
 
@@ -70,9 +70,9 @@ class _Chunk:
         return column[self.left], column[self.right]
 
     def of_chain(self, kind: str) -> NDArray[np.bool_]:
-        """Pairs of which both have a chain's value."""
+        """Pairs of which one has a chain's value: the other may be a branch whose name is misspelt."""
         chains = self.facts.of_chains(kind)
-        found: NDArray[np.bool_] = chains[self.left] & chains[self.right]
+        found: NDArray[np.bool_] = chains[self.left] | chains[self.right]
         return found
 
     def alike(self, scorer: Any, texts: pa.StringArray, a: Codes, b: Codes) -> Floats:
@@ -88,6 +88,11 @@ def _compare_chunk(chunk: _Chunk, result: Comparison, part: slice) -> None:
             result.others[part, number] = np.maximum(others, 0)
         if similarity is not None:
             result.similarity[part, number] = similarity
+    # An address is one in its town: the same number in a street of that name elsewhere is no more than alike.
+    levels = result.levels[part]
+    elsewhere = (levels[:, PLACE] >= 5) & ((levels[:, STREET] == 1) | (levels[:, STREET] == 2))
+    levels[elsewhere, STREET] = 3
+    result.others[part][elsewhere, STREET] = 1
 
 
 Compared = tuple[Levels, NDArray[Any] | None, Floats | None]
@@ -124,7 +129,7 @@ def _phone(chunk: _Chunk) -> Compared:
     )
     levels = np.where(same > 0, 1, np.where(known, 5, 0)).astype(np.int8)
     chains, left, right = chunk.facts.of_chains("phone"), chunk.left, chunk.right
-    chain = chains[np.where(same == a, left, left + size)] & chains[np.where(same == b, right, right + size)]
+    chain = chains[np.where(same == a, left, left + size)] | chains[np.where(same == b, right, right + size)]
     levels[(same > 0) & chain] = 0
     rows = np.flatnonzero(levels == 5)
     areas, free = chunk.facts.phone_areas
@@ -206,7 +211,8 @@ def _street(chunk: _Chunk) -> Compared:
     )
     words, numbers = similarity >= 0.9, same_number[rows]
     exact = similarity >= 0.999
-    near, other_number = np.zeros(len(rows), bool), np.flatnonzero(exact & ~numbers)
+    numbered = (number[0][rows] > 0) & (number[1][rows] > 0)
+    near, other_number = np.zeros(len(rows), bool), np.flatnonzero(exact & numbered & ~numbers)
     sides = (side[rows[other_number]] for side in number)
     near[other_number] = chunk.alike(OSA.distance, table["street_no"].values, *sides) <= 1
     levels[rows] = np.select(
@@ -231,9 +237,8 @@ def _place(chunk: _Chunk) -> Compared:
     same_city[rows] = similarity >= 0.93
     three = chunk.facts.zip_areas
     near = zips & (three[zip5[0]] == three[zip5[1]])
-    same_state = states & (cities | zips)
     levels = np.select(
-        [same_city & same_zip, same_city, same_zip, near, other_state, same_state],
+        [same_city & same_zip, same_city, same_zip, near, other_state, cities | zips],
         [1, 2, 3, 4, 6, 5], 0,
     ).astype(np.int8)  # fmt: skip
     count, place = chunk.facts.city_count, chunk.codes(chunk.facts.city)

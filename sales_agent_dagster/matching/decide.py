@@ -257,6 +257,7 @@ class _Deciding:
         self._owners, self._accounts = [*arrivals.owners], [*arrivals.accounts]
         self._other: list[int] = other.tolist()
         self._bits, self._vetoed = scores.bits.tolist(), scores.vetoed.tolist()
+        self._moved = scores.moved
         self._relation = [RELATIONS[number] for number in scores.relation.tolist()]
         by_id = np.empty(len(self._ids), np.int64)
         by_id[np.argsort(np.array(self._ids))] = np.arange(len(self._ids))
@@ -350,7 +351,7 @@ class _Deciding:
         if second >= self._auto or (bits >= self._auto and bits - second < limits.gap):
             two = " and ".join(self._entity_of(self._owner(pair)) for pair in ranked[:2])
             return Outcome.REVIEW, f"Fits two companies, {two}; {named}."
-        if bits < self._auto:
+        if bits < self._auto or self._moved[best]:
             return Outcome.REVIEW, f"Perhaps the same as {named}."
         own = self._owner(best)
         inside = [self._bits[pair] for pair in pairs if self._owner(pair) == own]

@@ -28,6 +28,7 @@ from sales_agent_dagster.matching.weigh import (
     best_threshold,
     evidence_of,
     loose,
+    moved,
     odds,
     related,
     vetoed,
@@ -64,6 +65,7 @@ class Pairs:
     """Weighed candidate pairs.
 
     Attributes:
+        veto, moved: see ``weigh``.
         relation: number in ``weigh.RELATIONS``.
     """
 
@@ -71,6 +73,7 @@ class Pairs:
     right: NDArray[np.int32]
     bits: NDArray[np.float32]
     veto: NDArray[np.bool_]
+    moved: NDArray[np.bool_]
     relation: NDArray[np.int8]
 
 
@@ -262,15 +265,17 @@ def _learnt(facts: Facts, found: Candidates, model: LinkageModel) -> tuple[Linka
         some = np.sort(np.random.default_rng(_SEED).choice(total, SAMPLE, replace=False))
     compared = compare(facts, found.left[some], found.right[some], workers=2)
     sampled = len(compared.levels) / max(total, 1)
-    # What is never merged does not show what matches look like.
-    evidence = evidence_of(compared.take(np.flatnonzero(~vetoed(compared.levels))))
+    # What is never merged, or only by a person, does not show what matches look like.
+    told = ~vetoed(compared.levels) & ~moved(compared.levels)
+    evidence = evidence_of(compared.take(np.flatnonzero(told)))
     learnt, report = learn(model, evidence, facts.population, sampled=sampled)
     return learnt, report.as_dict()
 
 
 def _weighed(facts: Facts, found: Candidates, model: LinkageModel) -> Pairs:
     size = len(found.left)
-    bits, veto, relation = np.zeros(size, np.float32), np.zeros(size, bool), np.zeros(size, np.int8)
+    bits, relation = np.zeros(size, np.float32), np.zeros(size, np.int8)
+    veto, ask = np.zeros(size, bool), np.zeros(size, bool)
 
     def weigh(part: slice) -> None:
         compared = compare(facts, found.left[part], found.right[part])
@@ -278,6 +283,7 @@ def _weighed(facts: Facts, found: Candidates, model: LinkageModel) -> Pairs:
         veto[part] = vetoed(compared.levels)
         if model.chains:
             veto[part] |= loose(compared.levels)
+        ask[part] = moved(compared.levels)
         relation[part] = related(compared.levels, compared.others)
 
     parts = [slice(low, low + CHUNK) for low in range(0, size, CHUNK)]
@@ -285,7 +291,7 @@ def _weighed(facts: Facts, found: Candidates, model: LinkageModel) -> Pairs:
         weigh(parts[0])  # alone: what the facts work out once must not be worked out twice
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(weigh, parts[1:]))
-    return Pairs(found.left, found.right, bits, veto, relation)
+    return Pairs(found.left, found.right, bits, veto, ask, relation)
 
 
 def _linking(pairs: Pairs, limits: Thresholds) -> NDArray[Any]:
@@ -344,17 +350,20 @@ class _Choice:
         reached = labels == np.arange(len(labels))
         reached[:known] = True
         open_links = np.arange(len(links))
+        ask = np.zeros(len(labels), bool)
         while len(open_links):
             a, b = left[open_links], right[open_links]
             forward, backward = reached[a] & ~reached[b], reached[b] & ~reached[a]
             for way, parent, child in ((forward, a, b), (backward, b, a)):
                 self.matched[child[way]] = parent[way]
                 self.bits[child[way]] = pairs.bits[links[open_links[way]]]
+                ask[child[way]] = pairs.moved[links[open_links[way]]]
             reached[b[forward]] = True
             reached[a[backward]] = True
             open_links = open_links[~(forward | backward)]
         joined = self.matched >= 0
-        self.outcome[joined] = np.where(self.bits[joined] >= limits.auto, MERGE, REVIEW)
+        sure = (self.bits[joined] >= limits.auto) & ~ask[joined]
+        self.outcome[joined] = np.where(sure, MERGE, REVIEW)
 
     def unsure(self, labels: Rows, pairs: Pairs, bits: NDArray[Any], limits: Thresholds) -> None:
         """Rows that fit a second cluster as well, and rows that may belong to another after all."""

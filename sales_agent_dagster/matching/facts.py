@@ -21,6 +21,8 @@ PLATFORM_FROM = 8
 """Different firms on one host from which its pages, not the host, tell firms apart."""
 CHAIN_FROM = 5
 """Towns in which firms of one name share a phone or person from which these are a chain's, not a place's."""
+ADDRESSES_FROM = 3
+"""The same of towns, ZIPs and streets alike: a firm that moved has two, and its town's spellings one ZIP."""
 SPELLINGS = 3
 """Ways in which the copies of one firm may give its town."""
 
@@ -233,8 +235,11 @@ class Facts:
             codes = self.phones.codes if kind == "phone" else self.table[kind].codes
             rows = np.arange(len(codes)) % self.table.size
             value = _joined(codes, self.head[rows])
-            towns = _distinct(value, self.table["city"].codes[rows], int(value.max(initial=0)) + 1)
-            self._chains[kind] = towns[value] >= CHAIN_FROM
+            city, zip_code = self.table["city"].codes, self.table["zip5"].codes
+            parts = [city, self.address, *([zip_code] if self.table.tells(zip_code) else ())]
+            counts = [_distinct(value, part[rows], int(value.max(initial=0)) + 1) for part in parts]
+            found = (counts[0] >= CHAIN_FROM) | (np.minimum.reduce(counts) >= ADDRESSES_FROM)
+            self._chains[kind] = found[value]
         return self._chains[kind]
 
     def _towns(self, kind: str) -> Numbers:

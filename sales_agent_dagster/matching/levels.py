@@ -9,7 +9,7 @@ LEVELS: dict[str, tuple[str, ...]] = {
     "email": ("unknown", "equal", "alike", "same domain", "different", "other domain"),
     "linkedin": ("unknown", "equal", "alike", "different"),
     "street": ("unknown", "equal", "other unit", "alike", "same street", "different"),
-    "place": ("unknown", "equal", "same city", "same zip", "near", "same state", "other state"),
+    "place": ("unknown", "equal", "same city", "same zip", "near", "other town", "other state"),
     "contact": ("unknown", "equal", "alike", "different"),
 }
 """Field to its levels; the first says nothing: unknown on one side, or what all branches of a chain share."""

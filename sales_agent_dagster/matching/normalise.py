@@ -18,7 +18,7 @@ from sales_agent_dagster.matching.web_keys import (
     read_site,
 )
 
-NORM_VERSION = "5"
+NORM_VERSION = "6"
 """Changes when the same cells may give other values or keys: stored leads of another version are redone."""
 
 _LINE_END = re.compile(r"\s*[\r\n]+\s*")
@@ -99,8 +99,9 @@ def is_state_odd(text: str) -> bool:
 
 
 def is_street_odd(text: str) -> bool:
-    """True when a street cell has several lines, or holds city and state as well."""
-    return "\n" in text or "\r" in text or ("," in text and split_whole(text) is not None)
+    """True when a street cell has several lines, or holds city and state."""
+    several = "\n" in text or "\r" in text
+    return several or (("," in text or text[-4:].isdigit()) and split_whole(text) is not None)
 
 
 def _contact_cells(raw: RawLead) -> RawLead:

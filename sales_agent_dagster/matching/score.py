@@ -19,7 +19,7 @@ from sales_agent_dagster.matching.levels import FIELDS, LEVELS
 from sales_agent_dagster.matching.model import LinkageModel
 from sales_agent_dagster.matching.sentences import ALTERNATIVE_WORDS, VETO, sentences
 from sales_agent_dagster.matching.table import LeadTable
-from sales_agent_dagster.matching.weigh import RELATIONS, evidence_of, related, vetoed, waterfall
+from sales_agent_dagster.matching.weigh import RELATIONS, evidence_of, moved, related, vetoed, waterfall
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +142,7 @@ class Scores:
 
     Attributes:
         bits: per pair; see ``PairScore``.
-        vetoed: per pair.
+        vetoed, moved: per pair; see ``weigh``.
         relation: per pair the number in ``weigh.RELATIONS``.
     """
 
@@ -155,6 +155,7 @@ class Scores:
         falls = self._falls
         self.bits = falls.prior + (falls.fields + falls.tf).sum(axis=1) + falls.penalty
         self.vetoed = vetoed(self._compared.levels)
+        self.moved = moved(self._compared.levels)
         self.relation = related(self._compared.levels, self._compared.others)
         self._texts: dict[int, str] = {}
 

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from sales_agent_dagster.matching.compare import Comparison
 from sales_agent_dagster.matching.levels import FIELDS, LEVELS, SLOTS
-from sales_agent_dagster.matching.weigh import Waterfall
+from sales_agent_dagster.matching.weigh import Waterfall, moved
 
 VETO = "too little in common"
+MOVED = "another street in another town"
 
 ALTERNATIVE_WORDS = (
     "could be another branch or franchise",
@@ -40,9 +41,11 @@ def sentences(compared: Comparison, falls: Waterfall, vetoes: NDArray[np.bool_])
     rows = np.arange(len(bits))[:, None]
     parts = _parts(order, said[rows, order], alike[rows, order], tenths[rows, order])
     prior = f"prior ({falls.prior:+.1f})"
+    remarks = np.where(vetoes, f"; not merged: {VETO}", "").astype(object)
+    remarks[moved(compared.levels) & (totals > 0) & ~vetoes] = f"; {MOVED}"
     ends = [
-        f"{prior} = {total:.1f} bits, {chance(total)}" + (f"; not merged: {VETO}" if veto else "")
-        for total, veto in zip(totals.tolist(), vetoes.tolist(), strict=True)
+        f"{prior} = {total:.1f} bits, {chance(total)}{remark}"
+        for total, remark in zip(totals.tolist(), remarks.tolist(), strict=True)
     ]
     return pc.binary_join_element_wise(*parts, pa.array(ends, pa.string()), "")
 

@@ -202,6 +202,47 @@ DIRECTIONS = words(
     n s e w ne nw se sw north south east west northeast northwest southeast southwest no so
     """
 )
+WAY_SPELLINGS = _spellings(
+    """
+    street: str st
+    avenue: ave av aven
+    boulevard: blvd boul
+    drive: dr drv
+    road: rd
+    lane: ln
+    court: ct
+    circle: cir circ
+    place: pl
+    parkway: pkwy pky parkwy
+    highway: hwy hiway
+    terrace: ter terr
+    trail: trl
+    way: wy
+    square: sq
+    loop: lp
+    turnpike: tpke
+    pike: pk
+    plaza: plz
+    alley: aly
+    crossing: xing
+    expressway: expy
+    freeway: fwy
+    crescent: cres
+    route: rte rt
+    cove: cv
+    point: pt
+    ridge: rdg
+    north: n no
+    south: s so
+    east: e
+    west: w
+    northeast: ne
+    northwest: nw
+    southeast: se
+    southwest: sw
+    """
+)
+"""Street types and directions where they are the street's name."""
 STREET_SPELLINGS = _spellings(
     """
     county road: cr

@@ -192,6 +192,15 @@ def vetoed(levels: NDArray[np.int8]) -> NDArray[np.bool_]:
     return result
 
 
+def moved(levels: NDArray[np.int8]) -> NDArray[np.bool_]:
+    """Pairs with another street in another town: for a person to tell, however much they agree on.
+
+    Either the firm moved, or it is a branch that shares all but the place.
+    """
+    result: NDArray[np.bool_] = (levels[:, STREET] >= 4) & (levels[:, PLACE] >= 4)
+    return result
+
+
 def loose(levels: NDArray[np.int8]) -> NDArray[np.bool_]:
     """Pairs whose names share words but neither is the other's beginning, and that agree on nothing else.
 

@@ -122,6 +122,51 @@ def test_the_plain_words():
     }
 
 
+@pytest.mark.parametrize(
+    ("header", "fields"),
+    [
+        (
+            "Licensee Name,DBA/Trade Name,Physical Address,City/Town,State Abbr.,Zip Post Code,Ph. #",
+            "company_name,company_name,whole,city,state,zip,phone",
+        ),
+        (
+            "Exhibitor,Web Page,Contact No.,Main Contact,HQ Address,HQ City,HQ State",
+            "company_name,website,phone,contact_name,whole,city,state",
+        ),
+        (
+            "Store Name,Formatted Address,International Phone Number,Root Domain,Primary Phone",
+            "company_name,whole,phone,domain,phone",
+        ),
+        ("Name of Business,Headquarters Location,Toll-Free", "company_name,whole,phone"),
+        (
+            "Client,City State Zip,First,Last,Emails",
+            "company_name,city,contact_first_name,contact_last_name,email",
+        ),
+        (
+            "Firma,Straße,PLZ,Ort,Land,Telefon,Webseite,E-Mail-Adresse,Ansprechpartner",
+            "company_name,street,zip,city,country,phone,website,email,contact_name",
+        ),
+        (
+            "Razón social,Dirección,Código postal,Ciudad,Provincia,Teléfono,Correo electrónico,Sitio web",
+            "company_name,whole,zip,city,state,phone,email,website",
+        ),
+        (
+            "Raison sociale,Adresse,Code postal,Ville,Pays,Téléphone,Courriel,Site internet",
+            "company_name,whole,zip,city,country,phone,email,website",
+        ),
+    ],
+)
+def test_headers_of_boards_shows_directories_and_other_languages(header, fields):
+    names = header.split(",")
+    found = map_header(names).columns
+    assert dict(zip(names, fields.split(","), strict=True)) == {name: found[name] for name in names}
+
+
+def test_a_trading_name_comes_before_whoever_holds_the_license():
+    header = map_header(["Licensee Name", "Legal Name", "DBA"])
+    assert header.fields["company_name"] == (2, 1, 0)
+
+
 def test_the_seventy_columns():
     header = map_header(DEALER_SCRAPER.split(","))
     assert len(header.names) == 70
@@ -213,6 +258,7 @@ def test_apollo():
         '"Company Name"',
         " company\u00a0name ",
         "CompanyName",
+        "Compány Náme",
     ],
 )
 def test_spelling_does_not_matter(header):

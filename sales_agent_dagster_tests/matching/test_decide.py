@@ -23,7 +23,7 @@ from sales_agent_dagster.matching.model import load_model
 from sales_agent_dagster.matching.score import known_from
 from sales_agent_dagster.matching.table import LeadTable
 from sales_agent_dagster_tests.matching.leads import bare, lead
-from sales_agent_dagster_tests.matching.test_score import BRANCH, OTHER
+from sales_agent_dagster_tests.matching.test_score import BRANCH, MOVED, OTHER
 
 MODEL = load_model()
 NOBODY = pa.array([], pa.string())
@@ -67,6 +67,16 @@ def test_too_little_evidence_is_for_a_person_and_keeps_the_lead_apart() -> None:
 
 def test_a_stricter_limit_turns_a_merge_into_a_review() -> None:
     assert decided(lead("N"), known(lead("K")), auto=1000.0).outcome is Outcome.REVIEW
+
+
+def test_what_may_have_moved_to_another_town_is_for_a_person() -> None:
+    found = decided(lead("N", **MOVED), known(lead("K")))
+    assert found.outcome is Outcome.REVIEW
+    assert found.bits is not None
+    assert found.bits >= MODEL.thresholds.auto
+    assert found.sentence.startswith("Perhaps the same as K: ")
+    assert found.sentence.endswith("; another street in another town.")
+    assert decided(lead("N", **(MOVED | {"street": ""})), known(lead("K"))).outcome is Outcome.MERGE
 
 
 def test_a_lead_that_fits_two_entities_is_never_merged() -> None:

@@ -17,7 +17,7 @@ from sales_agent_dagster.matching.score import score
 from sales_agent_dagster.matching.table import LeadTable
 from sales_agent_dagster.matching.weigh import Evidence
 from sales_agent_dagster_tests.matching.leads import bare, lead, told_of
-from sales_agent_dagster_tests.matching.test_score import BRANCH, OTHER
+from sales_agent_dagster_tests.matching.test_score import BRANCH, MOVED, OTHER
 
 MODEL = load_model()
 
@@ -79,7 +79,7 @@ def outcomes(*leads: NormLead) -> Deduped:
     return dedupe(LeadTable.of(leads), MODEL)
 
 
-def test_what_is_never_merged_teaches_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_not_merged_without_a_person_teaches_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[int] = []
 
     def learn(model: LinkageModel, evidence: Evidence, population: int, *, sampled: float) -> object:
@@ -88,9 +88,9 @@ def test_what_is_never_merged_teaches_nothing(monkeypatch: pytest.MonkeyPatch) -
 
     module_learn = module.learn
     monkeypatch.setattr(module, "learn", learn)
-    for other in (lead("L2", **BRANCH), lead("L2", phone="")):
+    for other in (lead("L2", **BRANCH), lead("L2", **MOVED), lead("L2", phone="")):
         learn_from(LeadTable.of([lead(), other]), MODEL)
-    assert seen == [0, 1]
+    assert seen == [0, 0, 1]
 
 
 def test_small_tables_use_the_weights_as_they_are() -> None:
@@ -125,6 +125,18 @@ def test_an_open_question_is_for_a_person() -> None:
     found = outcomes(*asked, *strangers)
     assert found.outcome[1] == REVIEW
     assert found.matched[1] == 0
+
+
+def test_what_may_have_moved_to_another_town_is_for_a_person() -> None:
+    within = MOVED | {key: lead("1")._asdict()[key] for key in ("city", "state")} | {"zip": "62701"}
+    for changes, outcome in ((MOVED, REVIEW), (within, MERGE), (MOVED | {"street": ""}, MERGE)):
+        found = outcomes(lead("1"), lead("2", **changes))
+        assert found.entity.tolist() == [0, 0]
+        assert found.bits[1] >= MODEL.thresholds.auto
+        assert found.outcome.tolist() == [NEW, outcome]
+        sentence = told_of(found)[1]
+        assert sentence is not None
+        assert sentence.endswith("; another street in another town") == (outcome == REVIEW)
 
 
 def test_known_entities_are_matched_against_and_never_joined() -> None:

@@ -115,6 +115,7 @@ def test_values_that_are_counted() -> None:
     assert values_of(NormLead("L1")) == []
 
 
+MOVED = {"street": "980 Elm Street", "city": "Elmville", "state": "IL", "zip": "60601"}
 BRANCH = {
     "phone": "217-777-0100",
     "city": "Peoria",

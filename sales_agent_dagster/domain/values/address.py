@@ -32,6 +32,8 @@ _COUNTRY_TAIL = re.compile(
     re.IGNORECASE,
 )
 _US = frozenset({"", "us", "usa", "unitedstates", "unitedstatesofamerica", "america"})
+_CITY_WORDS = 4
+"""Words of a city's name at most."""
 _WORDS_OF_NAME = re.compile(r"[^\W\d_]+(?:['\u2019.-][^\W\d_]+)*")
 
 _SUFFIXES = words(
@@ -98,6 +100,7 @@ def _distributed(
     parts = split_whole(together) if together else None
     if parts and not (street and city and whole):
         street = parts[0] if (whole == together and not street) or street == together else street
+        whole = "" if whole == together else whole
         city, state, zip_code = city or parts[1], state or parts[2], zip_code or parts[3]
         address.repairs.append("address_split")
     street = street or whole
@@ -110,12 +113,31 @@ def _distributed(
 
 
 def split_whole(text: str) -> tuple[str, str, str, str] | None:
-    """``1 Main St, Springfield, IL 62701`` as street, city, state, ZIP; None when it has no such shape."""
+    """``1 Main St, Springfield, IL 62701`` as street, city, state, ZIP; None when it has no such shape.
+
+    Without a comma before it the city is one that the state knows: ``1 Main St Springfield, IL 62701``. The
+    street is empty where the cell is a place alone: ``Springfield, IL``.
+    """
     rest, state, zip_code = _place_tail(text)
+    if not state:
+        return None
     street, comma, city = rest.rpartition(",")
-    if not state or not comma or not street.strip() or not city.strip():
+    if not comma:
+        street, city = _before_city(rest, state)
+    if not city.strip() or (comma and not street.strip()):
         return None
     return street.strip(), city.strip(), state, zip_code
+
+
+def _before_city(text: str, state: str) -> tuple[str, str]:
+    """Text before a city of the state at its end, and that city; both empty when there is none."""
+    parts = text.split()
+    # A single word is no street: "12 Lake Park" is one, in whatever city.
+    for start in (place for place in range(max(len(parts) - _CITY_WORDS, 0), len(parts)) if place != 1):
+        city = " ".join(parts[start:])
+        if city_in_state(city, state):
+            return " ".join(parts[:start]), city
+    return "", ""
 
 
 def _place_tail(text: str) -> tuple[str, str, str]:

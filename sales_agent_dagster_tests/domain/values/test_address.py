@@ -206,6 +206,8 @@ WHOLE = ("1 Main St", "Springfield", "IL", "62701")
     [
         "1 Main St, Springfield, IL 62701",
         "1 Main St, Springfield, Illinois 62701, USA",
+        "1 Main St Springfield, IL 62701",
+        "1 Main St Springfield IL 62701",
         "1 Main St, Springfield, Illinois, United States, 62701",
         "8 mi0.0(0)0.0 out of 5 stars. 1 Main St, Springfield, IL 62701",
     ],
@@ -214,6 +216,20 @@ def test_one_cell_with_the_whole_address(text):
     assert read(whole=text)[0] == WHOLE
     assert read(street=text)[0] == WHOLE
     assert "address_split" in read(whole=text)[1]
+
+
+@pytest.mark.parametrize(
+    "text", ["Springfield, IL 62701", "Springfield IL 62701", "Springfield, Illinois, 62701"]
+)
+def test_one_cell_with_a_place_alone(text):
+    assert read(whole=text)[0] == (None, "Springfield", "IL", "62701")
+    assert read(street=text)[0] == (None, "Springfield", "IL", "62701")
+
+
+def test_a_city_without_a_comma_before_it_is_one_that_the_state_knows():
+    assert read(whole="1 Main St Nowhereville, IL 62701")[0][1] is None
+    assert read(whole="Nowhereville, IL 62701")[0][0] == "Nowhereville, IL 62701"
+    assert read(whole="12 Lake Mills, WI")[0][1] is None
 
 
 def test_the_whole_address_only_gives_what_the_cells_lack():
