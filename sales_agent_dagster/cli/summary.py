@@ -43,7 +43,7 @@ def print_summary(figures: Figures, wall_seconds: float, sent_to: str | None) ->
     }
     for name, text in lines.items():
         if text:
-            say((f"{name:<11}", "bold"), text, indent=2)
+            say((f"{name:<11}", "bold"), text, indent=2, hang=11)
     print_tiers(figures)
 
 
@@ -82,5 +82,6 @@ def print_examples(leads: Iterable[sa.Row[Any]]) -> None:
     """Leads of ``best_leads``, each with its score and the reason."""
     for row in leads:
         gap()
-        say((f"{row.score:>5.1f} {row.tier:<9}", "bold"), f" {row.company_name}  ", (row.lead_id, "dim"))
+        title = ((f"{row.score:>5.1f} {row.tier:<9}", "bold"), f" {row.company_name}  ", (row.lead_id, "dim"))
+        say(*title, hang=6)
         say(row.summary or "", indent=6)
