@@ -24,7 +24,7 @@ _TIER_STYLES = {
 
 def print_summary(figures: Figures, wall_seconds: float, sent_to: str | None) -> None:
     """What each stage came to, the tiers, the plan for the CRM and whether it was sent, cost and time."""
-    rejected = f", {figures.rejected:,} rejected with a reason" if figures.rejected else ""
+    rejected = f", {figures.rejected:,} rejected: sales-agent status" if figures.rejected else ""
     rows = count(figures.imported + figures.rejected, "row")
     companies = count(figures.companies, "company", "companies")
     plan = ", ".join(f"{figures.crm[name]:,} {name}" for name in ("create", "update", "unchanged", "skip"))
