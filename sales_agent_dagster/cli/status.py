@@ -92,12 +92,12 @@ def _print_state(
         _print_stages(batches)
         gap()
     if rejected:
-        lines = [
+        told = [
             (found["file_name"], f"{found['rows']:,}", found["first_line"], found["reason"], found["remedy"])
             for found in rejected
         ]
         heads = ["Rows rejected in", "Rows", "First line", "Why", "What to do"]
-        print_table(heads, lines, right=["Rows", "First line"])
+        print_table(heads, told, right=["Rows", "First line"])
         gap()
     refused = [file for file in files if file["status"] == "quarantined"]
     if refused:
