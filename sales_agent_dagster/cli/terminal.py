@@ -151,6 +151,11 @@ def count(number: int, noun: str, plural: str | None = None) -> str:
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
+def unless_zero(number: int) -> str:
+    """``1,200``; nothing for 0."""
+    return f"{number:,}" if number else ""
+
+
 def money(usd: float) -> str:
     """US dollars: cents, or four places below one cent."""
     return f"${usd:,.2f}" if usd == 0 or usd >= 0.01 else f"${usd:.4f}"
