@@ -102,9 +102,8 @@ def _print_queue(warehouse: Warehouse) -> None:
     ]
     print_table(["Review", "Bits", "Lead", "Same company as?", "Why"], rows, right=["Bits"])
     shown = f", {len(questions)} shown" if total > len(questions) else ""
-    say(
-        f"{count(total, 'open review')}{shown}. `sales-agent review` asks; --accept ID and --reject ID answer."
-    )
+    told = f"{count(total, 'open review')}{shown}."
+    say(f"{told} `sales-agent review` asks; --accept ID and --reject ID answer.")
 
 
 def _named(lead: Any) -> str:
