@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
 _BLOCK = re.compile(r"(<!-- output: (?P<command>.+?) -->\n)(?P<body>.*?)(<!-- end -->)", re.DOTALL)
 _VOLATILE = (
-    (re.compile(r"\b\d+(\.\d+)? ?(s|ms)\b"), "#"),
+    (re.compile(r"(< )?\b\d+(\.\d+)? ?(s|ms)\b"), "#"),
     (re.compile(r"\b\d{4}-\d{2}-\d{2}\b"), "#"),
     (re.compile(r"/\S+/home\b"), ".sales_agent"),
 )

@@ -97,3 +97,34 @@ def test_a_key_with_which_anybody_could_sign_is_refused(monkeypatch: pytest.Monk
     monkeypatch.setenv("SALES_AGENT_CLOSE__WEBHOOK_KEY", "0f" * 32)
     monkeypatch.setenv("SALES_AGENT_HUBSPOT__CLIENT_SECRET", "secret")
     assert load_settings(_env_file=None).close.webhook_key is not None
+
+
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [("a", ("a",)), (" a, b ,", ("a", "b")), ('["a, b", "c"]', ("a, b", "c")), ("[]", ())],
+)
+def test_a_list_is_values_with_commas_or_json(
+    monkeypatch: pytest.MonkeyPatch, given: str, read: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("SALES_AGENT_CEREBRAS__FALLBACK_MODELS", given)
+    assert load_settings().cerebras.fallback_models == read
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "told"),
+    [
+        ("SALES_AGENT_CRM", "close", "SALES_AGENT_CRM__NAME"),
+        ("SALES_AGENT_SLA__GROWTH", "12", "SALES_AGENT_SLA__GROWTH__NAME"),
+        ("SALES_AGENT_SLA__GROWTH", "fast", "SALES_AGENT_SLA__NAME"),
+        ("SALES_AGENT_CEREBRAS__FALLBACK_MODELS", "[a", "JSON array"),
+        ("SALES_AGENT_CLOSE__WEBHOOK_KEY", "abc", "SALES_AGENT_CLOSE__WEBHOOK_KEY: must be"),
+        ("SALES_AGENT_ENGINE", "fast", "SALES_AGENT_ENGINE: must be 'auto'"),
+    ],
+)
+def test_what_cannot_be_read_is_told_by_its_variable(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, told: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings()
+    assert told in str(caught.value)

@@ -13,7 +13,7 @@ from rich.text import Text
 from sales_agent_dagster.cli.exits import ExitCode
 from sales_agent_dagster.cli.figures import batch_progress
 from sales_agent_dagster.cli.opening import find_batch, open_warehouse
-from sales_agent_dagster.cli.terminal import bar, count, gap, money, print_json, print_table, say
+from sales_agent_dagster.cli.terminal import bar, count, gap, money, print_json, print_table, say, unless_zero
 from sales_agent_dagster.domain.errors import ConfigurationError
 from sales_agent_dagster.inference.build import engine_name
 from sales_agent_dagster.inference.prices import load_prices
@@ -192,8 +192,8 @@ def _print_groups(name: str, groups: list[dict[str, Any]]) -> None:
     shown = groups[-SHOWN_GROUPS:]
     columns: dict[str, list[str | Text]] = {
         "Calls": [f"{group['calls']:,}" for group in shown],
-        "Failed": [_unless_zero(group["invalid"] + group["failed"]) for group in shown],
-        "Replays": [_unless_zero(group["replays"]) for group in shown],
+        "Failed": [unless_zero(group["invalid"] + group["failed"]) for group in shown],
+        "Replays": [unless_zero(group["replays"]) for group in shown],
         "Input": [_tokens(group["prompt_tokens"]) for group in shown],
         "Cached": [f"{group['cached_share']:.0%}" if group["prompt_tokens"] else "" for group in shown],
         "Output": [_tokens(group["completion_tokens"]) for group in shown],
@@ -205,10 +205,6 @@ def _print_groups(name: str, groups: list[dict[str, Any]]) -> None:
     print_table([name.capitalize(), *told], rows, right=told)
     if len(groups) > SHOWN_GROUPS:
         say((f"and {count(len(groups) - SHOWN_GROUPS, f'earlier {name}')}; --json shows all", "dim"))
-
-
-def _unless_zero(number: int) -> str:
-    return f"{number:,}" if number else ""
 
 
 def _tokens(number: int) -> str:

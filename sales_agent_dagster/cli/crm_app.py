@@ -67,7 +67,8 @@ def mode(
         typer.Argument(metavar="BATCH", help="Id of the batch, or its start; without, all are listed."),
     ] = None,
     what: Annotated[
-        Mode | None, typer.Argument(help="plan: only plan; apply: also send; unset: as the settings say.")
+        Mode | None,
+        typer.Argument(metavar="MODE", help="plan: only plan; apply: also send; unset: as the settings say."),
     ] = None,
 ) -> None:
     """Set whether a batch's plan is sent by its asset. Sending needs SALES_AGENT_CRM__MODE=live."""
@@ -88,7 +89,7 @@ def pull() -> None:
 
 @app.command()
 def setup() -> None:
-    """Check the account and its fields; create the missing ones when SALES_AGENT_CRM__MODE=live."""
+    """Check the account and its fields. Creates missing ones when SALES_AGENT_CRM__MODE=live."""
     from sales_agent_dagster.cli.crm import set_up
     from sales_agent_dagster.settings import load_settings
 
@@ -109,7 +110,7 @@ def review(
     accept: Annotated[list[str] | None, typer.Option(metavar="KEY", help="It is that record.")] = None,
     reject: Annotated[list[str] | None, typer.Option(metavar="KEY", help="It is another one.")] = None,
 ) -> None:
-    """List or answer which records of the CRM are companies of ours, where that is not sure."""
+    """Answer which records of the CRM are companies of ours. Without an answer, lists what is open."""
     from sales_agent_dagster.cli.crm import answer
     from sales_agent_dagster.settings import load_settings
 

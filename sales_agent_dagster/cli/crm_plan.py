@@ -10,7 +10,7 @@ from itertools import groupby
 from pathlib import Path
 
 from sales_agent_dagster.cli.query import inert
-from sales_agent_dagster.cli.terminal import gap, out, say
+from sales_agent_dagster.cli.terminal import count, gap, out, say
 from sales_agent_dagster.domain.errors import PermanentError
 from sales_agent_dagster.stages.crm.listing import PlanRow
 
@@ -21,6 +21,8 @@ _STYLES = {"create": "green", "update": "yellow", "review": "magenta"}
 _NAME_WIDTH, _WIDEST = 16, 160
 _LEAST_VALUE = 24
 NOTHING = "(nothing)"
+UNDECIDED = "undecided"
+"""Stands in the totals for records of which nobody knows yet whether their last operation was done."""
 
 
 def print_plan(rows: Sequence[PlanRow], limit: int) -> None:
@@ -34,15 +36,15 @@ def print_plan(rows: Sequence[PlanRow], limit: int) -> None:
             _print_field(row)
     if len(shown) > limit:
         say((f"{len(shown) - limit:,} more lines: --limit, --csv or --json shows all.", "dim"))
-    _print_skipped([row for row in rows if row.step == "skip"])
+    _print_left_alone("skip", [row for row in rows if row.step == "skip" and not row.waits])
+    _print_left_alone(UNDECIDED, [row for row in rows if row.waits])
 
 
-def _print_skipped(rows: Sequence[PlanRow]) -> None:
+def _print_left_alone(why: str, rows: Sequence[PlanRow]) -> None:
     for row in rows[:SHOWN_SKIPS]:
-        words = f"skip {row.kind}  {row.company}: {row.reason}"
-        say((_cut(words, min(out().width, _WIDEST)), "dim"))
-    if len(rows) > SHOWN_SKIPS:
-        say((f"{len(rows) - SHOWN_SKIPS:,} more are left alone: --csv or --json says why.", "dim"))
+        say((f"{why} {row.kind}  {row.company}: {row.reason}", "dim"))
+    if (more := len(rows) - SHOWN_SKIPS) > 0:
+        say((f"{more:,} more {'is' if more == 1 else 'are'} left alone: --csv or --json says why.", "dim"))
 
 
 def _record(row: PlanRow) -> tuple[str, str, str, str | None]:
@@ -78,8 +80,8 @@ def _cut(value: object, room: int) -> str:
 
 
 def totals_of(rows: Iterable[PlanRow]) -> dict[str, dict[str, int]]:
-    """Records by kind and step."""
-    records = {(row.kind, row.external_key): row.step for row in rows}
+    """Records by kind and step; those whose last operation must be read back are ``undecided``."""
+    records = {(row.kind, row.external_key): UNDECIDED if row.waits else row.step for row in rows}
     numbers = Counter((kind, step) for (kind, _), step in records.items())
     found: dict[str, dict[str, int]] = {}
     for (kind, step), number in sorted(numbers.items()):
@@ -88,10 +90,21 @@ def totals_of(rows: Iterable[PlanRow]) -> dict[str, dict[str, int]]:
 
 
 def print_totals(crm: str, found: Mapping[str, Mapping[str, int]]) -> None:
-    """Print records by kind and step."""
+    """Print records by kind and step, and what is to be done about those that a plan cannot decide."""
     gap()
     for kind, steps in found.items():
         say(f"{kind:<12} {', '.join(f'{number:,} {step}' for step, number in steps.items())}")
+    every = Counter[str]()
+    for steps in found.values():
+        every.update(steps)
+    if undecided := every[UNDECIDED]:
+        say(
+            (f"{count(undecided, 'record')} undecided: ", "yellow"),
+            f"whether {crm} did their last operation is not known yet. "
+            "`sales-agent crm apply` reads them back before it sends anything.",
+        )
+    if every["review"]:
+        say(f"{count(every['review'], 'record')} for a person to decide: sales-agent crm review")
     say((f"A plan for {crm}: nothing was sent.", "dim"))
 
 

@@ -14,12 +14,17 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import sqlalchemy as sa
+from dotenv import dotenv_values
+from pydantic import BaseModel
 from rich.text import Text
 
 from sales_agent_dagster.agents.checkpoints import VALKEY_EXTRA, checkpoint_store
 from sales_agent_dagster.cli.dagster_home import INSTANCE_FILE
 from sales_agent_dagster.cli.exits import ExitCode
 from sales_agent_dagster.cli.terminal import complain, count, gap, interactive, out, print_table, safe, say
+from sales_agent_dagster.crm.http import TransportOptions
+from sales_agent_dagster.crm.ownership import load_ownership
+from sales_agent_dagster.crm.registry import CONNECTORS, connect
 from sales_agent_dagster.domain.errors import ConfigurationError, SalesAgentError, TransientError
 from sales_agent_dagster.domain.profile import load_profile
 from sales_agent_dagster.enrichment.registry import make_providers
@@ -34,6 +39,10 @@ PYTHONS = ((3, 11), (3, 13))
 
 LOW_DISK_BYTES = 2**30
 """Below this much free space a run may not finish: 100,000 leads take a few hundred megabytes."""
+
+PREFIX = "SALES_AGENT_"
+COMPOSE_VARIABLES = frozenset({"SALES_AGENT_UI_PORT", "SALES_AGENT_WEBHOOK_PORT"})
+"""Read by docker-compose.yml, not by us."""
 
 
 class State(Enum):
@@ -99,6 +108,7 @@ def examine() -> Iterator[Finding]:
         _dagster_home,
         _incoming,
         _cerebras,
+        _crm,
         _redis,
         _checkpoints,
         _webhook,
@@ -117,13 +127,32 @@ def _python() -> Finding:
 
 
 def _settings(settings: Settings) -> Finding:
-    changed = sorted(settings.model_fields_set)
+    changed = sorted(_changed(settings))
     env_file = PROJECT_ROOT / ".env"
     source = f"environment and {env_file}" if env_file.exists() else "environment; no .env file"
-    if not changed:
-        return Finding("Settings", State.OK, f"all defaults ({source})", "See .env.example.")
-    names = ", ".join(variable_of(name) for name in changed)
-    return Finding("Settings", State.OK, f"set: {names} ({source})")
+    detail = f"set: {', '.join(changed)} ({source})" if changed else f"all defaults ({source})"
+    if unknown := sorted(_unknown(env_file)):
+        advice = f"No such setting, so without effect: {', '.join(unknown)}. See .env.example."
+        return Finding("Settings", State.WARNING, detail, advice)
+    return Finding("Settings", State.OK, detail, "" if changed else "See .env.example.")
+
+
+def _changed(section: BaseModel, *path: str) -> Iterator[str]:
+    """The variables that are set, those inside sections each by itself."""
+    for name in section.model_fields_set:
+        value = getattr(section, name)
+        if isinstance(value, BaseModel):
+            yield from _changed(value, *path, name)
+        else:
+            yield variable_of(*path, name)
+
+
+def _unknown(env_file: Path) -> set[str]:
+    """Variables with our prefix that no setting has; inside a section such a one is an error already."""
+    given = {name.upper() for name in (*os.environ, *dotenv_values(env_file)) if name}
+    known = {variable_of(name) for name in Settings.model_fields} | COMPOSE_VARIABLES
+    ours = {name for name in given if name.startswith(PREFIX)}
+    return {name for name in ours if PREFIX + name.removeprefix(PREFIX).split("__")[0] not in known}
 
 
 def _home(settings: Settings) -> Finding:
@@ -269,6 +298,22 @@ async def _ask_for_models(settings: Settings) -> None:
         await check_models(client, settings)
     finally:
         await client.close()
+
+
+def _crm(settings: Settings) -> Finding:
+    crm = settings.crm
+    if crm.system == "preview":
+        advice = f"Set SALES_AGENT_CRM__SYSTEM to {', '.join(CONNECTORS)} to sync with one."
+        return Finding("CRM", State.OPTIONAL, "plans go to the local preview", advice)
+    if crm.mode == "off":
+        return Finding("CRM", State.OPTIONAL, f"{crm.system} is switched off by SALES_AGENT_CRM__MODE")
+    try:
+        connect(crm.system, settings, TransportOptions(dry_run=True, concurrency=1)).close()
+        load_ownership(settings.crm_rules_path)
+    except ConfigurationError as error:
+        return Finding("CRM", State.BROKEN, str(error))
+    written = "may be written to" if crm.mode == "live" else "is only read: SALES_AGENT_CRM__MODE=dry_run"
+    return Finding("CRM", State.OK, f"{crm.system} {written}", "`sales-agent crm setup` asks the account.")
 
 
 def _redis(settings: Settings) -> Finding:

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from sales_agent_dagster.cli.exits import ExitCode
 from sales_agent_dagster.cli.opening import open_warehouse
-from sales_agent_dagster.cli.terminal import count, gap, print_table, say
+from sales_agent_dagster.cli.terminal import count, gap, money, print_table, say, unless_zero
 from sales_agent_dagster.domain.profile import load_profile
 from sales_agent_dagster.enrichment.registry import make_providers
 from sales_agent_dagster.enrichment.waterfall import load_waterfall
@@ -147,19 +147,23 @@ def _print_state(state: dict[str, Any], settings: Settings) -> None:
     if not state["providers"]:
         say(f"No provider on the network was asked yet. {settings.waterfall_path} and keys switch them on.")
         return
-    names = ["lookups", "found", "not_found", "failed", "unsettled", "facts", "credits"]
-    rows = [
-        (
-            row["provider"],
-            *(f"{row[name]:,g}" for name in names),
-            "" if row["hit_rate"] is None else f"{row['hit_rate']:.0%}",
-            f"${row['cost_usd']:.2f}",
-            "" if row["usd_per_fact"] is None else f"${row['usd_per_fact']:.4f}",
-        )
-        for row in state["providers"]
-    ]
-    heads = ["Provider", *(name.replace("_", " ").capitalize() for name in names), "Hits", "Cost", "Per fact"]
-    print_table(heads, rows, right=heads[1:])
+    shown = state["providers"]
+    columns = {
+        "Lookups": [f"{row['lookups']:,}" for row in shown],
+        "Found": [f"{row['found']:,}" for row in shown],
+        "Not found": [unless_zero(row["not_found"]) for row in shown],
+        "Failed": [unless_zero(row["failed"]) for row in shown],
+        "Unsettled": [unless_zero(row["unsettled"]) for row in shown],
+        "Facts": [f"{row['facts']:,}" for row in shown],
+        "Credits": [f"{row['credits']:,g}" for row in shown],
+        "Hits": ["" if row["hit_rate"] is None else f"{row['hit_rate']:.0%}" for row in shown],
+        "Cost": [money(row["cost_usd"]) for row in shown],
+        "Per fact": ["" if row["usd_per_fact"] is None else f"${row['usd_per_fact']:.4f}" for row in shown],
+    }
+    # Columns without anything to tell are left out: all of them are wider than most terminals.
+    told = {title: cells for title, cells in columns.items() if any(cells)}
+    rows = zip((row["provider"] for row in shown), *told.values(), strict=True)
+    print_table(["Provider", *told], rows, right=told)
     if state["pending"]:
         gap()
         waiting = [(row["provider"], row["reason"], f"{row['leads']:,}") for row in state["pending"]]

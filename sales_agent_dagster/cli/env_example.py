@@ -16,6 +16,7 @@ from sales_agent_dagster.settings import PROJECT_ROOT, Settings, variable_of
 TARGET = PROJECT_ROOT / ".env.example"
 HEADER = """\
 # Every setting with its default. Copy to .env and uncomment what you change; none is needed to start.
+# A list is values with commas between them, or a JSON array.
 # Written by `python -m sales_agent_dagster.cli.env_example` from sales_agent_dagster/settings.
 """
 

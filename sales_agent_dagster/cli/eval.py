@@ -35,6 +35,8 @@ from sales_agent_dagster.warehouse.evaluations import (
 )
 
 MISSES_SHOWN = 20
+LEAST_SHOWN_MS = 0.05
+"""Rules answer in less: there is no latency to tell of."""
 
 
 @dataclass(frozen=True)
@@ -80,8 +82,15 @@ def run_evaluation(settings: Settings, request: Request) -> ExitCode:
     else:
         _print_report(evaluation, figures, accepted, worse)
         _print_linkage(linkage)
+        gap()
         if request.accept:
             say("Accepted: later evaluations of this engine are compared with these figures.")
+        elif worse:
+            say(f"Worse than accepted: {', '.join(_TOLD[name] for name in worse)}.")
+        elif accepted is None:
+            say(
+                "No figures of this engine are accepted: --accept makes later evaluations compare with these."
+            )
     return ExitCode.FAILED if worse and not request.accept else ExitCode.OK
 
 
@@ -147,6 +156,9 @@ _SHARES = (
 )
 
 
+_TOLD = dict(_SHARES)
+
+
 def _print_report(
     evaluation: Evaluation,
     figures: EvaluationFigures,
@@ -169,12 +181,16 @@ def _print_report(
         )
         for name, told in _SHARES
     ]
-    print_table(["Measure", "Now", "Accepted", ""], rows, right=["Now", "Accepted"])
-    say(
-        f"Cost {money(figures.cost_usd)}; replayed answers had cost {money(figures.saved_usd)}. Latency p50 "
-        f"and p95: judged in {figures.qualification_p50_ms:.3g} and {figures.qualification_p95_ms:.3g} ms, "
-        f"read in {figures.enrichment_p50_ms:.3g} and {figures.enrichment_p95_ms:.3g} ms."
-    )
+    columns = ["Measure", "Now", "Accepted", ""] if accepted else ["Measure", "Now"]
+    print_table(columns, [row[: len(columns)] for row in rows], right=["Now", "Accepted"])
+    gap()
+    say(f"Cost {money(figures.cost_usd)}; replayed answers had cost {money(figures.saved_usd)}.")
+    if max(figures.qualification_p95_ms, figures.enrichment_p95_ms) >= LEAST_SHOWN_MS:
+        say(
+            "Latency p50 and p95: judged in "
+            f"{figures.qualification_p50_ms:.3g} and {figures.qualification_p95_ms:.3g} ms, "
+            f"read in {figures.enrichment_p50_ms:.3g} and {figures.enrichment_p95_ms:.3g} ms."
+        )
     gap()
     _print_confusion(evaluation)
     _print_misses(evaluation)
@@ -220,3 +236,5 @@ def _print_misses(evaluation: Evaluation) -> None:
         for result in missed[:MISSES_SHOWN]
     ]
     print_table(["Lead", "Expected", "Given", "Score", "Why"], rows, right=["Score"])
+    if len(missed) > MISSES_SHOWN:
+        say((f"{len(missed) - MISSES_SHOWN:,} more: --json has all.", "dim"))

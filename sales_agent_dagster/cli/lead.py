@@ -22,8 +22,13 @@ from sales_agent_dagster.cli.terminal import (
 from sales_agent_dagster.cli.waterfall import print_waterfall
 from sales_agent_dagster.settings import Settings
 from sales_agent_dagster.warehouse.reports import LeadMatch, find_leads, lead_history
+from sales_agent_dagster.warehouse.schema import STAGE_TABLES
 
 MATCHES_SHOWN = 20
+LEAST_SHOWN_MS = 0.05
+"""Shorter times would read as none."""
+
+_STAGE_WIDTH = max(len(table.name) for table in STAGE_TABLES) + 2
 
 
 def show_lead(settings: Settings, wanted: str, *, as_json: bool) -> ExitCode:
@@ -104,27 +109,37 @@ def _print_score(qualified: Mapping[str, Any] | None) -> None:
         for factor in qualified["factors"] or ()
     ]
     if rows:
-        print_table(["Factor", "Points", "Value", "Evidence"], rows, right=["Points"])
-    for step in (qualified["next_steps"] or "").splitlines():
-        say(f"Next: {step}")
+        gap()
+        print_table(["Factor", "Points", "Value", "Evidence"], rows, right=["Points", "Value"])
+    steps = (qualified["next_steps"] or "").splitlines()
+    if steps:
+        gap()
+    for step in steps:
+        say(f"Next: {step}", hang=6)
 
 
 def _print_stages(history: Mapping[str, Mapping[str, Any]]) -> None:
     gap()
-    say(("Stages", "bold"))
     rows = [
         (
             stage,
             row["status"],
             " ".join(filter(None, (row.get("engine"), row.get("engine_version")))),
-            f"{row['latency_ms']:.1f} ms" if "latency_ms" in row else "",
+            _milliseconds(row["latency_ms"]) if "latency_ms" in row else "",
             money(row["cost_usd"]) if "cost_usd" in row else "",
-            _why(stage, row),
         )
         for stage, row in history.items()
     ]
-    columns = ["Stage", "Status", "Engine", "Time", "Cost", "Why"]
-    print_table(columns, rows, right=["Time", "Cost"])
+    print_table(["Stage", "Status", "Engine", "Time", "Cost"], rows, right=["Time", "Cost"])
+    gap()
+    for stage, row in history.items():
+        if why := _why(stage, row):
+            # Below the table: a column beside these five is too narrow for sentences.
+            say((f"{stage:<{_STAGE_WIDTH}}", "bold"), why, hang=_STAGE_WIDTH)
+
+
+def _milliseconds(latency_ms: float) -> str:
+    return f"{latency_ms:.1f} ms" if latency_ms >= LEAST_SHOWN_MS or not latency_ms else "< 0.1 ms"
 
 
 def _why(stage: str, row: Mapping[str, Any]) -> str:

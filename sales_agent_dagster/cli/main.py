@@ -80,7 +80,7 @@ def demo() -> None:
 def run(
     files: Annotated[
         list[Path],
-        typer.Argument(metavar="FILE...", help="CSV files, folders of them, or patterns like 'x/*.csv'."),
+        typer.Argument(metavar="FILE", help="CSV files, folders of them, or patterns like 'x/*.csv'."),
     ],
     engine: Annotated[
         str | None,
@@ -108,7 +108,7 @@ def run(
 
 @app.command()
 def status(as_json: Json = False) -> None:
-    """Show files, batches, rows per stage, failures and quarantined files."""
+    """Show files, batches, rows per stage, failures and refusals."""
     from sales_agent_dagster.cli.status import show_status
     from sales_agent_dagster.settings import load_settings
 
@@ -132,14 +132,14 @@ def lead(
 @app.command()
 def cost(
     batch: Annotated[
-        str | None, typer.Argument(metavar="[BATCH]", help="Batch id or its start; unset is everything.")
+        str | None, typer.Argument(metavar="BATCH", help="Batch id or its start; unset is everything.")
     ] = None,
     as_json: Json = False,
     prune: Annotated[
         bool, typer.Option("--prune", help="First delete model responses that are past retention.")
     ] = False,
 ) -> None:
-    """Show what model calls cost, what replays saved, and what unfinished batches will cost."""
+    """Show what model calls cost, what replays saved, and a forecast."""
     from sales_agent_dagster.cli.cost import show_cost
     from sales_agent_dagster.settings import load_settings
 
@@ -157,7 +157,7 @@ def enrich(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Show what providers of facts found and cost, and what they still owe."""
+    """Show what providers of facts found, cost and still owe."""
     from sales_agent_dagster.cli.enrich import Request, run_enrich
     from sales_agent_dagster.settings import load_settings
 
@@ -170,7 +170,7 @@ def review(
     reject: Annotated[list[str] | None, typer.Option(metavar="ID", help="They are not.")] = None,
     list_only: Annotated[bool, typer.Option("--list", help="Only list what is open.")] = False,
 ) -> None:
-    """Decide which leads are one company, where the evidence leaves it open."""
+    """Decide whether leads are one company where that is left open."""
     from sales_agent_dagster.cli.review import Answers, run_review
     from sales_agent_dagster.settings import load_settings
 
@@ -181,7 +181,7 @@ def review(
 def unmerge(
     lead_id: Annotated[str, typer.Argument(metavar="LEAD_ID", help="A lead that was merged.")],
 ) -> None:
-    """Take a lead out of the company it was merged into; it is never merged there again."""
+    """Take a lead out of its company. It is never merged there again."""
     from sales_agent_dagster.cli.review import run_unmerge
     from sales_agent_dagster.settings import load_settings
 
@@ -193,20 +193,23 @@ def dedupe(
     words: Annotated[
         list[str],
         typer.Argument(
-            metavar="[train] FILE",
-            help="CSV or Parquet. 'train FILE' learns weights instead; 'train warehouse' from all resolved "
-            "leads and, where there are 300, from people's answers to reviews.",
+            metavar="FILE",
+            help="CSV or Parquet. 'dedupe train FILE' learns weights instead, 'dedupe train warehouse' from "
+            "all resolved leads and, where there are 300, from people's answers to reviews.",
         ),
     ],
-    out: Annotated[Path, typer.Option(help="Decisions, CSV or Parquet; for train the weights, JSON.")],
+    out: Annotated[
+        Path, typer.Option(metavar="FILE", help="Decisions, CSV or Parquet; for train the weights, JSON.")
+    ],
     against: Annotated[
         str | None, typer.Option(metavar="FILE|warehouse", help="Leads that rows may belong to.")
     ] = None,
     model: Annotated[
-        Path | None, typer.Option(help="Weights; default: the shipped ones, adapted to the file.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Weights; default: the shipped ones, adapted to the file."),
     ] = None,
 ) -> None:
-    """Find duplicates in any table of leads: an entity and a decision per row, with its reason."""
+    """Find duplicates in any table of leads. Every row gets an entity, a decision and its reason."""
     from sales_agent_dagster.cli.dedupe import dedupe_file
 
     match words:
@@ -238,18 +241,24 @@ def query(
 @app.command("eval")
 def evaluate(
     engine: Annotated[
-        str | None, typer.Option(help="What is evaluated; default: SALES_AGENT_ENGINE.")
+        str | None,
+        typer.Option(
+            metavar="auto|cerebras|scorecard", help="What is evaluated; default: SALES_AGENT_ENGINE."
+        ),
     ] = None,
     replay: Annotated[
-        Path | None, typer.Option(help="Answers from this recording; nobody is asked, no key needed.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Answers from this recording; nobody is asked, no key needed."),
     ] = None,
-    record: Annotated[Path | None, typer.Option(help="Write the model's answers to this file.")] = None,
+    record: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the model's answers to this file.")
+    ] = None,
     accept: Annotated[
         bool, typer.Option("--accept", help="Compare later evaluations with these figures.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Measure an engine's answers on leads whose right answers are known."""
+    """Measure an engine on leads whose right answers are known."""
     from sales_agent_dagster.cli.eval import Request, run_evaluation
     from sales_agent_dagster.settings import load_settings
 
@@ -259,7 +268,7 @@ def evaluate(
 
 @app.command()
 def doctor() -> None:
-    """Show what is configured, what works without the rest, and what to set."""
+    """Show what is set, what works without the rest, what to set."""
     from sales_agent_dagster.cli.doctor import diagnose
 
     raise typer.Exit(diagnose())
@@ -280,13 +289,13 @@ def ui(
 def serve(
     host: Annotated[
         str | None,
-        typer.Option(help="Address; default: SALES_AGENT_SERVICE__HOST, this machine."),
+        typer.Option(metavar="HOST", help="Address; default: SALES_AGENT_SERVICE__HOST, this machine."),
     ] = None,
     port: Annotated[
         int | None, typer.Option(min=0, max=65535, help="Default: SALES_AGENT_SERVICE__PORT.")
     ] = None,
 ) -> None:
-    """Receive the CRM's webhooks: POST /webhooks/close and /webhooks/hubspot, GET /healthz."""
+    """Receive the CRM's webhooks. Serves POST /webhooks/close and /webhooks/hubspot, GET /healthz."""
     from sales_agent_dagster.cli.serve import serve_webhooks
     from sales_agent_dagster.settings import load_settings
 

@@ -17,6 +17,9 @@ from sales_agent_dagster.settings import Settings
 from sales_agent_dagster.warehouse import query
 from sales_agent_dagster.warehouse.database import Warehouse
 
+LONGEST_FLOAT = 10
+"""Characters of a float that a table shows as it is."""
+
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 """Text that begins so is run as a formula by spreadsheets
 (https://owasp.org/www-community/attacks/CSV_Injection)."""
@@ -52,7 +55,15 @@ def _print_table(result: query.QueryResult) -> None:
         for position, name in enumerate(result.columns)
         if _is_numeric([row[position] for row in result.rows])
     ]
-    print_table([safe(name) for name in result.columns], result.rows, right=numeric)
+    rows = [[_readable(value) for value in row] for row in result.rows]
+    print_table([safe(name) for name in result.columns], rows, right=numeric)
+
+
+def _readable(value: Any) -> Any:
+    """A long float with four places, or below 1 with four digits; JSON and CSV have it in full."""
+    if not isinstance(value, float) or len(repr(value)) <= LONGEST_FLOAT:
+        return value
+    return round(value, 4) if abs(value) >= 1 else float(f"{value:.4g}")
 
 
 def _is_numeric(values: Sequence[Any]) -> bool:

@@ -101,12 +101,14 @@ def _print_queue(warehouse: Warehouse) -> None:
         for question in questions
     ]
     print_table(["Review", "Bits", "Lead", "Same company as?", "Why"], rows, right=["Bits"])
-    say((f"{count(total, 'open review')}, {len(questions)} shown.", "dim"))
+    shown = f", {len(questions)} shown" if total > len(questions) else ""
+    told = f"{count(total, 'open review')}{shown}."
+    say(f"{told} `sales-agent review` asks; --accept ID and --reject ID answer.")
 
 
 def _named(lead: Any) -> str:
     place = ", ".join(filter(None, (lead["city"], lead["state"])))
-    return f"{lead['lead_id']} {lead['company_name']}{f' ({place})' if place else ''}"
+    return f"{lead['company_name']}{f' ({place})' if place else ''} {lead['lead_id']}"
 
 
 def _ask(context: StageContext) -> list[Effect]:

@@ -17,7 +17,7 @@ from sales_agent_dagster.domain.status import Status
 from sales_agent_dagster.settings import Settings
 from sales_agent_dagster.warehouse import reports
 from sales_agent_dagster.warehouse.reports import BatchOverview
-from sales_agent_dagster.warehouse.schema import STAGE_TABLES, lead_files
+from sales_agent_dagster.warehouse.schema import STAGE_TABLES, lead_files, rejected_rows
 
 
 def show_status(settings: Settings, *, as_json: bool) -> ExitCode:
@@ -26,6 +26,7 @@ def show_status(settings: Settings, *, as_json: bool) -> ExitCode:
         state = {
             "files": _files(connection),
             "batches": [_batch(batch) for batch in reports.batches(connection)],
+            "rejected": _rejected(connection),
         }
     if as_json:
         print_json(state)
@@ -55,7 +56,27 @@ def _batch(overview: BatchOverview) -> dict[str, Any]:
     return {**shown, "complete": progress_of(overview).complete}
 
 
-def _print_state(files: list[dict[str, Any]], batches: list[dict[str, Any]]) -> None:
+def _rejected(connection: sa.Connection) -> list[dict[str, Any]]:
+    """Rows that were not imported, by file and reason."""
+    row = rejected_rows.c
+    query = (
+        sa.select(
+            row.file_name,
+            row.reason_code,
+            sa.func.count().label("rows"),
+            sa.func.min(row.line_no).label("first_line"),
+            sa.func.min(row.reason).label("reason"),
+            sa.func.min(row.remedy).label("remedy"),
+        )
+        .group_by(row.file_name, row.reason_code)
+        .order_by(row.file_name, row.reason_code)
+    )
+    return [dict(found) for found in connection.execute(query).mappings()]
+
+
+def _print_state(
+    files: list[dict[str, Any]], batches: list[dict[str, Any]], rejected: list[dict[str, Any]]
+) -> None:
     if not files:
         say("Nothing imported yet. Try: sales-agent demo")
         return
@@ -69,6 +90,14 @@ def _print_state(files: list[dict[str, Any]], batches: list[dict[str, Any]]) -> 
         )
         gap()
         _print_stages(batches)
+        gap()
+    if rejected:
+        told = [
+            (found["file_name"], f"{found['rows']:,}", found["first_line"], found["reason"], found["remedy"])
+            for found in rejected
+        ]
+        heads = ["Rows rejected in", "Rows", "First line", "Why", "What to do"]
+        print_table(heads, told, right=["Rows", "First line"])
         gap()
     refused = [file for file in files if file["status"] == "quarantined"]
     if refused:

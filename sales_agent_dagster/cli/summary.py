@@ -24,7 +24,7 @@ _TIER_STYLES = {
 
 def print_summary(figures: Figures, wall_seconds: float, sent_to: str | None) -> None:
     """What each stage came to, the tiers, the plan for the CRM and whether it was sent, cost and time."""
-    rejected = f", {figures.rejected:,} rejected with a reason" if figures.rejected else ""
+    rejected = f", {figures.rejected:,} rejected: sales-agent status" if figures.rejected else ""
     rows = count(figures.imported + figures.rejected, "row")
     companies = count(figures.companies, "company", "companies")
     plan = ", ".join(f"{figures.crm[name]:,} {name}" for name in ("create", "update", "unchanged", "skip"))
@@ -43,7 +43,7 @@ def print_summary(figures: Figures, wall_seconds: float, sent_to: str | None) ->
     }
     for name, text in lines.items():
         if text:
-            say((f"{name:<11}", "bold"), text, indent=2)
+            say((f"{name:<11}", "bold"), text, indent=2, hang=11)
     print_tiers(figures)
 
 
@@ -82,5 +82,6 @@ def print_examples(leads: Iterable[sa.Row[Any]]) -> None:
     """Leads of ``best_leads``, each with its score and the reason."""
     for row in leads:
         gap()
-        say((f"{row.score:>5.1f} {row.tier:<9}", "bold"), f" {row.company_name}  ", (row.lead_id, "dim"))
+        title = ((f"{row.score:>5.1f} {row.tier:<9}", "bold"), f" {row.company_name}  ", (row.lead_id, "dim"))
+        say(*title, hang=6)
         say(row.summary or "", indent=6)

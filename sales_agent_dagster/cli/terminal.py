@@ -74,17 +74,21 @@ def complain(message: str) -> None:
     err().print(Text.assemble(("Error: ", "bold red"), safe(message, lines=True)))
 
 
-def say(*parts: str | tuple[str, str], indent: int = 0) -> None:
+def say(*parts: str | tuple[str, str], indent: int = 0, hang: int = 0) -> None:
     """One line made of texts and (text, style) pairs; the texts are made safe.
 
-    A terminal that must wrap it keeps the indent.
+    A terminal that must wrap it keeps the indent, and begins what follows below the character ``hang``.
     """
     line = Text()
     for part in parts:
         text, style = part if isinstance(part, tuple) else (part, "")
         line.append(safe(text), style)
     if interactive(out()):
-        out().print(Padding(line, (0, 0, 0, indent), expand=False))
+        room = max(out().width - indent - hang, 1)
+        rest = line[hang:].wrap(out(), room) if hang else [line]
+        for number, piece in enumerate(rest):
+            start = line[:hang] if number == 0 else Text(" " * hang)
+            out().print(Padding(start + piece, (0, 0, 0, indent), expand=False))
     else:
         out().print(Text(" " * indent) + line)
 
@@ -107,7 +111,13 @@ def print_table(
     """
     console = console or out()
     boxed = interactive(console)
-    grid = Table(box=SIMPLE_HEAD if boxed else None, pad_edge=False, header_style="bold", show_edge=False)
+    grid = Table(
+        box=SIMPLE_HEAD if boxed else None,
+        pad_edge=False,
+        collapse_padding=boxed,
+        header_style="bold",
+        show_edge=False,
+    )
     numeric = set(right)
     for column in columns:
         justify: Literal["left", "right"] = "right" if column in numeric else "left"
@@ -139,6 +149,11 @@ def bar(share: float, width: int = 24) -> str:
 def count(number: int, noun: str, plural: str | None = None) -> str:
     """``1 row``, ``1,200 rows``."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def unless_zero(number: int) -> str:
+    """``1,200``; nothing for 0."""
+    return f"{number:,}" if number else ""
 
 
 def money(usd: float) -> str:

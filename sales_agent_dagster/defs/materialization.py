@@ -148,7 +148,7 @@ def _crm_metadata(work: StageContext, connection: sa.Connection) -> dict[str, An
 def _engine_metadata(table: sa.Table, report: StageReport) -> dict[str, Any]:
     if "engine" not in table.columns:
         return {}
-    return {"engine": ", ".join(sorted(report.engines)), "cost_usd": report.cost_usd}
+    return {"engine": ", ".join(sorted(report.engines)), "cost_usd": round(report.cost_usd, 6)}
 
 
 def _spend_metadata(

@@ -155,7 +155,8 @@ def _register(
         context.log.exception(f"{path.name} is left out until it changes.")
         return ()
     if registration.outcome == "new":
-        context.log.info(f"{path.name}: new, {len(registration.batch_ids)} batches.")
+        batches = len(registration.batch_ids)
+        context.log.info(f"{path.name}: new, {batches} {'batch' if batches == 1 else 'batches'}.")
         return registration.batch_ids
     context.log.warning(f"{path.name}: {registration.outcome}. {registration.reason}")
     return ()

@@ -14,6 +14,8 @@ A bad row or a failed lead is data (a row with a reason), never an exception tha
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class SalesAgentError(Exception):
     """Base of every error this package raises on purpose."""
@@ -49,3 +51,14 @@ class UnknownRecord(PermanentError):
 
 class TransientError(SalesAgentError):
     """Trying again may help."""
+
+
+def value_fault(message: str) -> str:
+    """Pydantic's words about a value as they follow the name of a setting or a key of a file."""
+    return message.removeprefix("Value error, ").replace("Input should be", "must be")
+
+
+def with_faults(what: str, faults: Sequence[str]) -> str:
+    """``what`` and all its faults, a line each."""
+    number = f"{len(faults)} {'fault' if len(faults) == 1 else 'faults'}"
+    return f"{what} has {number}:\n  " + "\n  ".join(faults)

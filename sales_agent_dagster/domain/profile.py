@@ -9,7 +9,7 @@ from typing import Literal, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from sales_agent_dagster.domain.errors import ConfigurationError
+from sales_agent_dagster.domain.errors import ConfigurationError, value_fault, with_faults
 from sales_agent_dagster.domain.hashing import content_hash
 from sales_agent_dagster.domain.tiers import Tier
 from sales_agent_dagster.domain.trades import TRADES
@@ -187,8 +187,7 @@ def load_profile(path: Path) -> Profile:
         return Profile.model_validate(data)
     except ValidationError as error:
         faults = [
-            f"{'.'.join(map(str, fault['loc'])) or '(file)'}: {fault['msg']}" for fault in error.errors()
+            f"{'.'.join(map(str, fault['loc'])) or '(file)'}: {value_fault(fault['msg'])}"
+            for fault in error.errors()
         ]
-        raise ConfigurationError(
-            f"Profile {path} has {len(faults)} fault(s):\n  " + "\n  ".join(faults)
-        ) from None
+        raise ConfigurationError(with_faults(f"Profile {path}", faults)) from None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from sales_agent_dagster.domain.errors import ConfigurationError
+from sales_agent_dagster.domain.errors import ConfigurationError, value_fault, with_faults
 from sales_agent_dagster.domain.hashing import content_hash
 from sales_agent_dagster.domain.tiers import Tier
 from sales_agent_dagster.enrichment.providers import FIELDS, PROVIDER_NAMES
@@ -163,7 +163,7 @@ def _told(fault: ErrorDetails, given: Any) -> str:
         step = given["steps"][fault["loc"][1]]
         name = step.get("provider") if isinstance(step, dict) else None
         place += f" ({name})" if isinstance(name, str) else ""
-    words = _WORDS.get(fault["type"]) or fault["msg"].removeprefix("Value error, ")
+    words = _WORDS.get(fault["type"]) or value_fault(fault["msg"])
     return f"{place}: {words}"
 
 
@@ -176,6 +176,4 @@ def _validated(path: Path, content: str) -> Waterfall:
         raise ConfigurationError(f"Waterfall {path} is not valid YAML: {error}") from None
     except ValidationError as error:
         faults = [_told(fault, given) for fault in error.errors()]
-        raise ConfigurationError(
-            f"Waterfall {path} has {len(faults)} fault(s):\n  " + "\n  ".join(faults)
-        ) from None
+        raise ConfigurationError(with_faults(f"Waterfall {path}", faults)) from None

@@ -7,15 +7,16 @@ Belongs here: names, types, defaults and bounds of settings. Does not belong her
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from pathlib import Path
 from typing import Literal
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, PositiveFloat, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
-from sales_agent_dagster.domain.errors import ConfigurationError
+from sales_agent_dagster.domain.errors import ConfigurationError, value_fault
 from sales_agent_dagster.settings.crm import (
     CloseSettings,
     CrmSettings,
@@ -24,6 +25,7 @@ from sales_agent_dagster.settings.crm import (
     ServiceSettings,
 )
 from sales_agent_dagster.settings.enrichment import EnrichmentSettings, WebsiteSettings
+from sales_agent_dagster.settings.listed import Listed
 
 __all__ = [
     "PROJECT_ROOT",
@@ -136,7 +138,7 @@ class CerebrasSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     model: str = "gpt-oss-120b"
-    fallback_models: tuple[str, ...] = ()
+    fallback_models: Listed = ()
     reasoning_effort: Literal["none", "low", "medium", "high"] = "low"
     requests_per_minute: int | None = Field(default=None, ge=1)
     tokens_per_minute: int | None = Field(default=None, ge=1)
@@ -274,7 +276,13 @@ def _told(fault: ErrorDetails) -> str:
     parts = [str(part) for part in fault["loc"]]
     if fault["type"] == "extra_forbidden":
         return f"SALES_AGENT_{'__'.join(parts).upper()}: there is no such setting"
-    return f"{variable_of(*parts)}: {fault['msg']}"
+    name = variable_of(*parts)
+    if fault["type"] in ("model_type", "model_attributes_type"):
+        return f"{name}: is a section. Set its settings one by one, as in {name}__NAME=value"
+    return f"{name}: {value_fault(fault['msg'])}"
+
+
+WRONG = "Settings are wrong (.env.example has them all):\n  "
 
 
 def load_settings(**overrides: object) -> Settings:
@@ -287,4 +295,16 @@ def load_settings(**overrides: object) -> Settings:
         return Settings(**overrides)  # type: ignore[arg-type]
     except ValidationError as error:
         faults = dict.fromkeys(map(_told, error.errors(include_input=False)))
-        raise ConfigurationError("Settings are wrong:\n  " + "\n  ".join(faults)) from None
+        raise ConfigurationError(WRONG + "\n  ".join(faults)) from None
+    except SettingsError as error:
+        raise ConfigurationError(WRONG + _unreadable(str(error))) from None
+
+
+def _unreadable(message: str) -> str:
+    """Of a section, or of one inside, that was set to what is no JSON object."""
+    named = re.search(r'field "(\w+)"', message)
+    section = variable_of(named[1]) if named else "A setting"
+    return (
+        f"{section} or a section of it is set to what is no JSON object. Set its settings one by one, as in "
+        f"{section}__NAME=value"
+    )

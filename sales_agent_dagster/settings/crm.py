@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
+from sales_agent_dagster.settings.listed import Listed
+
 
 def _hexadecimal(secret: SecretStr) -> SecretStr:
     """Blanks would be an empty key, with which anybody can sign."""
@@ -65,8 +67,8 @@ class CloseSettings(BaseModel):
     api_key: SecretStr | None = None
     base_url: str = Field(default="https://api.close.com/api/v1/", pattern=r"^https?://[^\s?#]+$")
     field_prefix: str = Field(default="Sales Agent", max_length=40)
-    do_not_contact_statuses: tuple[str, ...] = ("Do Not Contact",)
-    customer_statuses: tuple[str, ...] = ("Customer",)
+    do_not_contact_statuses: Listed = ("Do Not Contact",)
+    customer_statuses: Listed = ("Customer",)
     webhook_key: Annotated[SecretStr, AfterValidator(_hexadecimal)] | None = None
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from sales_agent_dagster.settings.listed import Listed
+
 
 class WebsiteSettings(BaseModel):
     """How websites are fetched, once waterfall.yaml switches them on. robots.txt is always honoured.
@@ -28,8 +30,8 @@ class WebsiteSettings(BaseModel):
     redirects: int = Field(default=5, ge=0, le=20)
     timeout_s: float = Field(default=10.0, gt=0)
     per_host: int = Field(default=2, ge=1, le=8)
-    allowed_networks: tuple[str, ...] = ()
-    controls: tuple[str, ...] = ("https://www.iana.org/", "https://www.wikipedia.org/")
+    allowed_networks: Listed = ()
+    controls: Listed = ("https://www.iana.org/", "https://www.wikipedia.org/")
 
 
 class EnrichmentSettings(BaseModel):

@@ -183,3 +183,21 @@ def test_a_person_is_erased_and_stays_away(cli: Cli, close: RunningClose) -> Non
     cli("crm", "apply")
     assert close.objects("contact") == []
     assert cli("crm", "erase", "nobody").code == 2
+
+
+@pytest.mark.usefixtures("_account")
+def test_a_plan_tells_whose_last_operation_is_undecided(
+    cli: Cli, close: RunningClose, tmp_path: Path
+) -> None:
+    cli("crm", "setup")
+    close.fault("drop_before", method="POST", path="/lead/", times=2)
+    applied = cli("crm", "apply")
+    assert (applied.code, "2 still unknown" in applied.out) == (1, True)
+    planned = cli("crm", "plan", "--csv", str(tmp_path / "plan.csv"))
+    assert planned.code == 0, planned.err
+    assert "company      2 undecided" in planned.out
+    assert "2 records undecided" in planned.out
+    assert "undecided company  Acme E1" in planned.out
+    assert json.loads(cli("crm", "plan", "--json").out)["totals"]["company"] == {"undecided": 2}
+    lines = csv.DictReader((tmp_path / "plan.csv").read_text(encoding="utf-8").splitlines())
+    assert {line["waits"] for line in lines if line["kind"] == "company"} == {"True"}

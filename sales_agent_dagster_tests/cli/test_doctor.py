@@ -230,3 +230,35 @@ def test_providers_of_facts_and_what_is_wrong_with_them(
     assert "Set `enabled: true` at website in the waterfall." in told
     waterfall.write_text(f"steps: {steps.replace('false', 'true')}")
     assert "will be paid" not in cli("doctor").out
+
+
+def test_each_variable_that_is_set_is_named_and_misspelt_ones_are_told(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SALES_AGENT_CRM__SYSTEM", "preview")
+    monkeypatch.setenv("SALES_AGENT_SLA__GROWTH__P95_MS", "12")
+    monkeypatch.setenv("SALES_AGENT_UI_PORT", "1")
+    line = found(cli("doctor").out, "Settings")
+    assert "SALES_AGENT_CRM__SYSTEM, SALES_AGENT_HOME" in line
+    assert "SALES_AGENT_SLA__GROWTH__P95_MS" in line
+    assert line.split()[1] == "ok"
+    monkeypatch.setenv("SALES_AGENT_ENGIN", "cerebras")
+    outcome = cli("doctor")
+    assert (outcome.code, found(outcome.out, "Settings").split()[1]) == (0, "warning")
+    assert "without effect: SALES_AGENT_ENGIN." in found(outcome.out, "Settings")
+
+
+def test_the_crm(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "SALES_AGENT_CRM__SYSTEM" in found(cli("doctor").out, "CRM")
+    monkeypatch.setenv("SALES_AGENT_CRM__SYSTEM", "close")
+    outcome = cli("doctor")
+    assert (outcome.code, found(outcome.out, "CRM").split()[1]) == (1, "BROKEN")
+    assert "SALES_AGENT_CLOSE__API_KEY" in found(outcome.out, "CRM")
+    monkeypatch.setenv("SALES_AGENT_CLOSE__API_KEY", SECRET)
+    outcome = cli("doctor")
+    assert "close is only read" in found(outcome.out, "CRM")
+    assert SECRET not in outcome.out
+    monkeypatch.setenv("SALES_AGENT_CRM__MODE", "live")
+    assert "close may be written to" in found(cli("doctor").out, "CRM")
+    monkeypatch.setenv("SALES_AGENT_CRM__MODE", "off")
+    assert "switched off" in found(cli("doctor").out, "CRM")

@@ -28,6 +28,14 @@ def test_help_tells_commands_and_exit_codes(cli: Cli) -> None:
     assert "Exit codes: 0 all good" in out
 
 
+@pytest.mark.parametrize("group", [(), ("crm",)])
+def test_no_command_is_told_in_half_a_sentence(shell: Cli, group: tuple[str, ...]) -> None:
+    listed = shell(*group, "--help", COLUMNS="80").out.partition("Commands:\n")[2].partition("\n\n")[0]
+    lines = listed.splitlines()
+    assert len(lines) > 8
+    assert [line for line in lines if line.endswith("...") or not line.endswith(".")] == []
+
+
 def test_version(cli: Cli) -> None:
     assert cli("--version").out == "sales-agent 0.1.0\n"
 

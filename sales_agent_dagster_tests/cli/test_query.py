@@ -119,3 +119,20 @@ def test_on_postgres(cli: Cli, postgres_warehouse: Warehouse, monkeypatch: pytes
     broken = cli("query", "select company_nam from imported_leads")
     assert broken.code == 2
     assert broken.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (0.00077989898, "0.0007799"),
+        (12345678.123456789, "12345678.1235"),
+        (-0.66666666666666, "-0.6667"),
+        (48.0, "48.0"),
+    ],
+)
+def test_a_table_shows_long_floats_short_and_json_in_full(
+    cli: Cli, hostile: None, value: float, shown: str
+) -> None:
+    sql = f"select {value!r} as number"
+    assert cli("query", sql).out.split() == ["number", shown]
+    assert json.loads(cli("query", sql, "--format", "json").out) == [{"number": value}]

@@ -53,7 +53,7 @@ def test_the_queue_is_listed(cli: Cli, leads: list[str], home_warehouse: Warehou
     for arguments in (["review", "--list"], ["review"]):
         outcome = cli(*arguments)
         assert outcome.code == 0
-        for words in (review["review_id"], leads[3], NAME, "name equal (+", "1 open review, 1 shown."):
+        for words in (review["review_id"], leads[3], NAME, "name equal (+", "1 open review. ", "--accept ID"):
             assert words in outcome.out
 
 

@@ -1,11 +1,12 @@
 """``sales-agent status``: what is there, what failed, what was refused."""
 
 import json
+from datetime import UTC, datetime
 
 import sqlalchemy as sa
 
 from sales_agent_dagster.warehouse.database import Warehouse
-from sales_agent_dagster.warehouse.schema import crm_synced_leads, lead_batches, lead_files
+from sales_agent_dagster.warehouse.schema import crm_synced_leads, lead_batches, lead_files, rejected_rows
 from sales_agent_dagster_tests.cli.conftest import Cli
 from sales_agent_dagster_tests.rows import file_row, seed_batch
 
@@ -14,7 +15,7 @@ def test_before_the_first_import(cli: Cli) -> None:
     outcome = cli("status")
     assert outcome.code == 0
     assert outcome.out == "Nothing imported yet. Try: sales-agent demo\n"
-    assert json.loads(cli("status", "--json").out) == {"files": [], "batches": []}
+    assert json.loads(cli("status", "--json").out) == {"files": [], "batches": [], "rejected": []}
 
 
 def seed_all(warehouse: Warehouse) -> None:
@@ -53,6 +54,37 @@ def test_batches_and_quarantined_files(cli: Cli, home_warehouse: Warehouse) -> N
     assert "Export it as CSV." in out
     assert "3 files, 3 batches, 1 quarantined file." in out
     assert "Unfinished: file-half-1.csv." in out
+
+
+def test_rejected_rows_are_told_by_file_and_reason(cli: Cli, home_warehouse: Warehouse) -> None:
+    seed_batch(home_warehouse, "b-1", [{"company_name": "A"}], through="imported_leads")
+    faults = [(7, "name_junk"), (5, "name_junk"), (9, "name_missing")]
+    rows = [
+        {
+            "batch_id": "b-1",
+            "record_no": line,
+            "file_name": "b.csv",
+            "line_no": line,
+            "field": "company_name",
+            "reason_code": code,
+            "reason": f"It is {code}.",
+            "remedy": "Put it there.",
+            "raw": {},
+            "run_id": "r",
+            "created_at": datetime.now(UTC),
+        }
+        for line, code in faults
+    ]
+    with home_warehouse.transaction() as connection:
+        home_warehouse.upsert(connection, rejected_rows, rows)
+    told = json.loads(cli("status", "--json").out)["rejected"]
+    assert [(row["reason_code"], row["rows"], row["first_line"]) for row in told] == [
+        ("name_junk", 2, 5),
+        ("name_missing", 1, 9),
+    ]
+    out = cli("status").out
+    assert "It is name_junk." in out
+    assert "Put it there." in out
 
 
 def test_json_has_every_count(cli: Cli, home_warehouse: Warehouse) -> None:

@@ -81,6 +81,17 @@ def test_a_terminal_gets_rules_and_folded_cells(screen: io.StringIO) -> None:
     assert max(map(len, lines)) <= 60
 
 
+@pytest.mark.parametrize("words", ["short", "word " * 30, "x" * 150])
+def test_what_a_terminal_wraps_goes_on_below_the_text(screen: io.StringIO, words: str) -> None:
+    say(("Label      ", "bold"), words.strip(), indent=2, hang=11)
+    first, *more = screen.getvalue().splitlines()
+    assert first.startswith("  Label      ")
+    assert all(line.startswith(" " * 13) and line[13] != " " for line in more)
+    assert max(map(len, [first, *more])) <= 60
+    told = "".join([first[13:], *(line[13:] for line in more)])
+    assert told.replace(" ", "") == words.replace(" ", "")
+
+
 def test_bars_are_blocks_on_a_terminal_and_hashes_elsewhere(screen: io.StringIO) -> None:
     assert bar(0.5, 10) == "█" * 5
 

@@ -10,7 +10,6 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import requests
@@ -19,7 +18,7 @@ import uvicorn
 from sales_agent_dagster.domain.errors import ConfigurationError
 from sales_agent_dagster.domain.profile import Profile
 from sales_agent_dagster.service.serving import serve
-from sales_agent_dagster.settings import CloseSettings, HubSpotSettings, Settings
+from sales_agent_dagster.settings import CloseSettings, HubSpotSettings, ServiceSettings, Settings
 from sales_agent_dagster.warehouse.database import Warehouse
 from sales_agent_dagster_tests.close_server import API_KEY
 from sales_agent_dagster_tests.close_server.running import RunningClose
@@ -68,7 +67,8 @@ def test_the_command_serves_this_machine_until_it_is_ended(tmp_path: Path, close
         "SALES_AGENT_CLOSE__WEBHOOK_KEY": CLOSE_KEY,
     }
     command = [sys.executable, "-m", "sales_agent_dagster.cli", "serve", "--port", str(port)]
-    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, env=environment, stdout=pipe, stderr=pipe, text=True) as process:
         try:
             url = f"http://127.0.0.1:{port}"
             while True:
@@ -80,7 +80,9 @@ def test_the_command_serves_this_machine_until_it_is_ended(tmp_path: Path, close
                     time.sleep(0.05)
             assert answer.json() == {"status": "ok", "crms": ["close", "hubspot"]}
             assert "server" not in answer.headers
+            assert process.stdout is not None
             for crm in DELIVERIES:
+                assert process.stdout.readline().endswith(f"{url}/webhooks/{crm}\n")
                 assert _answers(url, crm) == ["unsigned", "signature", "old", "taken", "replayed"]
         finally:
             process.send_signal(signal.SIGINT)
@@ -100,12 +102,39 @@ def _answers(url: str, crm: str) -> list[str]:
     return told
 
 
-def test_it_listens_where_the_settings_say_and_is_bounded(
+def test_it_listens_where_it_is_told_and_is_bounded(
     settings: Settings, sqlite_warehouse: Warehouse, profile: Profile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    given: dict[str, Any] = {}
-    monkeypatch.setattr(uvicorn, "run", lambda app, **options: given.update(options))
+    served: list[tuple[uvicorn.Config, list[socket.socket]]] = []
+
+    def run(server: uvicorn.Server, sockets: list[socket.socket]) -> None:
+        served.append((server.config, sockets))
+        assert sockets[0].getsockname()[0] == "127.0.0.1"
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(uvicorn.Server, "run", run)
+    assert (settings.service.host, settings.service.port) == ("127.0.0.1", 8790)
+    told: list[str] = []
+    serve(_on_port(settings, 0), sqlite_warehouse, profile, tell=told.extend)
+    config = served[0][0]
+    assert config.limit_concurrency == 64
+    assert config.access_log is False, "addresses may hold data"
+    webhooks, health = told
+    assert webhooks.removesuffix("/webhooks/hubspot") == health.removesuffix("/healthz")
+    assert not webhooks.startswith("http://127.0.0.1:0/")
+
+
+def test_a_port_that_is_taken_is_told_with_what_to_set(
+    settings: Settings, sqlite_warehouse: Warehouse, profile: Profile
+) -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as taken,
+        pytest.raises(ConfigurationError, match="--port"),
+    ):
+        serve(_on_port(settings, taken.getsockname()[1]), sqlite_warehouse, profile)
+
+
+def _on_port(settings: Settings, port: int) -> Settings:
+    """HubSpot's deliveries are taken on a port."""
     keys = HubSpotSettings(token="t", client_secret="s")
-    serve(settings.model_copy(update={"hubspot": keys}), sqlite_warehouse, profile)
-    assert (given["host"], given["port"], given["limit_concurrency"]) == ("127.0.0.1", 8790, 64)
-    assert given["access_log"] is False, "addresses may hold data"
+    return settings.model_copy(update={"hubspot": keys, "service": ServiceSettings(port=port)})

@@ -22,6 +22,7 @@ class PlanRow:
         remote_id: the CRM's record; None before it is created.
         field: None of a record of which nothing is sent.
         rule: who owns the field, or why the value is sent.
+        waits: nothing is planned for the record until its last operation has been read back.
     """
 
     kind: str
@@ -35,6 +36,7 @@ class PlanRow:
     after: Value | None
     rule: str | None
     reason: str
+    waits: bool = False
 
 
 def plan_rows(context: SyncContext, planned: Iterable[Planned]) -> Iterator[PlanRow]:
@@ -55,7 +57,7 @@ def _rows(context: SyncContext, page: list[Planned]) -> Iterator[PlanRow]:
     for one in page:
         said = (str(one.kind), one.entity_id, one.external_key, names.get(one.entity_id, ""), str(one.step))
         if not one.changes:
-            yield PlanRow(*said, one.remote_id, None, None, None, None, one.reason)
+            yield PlanRow(*said, one.remote_id, None, None, None, None, one.reason, one.waits)
         for name, change in one.changes.items():
             rule = f"{change.rule}: {change.reason}"
             yield PlanRow(*said, one.remote_id, name, change.before, change.after, rule, one.reason)
