@@ -274,12 +274,14 @@ class History:
     def _edit_list(self) -> None:
         for name in self._some(Kind.COMPANY):
             self.number += 1
-            brands = set(self.world.ledger.rows[name].values["brands"] or ())
+            held = self.world.ledger.rows[name].values["brands"] or frozenset()
+            brands = set(held)
             if brands and self.dice.random() < 0.5:
                 brands.remove(self.dice.choice(sorted(brands)))
             if not brands or self.dice.random() < 0.5:
                 brands.add(f"Make {self.number}")
-            self._edited(name, "brands", ", ".join(sorted(brands)))
+            if brands != held:  # a CRM tells when a record was saved last, also where nothing was changed
+                self._edited(name, "brands", ", ".join(sorted(brands)))
 
     def _clear(self) -> None:
         """What we filled in; a person who clears what a person wrote did not do anything in the end."""

@@ -315,7 +315,7 @@ class Model:
         if rule is Rule.FILL_IF_EMPTY:
             return not edits
         if rule is Rule.NEWEST:
-            return not edits or all(one.at < at for one in people)
+            return not edits or all(one.at < at for one in self._touched(people))
         if rule is Rule.APPEND_ONLY:
             merged = any(one.merging for one in people)
             return not (merged and edits) and self._lacks(name, key, field_name)
@@ -330,6 +330,11 @@ class Model:
         made = self.made(name[0], key)
         chain = self._ledger.chain(made[0]) if made else [name]
         return [one for one in self._ledger.mutations if one.name in chain]
+
+    def _touched(self, people: Sequence[Mutation]) -> Iterator[Mutation]:
+        """These and what people did to other records under the same ids: a CRM tells one time for all."""
+        ids = {one.name[1] for one in people}
+        return (one for one in self._ledger.mutations if not one.ours and one.name[1] in ids)
 
     def _lacks(self, name: Name, key: str, field_name: str) -> bool:
         """Whether a list lacks an item of ours that nobody took away, not even we in a race."""
