@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
@@ -54,16 +55,25 @@ class Call:
         prepared: without credentials.
         twice: sending it twice is the same as once.
         writes: it changes something.
+        still: see ``Transport.request``.
     """
 
     def __init__(
-        self, line: Line, prepared: requests.PreparedRequest, gate: RateGate, *, twice: bool, writes: bool
+        self,
+        line: Line,
+        prepared: requests.PreparedRequest,
+        gate: RateGate,
+        *,
+        twice: bool,
+        writes: bool,
+        still: Callable[[], bool] | None = None,
     ) -> None:
         self._line = line
         self._prepared = prepared
         self._gate = gate
         self._twice = twice
         self._writes = writes
+        self._still = still
         self._attempt = 0
         self._failures = 0
         self._waited = 0.0
@@ -93,6 +103,8 @@ class Call:
                 raise
             raise end from last
         self._perhaps_done |= self._writes and self._may_be_done(error)
+        if self._perhaps_done and self._still is not None and not self._still():
+            raise Ambiguous(error.message, status=error.status, request_id=error.request_id) from error
 
     def _send(self) -> Reply:
         line, request_id = self._line, uuid4().hex

@@ -91,6 +91,7 @@ class Transport:
         headers: Mapping[str, str] | None = None,
         reads: bool = False,
         idempotent: bool | None = None,
+        still: Callable[[], bool] | None = None,
         group: str = "",
     ) -> Reply:
         """One call, with all its retries.
@@ -105,6 +106,8 @@ class Transport:
             reads: a POST that only reads, such as a search or a token: a dry run lets it through, and it may
                 be sent twice.
             idempotent: whether sending it twice is the same as once; by default what the method says.
+            still: asked before it is sent again, once an attempt may have been carried out; False ends the
+                call, and nobody knows whether it was done.
             group: calls that share a rate.
 
         Raises:
@@ -122,7 +125,7 @@ class Transport:
             requests.Request(method, self._url(path), params=params, data=data, headers=given, auth=_NoAuth())
         )
         twice = (method in IDEMPOTENT_METHODS or reads) if idempotent is None else idempotent
-        return Call(self._line, prepared, self._gate(group), twice=twice, writes=writes).run()
+        return Call(self._line, prepared, self._gate(group), twice=twice, writes=writes, still=still).run()
 
     def each(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
         """``function`` of every item on bounded threads, as they come; in turn where one is allowed.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sales_agent_dagster.crm.errors import InvalidRequest
@@ -110,25 +110,28 @@ class Client:
         """All rows of a query that has few."""
         return [row for page in self.pages(query, deleted=deleted) for row in page]
 
-    def upsert(self, sobject: SObject, key: str, rows: Sequence[Row]) -> Results:
-        """Create or update by an external id in the rows."""
-        return self._collection("PATCH", f"composite/sobjects/{sobject}/{key}", sobject, rows)
+    def upsert(self, sobject: SObject, key: str, rows: Sequence[Row], still: Callable[[], bool]) -> Results:
+        """Create or update by an external id in the rows; ``still``: see ``Transport.request``."""
+        return self._collection(f"composite/sobjects/{sobject}/{key}", sobject, rows, still)
 
     def update(self, sobject: SObject, rows: Sequence[Row]) -> Results:
         """Update by the rows' ``Id``."""
-        return self._collection("PATCH", "composite/sobjects", sobject, rows)
+        return self._collection("composite/sobjects", sobject, rows)
 
     def delete(self, ids: Sequence[str]) -> list[Row]:
         """Into the recycle bin; one result each, in their order."""
         params = {"ids": ",".join(ids), "allOrNone": "false"}
         return _results(self.call("DELETE", "composite/sobjects", params=params), len(ids))
 
-    def _collection(self, method: str, path: str, sobject: SObject, rows: Sequence[Row]) -> Results:
+    def _collection(
+        self, path: str, sobject: SObject, rows: Sequence[Row], still: Callable[[], bool] | None = None
+    ) -> Results:
         records = [{"attributes": {"type": sobject}, **row} for row in rows]
         # No duplicate rule is overruled: what it finds is for us to link.
         reply = self.call(
-            method,
+            "PATCH",
             path,
+            still=still,
             json={"allOrNone": False, "records": records},
             headers={"Sforce-Duplicate-Rule-Header": "allowSave=false; includeRecordDetails=false"},
         )

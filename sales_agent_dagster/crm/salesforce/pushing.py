@@ -104,7 +104,9 @@ class Pusher:
             if first.key is None:
                 answered = self._client.update(first.sobject, rows)
             else:
-                answered = self._client.upsert(first.sobject, first.key, rows)
+                answered = self._client.upsert(
+                    first.sobject, first.key, rows, lambda: self._are_keys_held(writes)
+                )
         except InvalidRequest as error:
             if error.status == 400 and len(writes) > 1:
                 half = len(writes) // 2
@@ -115,6 +117,15 @@ class Pusher:
         if answered.perhaps_done:
             doubtful.update(write.operation.op_id for write in writes)
         return list(zip(writes, answered.rows, strict=True))
+
+    def _are_keys_held(self, writes: Sequence[Write]) -> bool:
+        """Whether no record of these keys has gone: then its key is free, and an upsert makes a second one."""
+        keys = [write.operation.external_key for write in writes]
+        try:
+            found = self._finder.by_key(writes[0].operation.kind, keys, deleted=True)
+        except CrmError:
+            return False
+        return not any(record.archived for record in found.values())
 
     def _settled(self, answered: Sequence[tuple[Write, Row | PushResult]], halt: _Halt) -> list[PushResult]:
         """Results; of refused records with what is in their way or in their place."""

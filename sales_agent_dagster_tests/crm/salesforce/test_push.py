@@ -170,6 +170,41 @@ def test_a_lost_answer_makes_no_duplicate(
     assert len(organisation.writes) == 2
 
 
+@pytest.mark.parametrize("merged", [False, True])
+def test_a_create_is_not_sent_again_once_a_person_took_its_record_away(
+    organisation: RunningServer, merged: bool
+) -> None:
+    other = organisation.create("Lead", LastName="L", Company="Other")
+
+    def meanwhile(seconds: float) -> None:
+        [made] = (row["Id"] for row in organisation.records("Lead") if row[KEY] == "acme")
+        if merged:
+            organisation.merge(other, made)
+        else:
+            organisation.delete(made)
+
+    connector = connect(organisation, options_of(sleep=meanwhile))
+    organisation.fault("drop", method="PATCH", path="composite")
+    operation = create(Kind.COMPANY, "acme", **ACME)
+    [result] = push(connector, operation)
+    [told] = connector.reconcile([operation])
+    connector.close()
+    assert isinstance(result, Unknown)
+    assert [row["Id"] for row in organisation.records("Lead")] == [other]
+    assert told.record is not None
+    assert (told.record.archived, told.record.merged_into) == (True, other if merged else None)
+
+
+def test_a_create_is_not_sent_again_while_nobody_can_tell_whether_its_record_has_gone(
+    leads: SalesforceConnector, organisation: RunningServer
+) -> None:
+    organisation.fault("drop", method="PATCH", path="composite")
+    organisation.fault("503", method="GET", path="queryAll", times=10)
+    [result] = push(leads, create(Kind.COMPANY, "acme", **ACME))
+    assert isinstance(result, Unknown)
+    assert len(organisation.writes) == 1
+
+
 def test_what_is_never_answered_is_unknown_and_reading_back_tells(
     leads: SalesforceConnector, organisation: RunningServer
 ) -> None:
