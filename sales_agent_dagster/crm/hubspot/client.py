@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -109,14 +109,20 @@ class Client:
         ).get("results", [])
         return results
 
-    def write(self, kind: Kind, verb: str, inputs: Sequence[Raw]) -> tuple[Raw, bool]:
+    def write(
+        self, kind: Kind, verb: str, inputs: Sequence[Raw], still: Callable[[], bool] | None = None
+    ) -> tuple[Raw, bool]:
         """A batch ``upsert`` or ``update``: sets values by key, so that twice is the same as once.
+
+        ``still``: see ``Transport.request``.
 
         Returns:
             The answer, and whether rows that it refuses may have been written by an attempt before.
         """
         path = f"{self._objects(kind)}/batch/{verb}"
-        reply = self.transport.request("POST", path, json={"inputs": list(inputs)}, idempotent=True)
+        reply = self.transport.request(
+            "POST", path, json={"inputs": list(inputs)}, idempotent=True, still=still
+        )
         return _parsed(reply, wrote=True), reply.perhaps_done
 
     def archived(self, kind: Kind, properties: Sequence[str], after: str | None) -> Raw:

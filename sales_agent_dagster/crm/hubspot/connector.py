@@ -67,7 +67,7 @@ class HubSpot:
         self._client = Client(settings, options)
         self._map = FieldMap(settings)
         self._finder = Finder(self._client, self._map, self._records)
-        self._pusher = Pusher(self._client, self._map, now)
+        self._pusher = Pusher(self._client, self._finder, self._map, now)
         self.counters, self.fence = self._client.transport.counters, self._client.transport.fence
         self.capabilities = Capabilities(
             fields={kind: self._map.fields_of(kind) for kind in OBJECTS},

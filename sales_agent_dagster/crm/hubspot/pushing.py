@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from itertools import zip_longest
 from typing import Any
 
@@ -33,6 +34,7 @@ from sales_agent_dagster.crm.errors import (
 from sales_agent_dagster.crm.fields import Kind
 from sales_agent_dagster.crm.hubspot.client import BATCH, Client, Raw, chunks
 from sales_agent_dagster.crm.hubspot.dialect import NO_SUCH_PROPERTY, NOT_UNIQUE, existing_id, fields_of
+from sales_agent_dagster.crm.hubspot.finding import Finder
 from sales_agent_dagster.crm.hubspot.mapping import FieldMap, milliseconds, moment_of
 from sales_agent_dagster.crm.hubspot.notes import fields_of_html
 
@@ -86,8 +88,9 @@ class Pusher:
         now: the time of notes, UTC.
     """
 
-    def __init__(self, client: Client, fields: FieldMap, now: Callable[[], datetime]) -> None:
+    def __init__(self, client: Client, finder: Finder, fields: FieldMap, now: Callable[[], datetime]) -> None:
         self._client = client
+        self._finder = finder
         self._fields = fields
         self._now = now
 
@@ -172,7 +175,8 @@ class Pusher:
         inputs = [self._input(kind, action, str(at), one) for at, one in enumerate(operations)]
         verb = "upsert" if action is Action.CREATE else "update"
         try:
-            body, perhaps_done = self._client.write(kind, verb, inputs)
+            still = partial(self._are_keys_held, kind, operations) if action is Action.CREATE else None
+            body, perhaps_done = self._client.write(kind, verb, inputs, still)
         except _REFUSED as error:
             if len(operations) == 1 or _all_alike(error, self._fields, kind):
                 return [result_of(one, error) for one in operations]
@@ -180,6 +184,13 @@ class Pusher:
             first = self._write(kind, action, operations[:half])
             return first + self._halved(kind, action, operations[half:])
         return self._results(action, operations, body, perhaps_done)
+
+    def _are_keys_held(self, kind: Kind, operations: list[Operation]) -> bool:
+        """Whether no record of these keys has gone: its key is free then, and an upsert makes another."""
+        try:
+            return not self._finder.has_gone(kind, operations)
+        except CrmError:
+            return False
 
     def _halved(self, kind: Kind, action: Action, operations: list[Operation]) -> list[PushResult]:
         """The second half; its failure must not take the first half's results with it."""

@@ -119,7 +119,7 @@ class Pusher:
         return list(zip(writes, answered.rows, strict=True))
 
     def _are_keys_held(self, writes: Sequence[Write]) -> bool:
-        """Whether no record of these keys has gone: then its key is free, and an upsert makes a second one."""
+        """Whether no record of these keys has gone: its key is free then, and an upsert makes another."""
         keys = [write.operation.external_key for write in writes]
         try:
             found = self._finder.by_key(writes[0].operation.kind, keys, deleted=True)

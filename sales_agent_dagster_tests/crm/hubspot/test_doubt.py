@@ -33,3 +33,40 @@ def test_a_row_that_is_refused_may_have_been_written_before(
     monkeypatch.setattr(Client, "write", lambda *_: ({"errors": [error]}, perhaps_done))
     (result,) = pushed(crm, create("a"))
     assert isinstance(result, Unknown if perhaps_done else once)
+
+
+@pytest.mark.parametrize("merged", [False, True])
+def test_a_create_is_not_sent_again_once_a_person_took_its_record_away(
+    hubspot: RunningServer, crm: HubSpot, monkeypatch: pytest.MonkeyPatch, merged: bool
+) -> None:
+    other = hubspot.add("companies", name="Other")
+    advance = hubspot.clock.advance
+
+    def meanwhile(seconds: float) -> None:
+        monkeypatch.setattr(hubspot.clock, "advance", advance)
+        [made] = (one for one in hubspot.active("companies") if one != other)
+        if merged:
+            hubspot.merge("companies", other, made)
+        else:
+            hubspot.delete("companies", made)
+        advance(60)  # and the index has seen it
+
+    monkeypatch.setattr(hubspot.clock, "advance", meanwhile)
+    hubspot.fail("drop", where=UPSERT)
+    operation = create("a")
+    (result,) = pushed(crm, operation)
+    (told,) = crm.reconcile([operation])
+    assert isinstance(result, Unknown)
+    assert list(hubspot.active("companies")) == [other]
+    assert told.record is not None
+    assert (told.record.archived, told.record.remote_id == other) == (not merged, merged)
+
+
+def test_a_create_is_not_sent_again_while_nobody_can_tell_whether_its_record_has_gone(
+    hubspot: RunningServer, crm: HubSpot
+) -> None:
+    hubspot.fail("drop", where=UPSERT)
+    hubspot.fail("503", where="batch/read", times=10)
+    (result,) = pushed(crm, create("a"))
+    assert isinstance(result, Unknown)
+    assert sum("upsert" in one.path for one in hubspot.writes()) == 1
