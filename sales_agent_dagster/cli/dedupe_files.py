@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from sales_agent_dagster.domain.errors import ConfigurationError, QuarantinedFile
 from sales_agent_dagster.domain.header_aliases import compact
 from sales_agent_dagster.domain.headers import HeaderMap, map_header
+from sales_agent_dagster.matching.home_numbers import with_trunk_zero
 from sales_agent_dagster.stages.intake.reader import CsvTable
 
 PARQUET = (".parquet", ".pq")
@@ -219,7 +220,10 @@ def _raw(header: HeaderMap, columns: Columns, size: int) -> dict[str, pa.StringA
         name: _first([columns(number) for source in sources for number in fields.get(source, ())], size)
         for name, sources in _PLAIN_FIELDS.items()
     }
-    raw["phone"], raw["phone_2"] = _first_two([columns(number) for number in fields.get("phone", ())], size)
+    countries = [columns(n) for place in header.places for n in place.get("country", ())]
+    country = _first(countries, size) if countries else None
+    phones = [with_trunk_zero(columns(number), country) for number in fields.get("phone", ())]
+    raw["phone"], raw["phone_2"] = _first_two(phones, size)
     raw["contact"] = _contact(fields, columns, size)
     for name, part in _PLACE_FIELDS.items():
         raw[name] = _first([columns(n) for place in header.places for n in place.get(part, ())], size)

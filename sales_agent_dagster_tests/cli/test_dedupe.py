@@ -150,6 +150,12 @@ def test_an_address_in_one_cell_tells_the_place(tmp_path: Path) -> None:
     assert "place equal" in found["explanation"][1]
 
 
+def test_a_country_tells_how_its_numbers_are_dialled(tmp_path: Path) -> None:
+    lines = ["Firma,Telefono,Pais", "Moreno,91 302 20 15,Spain", "Moreno SL,+34 913022015,ES"]
+    found = decisions(write(tmp_path / "in.csv", *lines), tmp_path / "out.parquet")
+    assert "phone equal" in found["explanation"][1]
+
+
 def test_rows_are_numbered_where_no_column_does(tmp_path: Path) -> None:
     lines = [line.partition(",")[2] for line in (HEADER, *ROWS)]
     assert decisions(write(tmp_path / "in.csv", *lines), tmp_path / "out.parquet")["record_id"] == [
