@@ -150,6 +150,19 @@ def test_an_address_in_one_cell_tells_the_place(tmp_path: Path) -> None:
     assert "place equal" in found["explanation"][1]
 
 
+def test_a_firm_is_found_by_its_registered_and_by_its_trading_name(tmp_path: Path) -> None:
+    lines = [
+        "Legal Business Name,DBA,Phone,City,State",
+        "Quillfeather Holdings LLC,Oakton Electric,312-555-0142,Oakton,IL",
+        "QUILLFEATHER HOLDINGS,,,Oakton,IL",
+        ",Oakton Electric Co,312-555-0142,,",
+        "Zedwick,Zedwick LLC,,Oakland,CA",
+    ]
+    found = decisions(write(tmp_path / "in.csv", *lines), tmp_path / "out.parquet")
+    assert found["entity_id"] == ["E-1", "E-1", "E-1", "E-4"]
+    assert all("name equal" in sentence for sentence in found["explanation"][1:3])
+
+
 def test_a_country_tells_how_its_numbers_are_dialled(tmp_path: Path) -> None:
     lines = ["Firma,Telefono,Pais", "Moreno,91 302 20 15,Spain", "Moreno SL,+34 913022015,ES"]
     found = decisions(write(tmp_path / "in.csv", *lines), tmp_path / "out.parquet")
