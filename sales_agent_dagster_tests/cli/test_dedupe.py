@@ -240,6 +240,26 @@ def test_against_a_file_that_names_entities(tmp_path: Path) -> None:
     assert found["entity_id"] == ["ACME", "E-d1"]
 
 
+def test_a_row_that_fits_two_companies_says_so(tmp_path: Path) -> None:
+    known = write(tmp_path / "known.csv", f"{HEADER},entity_id", f"{ROWS[0]},X1", f"k2{ROWS[0][2:]},X2")
+    file = write(tmp_path / "in.csv", HEADER, ROWS[2])
+    found = decisions(file, tmp_path / "out.csv", "--against", str(known))
+    assert found["decision"] == ["review"]
+    assert found["explanation"][0].startswith("Fits two companies, perhaps the same as ")
+
+
+def test_what_may_have_moved_fits_one_company(tmp_path: Path) -> None:
+    lines = [
+        f"{HEADER},Street",
+        f"{ROWS[0]},12 Oak St",
+        f"{ROWS[2].replace('Springfield', 'Elmville')},977 Elm Rd",
+    ]
+    found = decisions(write(tmp_path / "in.csv", *lines), tmp_path / "out.csv")
+    assert found["decision"] == ["new", "review"]
+    assert found["explanation"][1].startswith("Perhaps the same as a7: ")
+    assert found["explanation"][1].endswith("; another street in another town.")
+
+
 def test_tables_that_number_their_rows_alike_are_told_apart(tmp_path: Path) -> None:
     header, acme, zed, again = (line.partition(",")[2] for line in (HEADER, *ROWS))
     known = write(tmp_path / "known.csv", header, acme, zed)
