@@ -132,6 +132,9 @@ def test_values_that_are_counted() -> None:
     assert values_of(NormLead("L1")) == []
 
 
+NEAR = {
+    "name": "Quillfeather Electric", "website": "", "email": "", "contact": "", "street": "", "zip": "",
+}  # fmt: skip
 MOVED = {"street": "980 Elm Street", "city": "Elmville", "state": "IL", "zip": "60601"}
 BRANCH = {
     "phone": "217-777-0100",
