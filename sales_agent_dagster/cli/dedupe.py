@@ -17,6 +17,7 @@ from sales_agent_dagster.matching.columns import normalise_columns
 from sales_agent_dagster.matching.dedupe import MERGE, OUTCOMES, REVIEW, Deduped, dedupe
 from sales_agent_dagster.matching.model import load_model
 from sales_agent_dagster.matching.places_repair import rejoined_cities
+from sales_agent_dagster.matching.sentences import MOVED
 from sales_agent_dagster.matching.table import LeadTable, appended
 from sales_agent_dagster.matching.weigh import RELATIONS
 
@@ -96,6 +97,9 @@ def _decisions(leads: LeadFile, known: LeadFile | None, done: Deduped) -> Iterat
     for sentences in done.explanations(start):
         rows = slice(low, low := low + len(sentences))
         matched, outcome = done.matched[rows], done.outcome[rows]
+        # Merged for these bits, did not a second company come as near.
+        torn = (outcome == REVIEW) & (done.bits[rows] >= done.model.thresholds.auto)
+        torn &= ~np.asarray(pc.ends_with(sentences, MOVED).fill_null(False))
         partner = ids.take(pa.array(matched, mask=matched < 0))
         # Both tables may number their rows alike: the sentence says which one it means.
         named = pc.if_else(
@@ -109,7 +113,7 @@ def _decisions(leads: LeadFile, known: LeadFile | None, done: Deduped) -> Iterat
                 "decision": pa.array(OUTCOMES).take(pa.array(outcome)),
                 "bits": pa.array(np.round(done.bits[rows].astype(float), 2), from_pandas=True),
                 "matched_record_id": _typed(pc.if_else(pa.array(outcome != 0), partner, None), partner_type),
-                "explanation": _explained(outcome, done.relation[rows], named, sentences),
+                "explanation": _explained(outcome + torn, done.relation[rows], named, sentences),
             }
         )
 
@@ -154,8 +158,10 @@ def _apart(
 
 
 def _explained(outcome: Any, relation: Any, partner: pa.StringArray, sentences: pa.StringArray) -> pa.Array:
-    openings = ["New: ", "Same as ", "Perhaps the same as ", *(f"New, {kind} of " for kind in RELATIONS[1:])]
-    opening = pa.array(openings).take(pa.array(np.where(relation > 0, relation + 2, outcome)))
+    openings = ["New: ", "Same as ", "Perhaps the same as ", "Fits two companies, perhaps the same as "]
+    kin = [f"New, {kind} of " for kind in RELATIONS[1:]]
+    number = np.where(relation > 0, relation + len(openings) - 1, outcome)
+    opening = pa.array([*openings, *kin]).take(pa.array(number))
     # A row without a partner has neither partner nor sentence: the join is null.
     return pc.fill_null(
         pc.binary_join_element_wise(opening, partner, ": ", sentences, ".", ""), f"New: {NO_MATCH}"

@@ -17,8 +17,9 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from sales_agent_dagster.domain.errors import ConfigurationError, QuarantinedFile
-from sales_agent_dagster.domain.header_aliases import compact
+from sales_agent_dagster.domain.header_aliases import LEGAL_NAMES, TRADING_NAMES, compact
 from sales_agent_dagster.domain.headers import HeaderMap, map_header
+from sales_agent_dagster.matching.home_numbers import with_trunk_zero
 from sales_agent_dagster.stages.intake.reader import CsvTable
 
 PARQUET = (".parquet", ".pq")
@@ -27,7 +28,6 @@ CSV = (".csv", ".tsv", ".txt")
 Rows = NDArray[np.int64]
 
 _PLAIN_FIELDS = {
-    "name": ("company_name",),
     "website": ("website", "domain"),
     "email": ("email",),
     "linkedin": ("linkedin_url",),
@@ -219,7 +219,11 @@ def _raw(header: HeaderMap, columns: Columns, size: int) -> dict[str, pa.StringA
         name: _first([columns(number) for source in sources for number in fields.get(source, ())], size)
         for name, sources in _PLAIN_FIELDS.items()
     }
-    raw["phone"], raw["phone_2"] = _first_two([columns(number) for number in fields.get("phone", ())], size)
+    raw["name"] = _name(header, columns, size)
+    countries = [columns(n) for place in header.places for n in place.get("country", ())]
+    country = _first(countries, size) if countries else None
+    phones = [with_trunk_zero(columns(number), country) for number in fields.get("phone", ())]
+    raw["phone"], raw["phone_2"] = _first_two(phones, size)
     raw["contact"] = _contact(fields, columns, size)
     for name, part in _PLACE_FIELDS.items():
         raw[name] = _first([columns(n) for place in header.places for n in place.get(part, ())], size)
@@ -230,6 +234,23 @@ def _raw(header: HeaderMap, columns: Columns, size: int) -> dict[str, pa.StringA
     street = _first(streets, size)
     raw["street"] = pc.binary_join_element_wise(street, more[0], ", ") if more else street
     return raw
+
+
+def _name(header: HeaderMap, columns: Columns, size: int) -> pa.StringArray:
+    """The name a firm trades under, after its other one where a row has two: ``Quill LLC dba Oak Ltd``."""
+    kinds: dict[str, list[pa.StringArray]] = {"trading": [], "own": [], "legal": []}
+    for number in header.fields.get("company_name", ()):
+        key = compact(header.names[number])
+        kind = "trading" if key in TRADING_NAMES else "legal" if key in LEGAL_NAMES else "own"
+        kinds[kind].append(columns(number))
+    names = [_first(found, size) for found in kinds.values() if found]
+    name = _first(names, size)
+    if len(names) < 2:
+        return name
+    other = _first(names[:0:-1], size)
+    blank = [pc.equal(pc.utf8_trim_whitespace(cells), "") for cells in (names[0], other)]
+    joined = pc.binary_join_element_wise(other, name, " dba ")
+    return pc.if_else(pc.or_(*blank), name, joined)
 
 
 def _first(found: Sequence[pa.StringArray], size: int) -> pa.StringArray:

@@ -231,6 +231,13 @@ KNOWN_NAMES: dict[str, str] = {
 }
 """Compact header to the name as people write it, for suggestions."""
 
+TRADING_NAMES = frozenset(
+    map(compact, ("dba", "dba name", "doing business as", "dba/trade name", "trade name"))
+)
+"""Compact headers of the name under which a firm trades, beside its own."""
+LEGAL_NAMES = frozenset(compact(name) for name in _ranks(_FIELDS["company_name"])[2])
+"""Compact headers of the name under which it is registered."""
+
 # Format, headers it must have, headers of which it must have one; the first that fits counts.
 _SIGNATURES = (
     (

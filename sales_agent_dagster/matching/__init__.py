@@ -14,6 +14,7 @@ In order of use, one lead or a few against many that are stored:
 * ``decide.decide(new, candidates, model, counts, population) -> list[Decision]``: merge, review or new;
   ``decide_arrivals`` for leads that are in columns already.
 
-Whole tables go through ``columns.normalise_columns`` and ``dedupe.dedupe``; ``train.learn`` adapts weights to
+Whole tables go through ``columns.normalise_columns`` (phones of other countries through
+``home_numbers.with_trunk_zero`` before) and ``dedupe.dedupe``; ``train.learn`` adapts weights to
 a table without labels, ``calibrate.calibrated`` fits them to reviewers' answers.
 """

@@ -35,7 +35,7 @@ _SLUG = re.compile(r"linkedin\.com/+(?:company|in|school|showcase|pub)/+([^/?#\s
 _SLUG_NUMBER = re.compile(r"(?:-\d+|-[0-9a-f]{6,})$")
 _EMAIL = re.compile(r"[a-z0-9][a-z0-9._+&'-]*@[a-z0-9.-]+\.[a-z]{2,24}")
 _LETTERS = re.compile(r"[^\W\d_]+")
-_TITLES = words("mr mrs ms miss dr prof owner mgr manager jr sr ii iii")
+_TITLES = words("mr mrs ms miss dr prof owner mgr manager jr sr ii iii md dds dmd phd esq cpa")
 _PAGES = frozenset({"", "index.html", "index.htm", "index.php", "home", "default.aspx"})
 
 
@@ -163,11 +163,13 @@ def read_linkedin(text: str) -> str:
 
 
 def read_person(text: str) -> str:
-    """First name first, lower case, no titles; ``Doe, Jane`` is turned round."""
+    """First name first, lower case, no titles and middle initials; ``Doe, Jane Q`` is turned round."""
     lower = plain(text[:100])
     if lower in MISSING:
         return ""
     last, comma, first = lower.partition(",")
     if comma and _LETTERS.search(first):
         lower = f"{first} {last}"
-    return " ".join(word for word in _LETTERS.findall(lower) if word not in _TITLES)
+    names = [word for word in _LETTERS.findall(lower) if word not in _TITLES]
+    whole = [word for word in names if len(word) > 1]
+    return " ".join(whole if len(whole) > 1 else names)

@@ -81,7 +81,11 @@ def _shared(levels: NDArray[np.int8], others: NDArray[Any]) -> NDArray[np.float3
     web = np.where(levels[:, WEB] == 1, others[:, WEB], 0)
     street = np.where((levels[:, STREET] == 1) | (levels[:, STREET] == 2), others[:, STREET], 0)
     phone = np.where(levels[:, PHONE] == 1, others[:, PHONE], 0)
-    counts = np.stack([np.maximum(name, web), street, phone], axis=1)
+    # Another branch has both, where both are equal: no more of them than hold the rarer.
+    brand = np.where(
+        (levels[:, NAME] == 1) & (levels[:, WEB] == 1), np.minimum(name, web), np.maximum(name, web)
+    )
+    counts = np.stack([brand, street, phone], axis=1)
     found = np.log2(np.maximum(counts, FEWEST_OTHERS))
     return np.column_stack([found, np.zeros(len(levels))]).astype(np.float32)
 

@@ -150,6 +150,25 @@ def test_an_address_in_one_cell_tells_the_place(tmp_path: Path) -> None:
     assert "place equal" in found["explanation"][1]
 
 
+def test_a_firm_is_found_by_its_registered_and_by_its_trading_name(tmp_path: Path) -> None:
+    lines = [
+        "Legal Business Name,DBA,Phone,City,State",
+        "Quillfeather Holdings LLC,Oakton Electric,312-555-0142,Oakton,IL",
+        "QUILLFEATHER HOLDINGS,,,Oakton,IL",
+        ",Oakton Electric Co,312-555-0142,,",
+        "Zedwick,Zedwick LLC,,Oakland,CA",
+    ]
+    found = decisions(write(tmp_path / "in.csv", *lines), tmp_path / "out.parquet")
+    assert found["entity_id"] == ["E-1", "E-1", "E-1", "E-4"]
+    assert all("name equal" in sentence for sentence in found["explanation"][1:3])
+
+
+def test_a_country_tells_how_its_numbers_are_dialled(tmp_path: Path) -> None:
+    lines = ["Firma,Telefono,Pais", "Moreno,91 302 20 15,Spain", "Moreno SL,+34 913022015,ES"]
+    found = decisions(write(tmp_path / "in.csv", *lines), tmp_path / "out.parquet")
+    assert "phone equal" in found["explanation"][1]
+
+
 def test_rows_are_numbered_where_no_column_does(tmp_path: Path) -> None:
     lines = [line.partition(",")[2] for line in (HEADER, *ROWS)]
     assert decisions(write(tmp_path / "in.csv", *lines), tmp_path / "out.parquet")["record_id"] == [
@@ -219,6 +238,26 @@ def test_against_a_file_that_names_entities(tmp_path: Path) -> None:
         str(known),
     )
     assert found["entity_id"] == ["ACME", "E-d1"]
+
+
+def test_a_row_that_fits_two_companies_says_so(tmp_path: Path) -> None:
+    known = write(tmp_path / "known.csv", f"{HEADER},entity_id", f"{ROWS[0]},X1", f"k2{ROWS[0][2:]},X2")
+    file = write(tmp_path / "in.csv", HEADER, ROWS[2])
+    found = decisions(file, tmp_path / "out.csv", "--against", str(known))
+    assert found["decision"] == ["review"]
+    assert found["explanation"][0].startswith("Fits two companies, perhaps the same as ")
+
+
+def test_what_may_have_moved_fits_one_company(tmp_path: Path) -> None:
+    lines = [
+        f"{HEADER},Street",
+        f"{ROWS[0]},12 Oak St",
+        f"{ROWS[2].replace('Springfield', 'Elmville')},977 Elm Rd",
+    ]
+    found = decisions(write(tmp_path / "in.csv", *lines), tmp_path / "out.csv")
+    assert found["decision"] == ["new", "review"]
+    assert found["explanation"][1].startswith("Perhaps the same as a7: ")
+    assert found["explanation"][1].endswith("; another street in another town.")
 
 
 def test_tables_that_number_their_rows_alike_are_told_apart(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from sales_agent_dagster.matching.model import load_model
 from sales_agent_dagster.matching.score import known_from
 from sales_agent_dagster.matching.table import LeadTable
 from sales_agent_dagster_tests.matching.leads import bare, lead
-from sales_agent_dagster_tests.matching.test_score import BRANCH, MOVED, OTHER
+from sales_agent_dagster_tests.matching.test_score import BRANCH, MOVED, NEAR, OTHER
 
 MODEL = load_model()
 NOBODY = pa.array([], pa.string())
@@ -84,6 +84,31 @@ def test_a_lead_that_fits_two_entities_is_never_merged() -> None:
     assert found.outcome is Outcome.REVIEW
     assert "Fits two companies, E1 and E2" in found.sentence
     assert [proposal.entity_id for proposal in found.proposals] == ["E1", "E2"]
+
+
+@pytest.mark.parametrize(
+    ("second", "outcome"),
+    [
+        ({"city": ""}, Outcome.REVIEW),  # would be merged itself, though nearly four bits behind
+        ({"phone": ""}, Outcome.MERGE),  # would not, and is six bits behind
+    ],
+)
+def test_a_second_company_that_would_be_merged_itself(second: dict[str, str], outcome: Outcome) -> None:
+    best = known(lead("K1", **(NEAR | {"name": "Quillfether Electric"})))
+    found = decided(lead("N", **NEAR), best, known(lead("K2", **(NEAR | second)), "E2"))
+    assert (found.matched_lead_id, found.outcome) == ("K1", outcome)
+
+
+def test_a_second_company_less_than_three_bits_behind() -> None:
+    best, second = (
+        known(lead("K1", **(NEAR | {"city": ""}))),
+        known(lead("K2", **(NEAR | {"phone": ""})), "E2"),
+    )
+    assert decided(lead("N", **NEAR), best).outcome is Outcome.MERGE
+    found = decided(lead("N", **NEAR), best, second)
+    first, other = (proposal.score.bits for proposal in found.proposals)
+    assert first - 3 < other < MODEL.thresholds.auto <= first
+    assert found.outcome is Outcome.REVIEW
 
 
 def test_like_one_lead_of_an_entity_but_unlike_its_others() -> None:

@@ -17,7 +17,7 @@ from sales_agent_dagster.matching.score import score
 from sales_agent_dagster.matching.table import LeadTable
 from sales_agent_dagster.matching.weigh import Evidence
 from sales_agent_dagster_tests.matching.leads import bare, lead, told_of
-from sales_agent_dagster_tests.matching.test_score import BRANCH, MOVED, OTHER
+from sales_agent_dagster_tests.matching.test_score import BRANCH, MOVED, NEAR, OTHER
 
 MODEL = load_model()
 
@@ -148,6 +148,30 @@ def test_known_entities_are_matched_against_and_never_joined() -> None:
     two = dedupe(table, MODEL, fixed=np.array([0, 1, 2]))
     assert two.entity[:3].tolist() == [0, 1, 2]
     assert two.outcome[3] == REVIEW
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "outcome"),
+    [
+        ({"name": "Quillfether Electric"}, {"city": ""}, REVIEW),  # the second would be merged itself
+        ({"name": "Quillfether Electric"}, {"phone": ""}, MERGE),
+        ({"city": ""}, {"phone": ""}, REVIEW),  # the second is less than three bits behind
+        ({"city": ""}, {"phone": "312-777-9999"}, MERGE),
+    ],
+)
+def test_a_second_company_nearly_as_near_is_for_a_person(
+    first: dict[str, str], second: dict[str, str], outcome: int
+) -> None:
+    cells = [
+        OTHER | {"name": f"Zed{n}x Works", "phone": f"415-777-{n:04}", "website": ""} for n in range(300)
+    ]
+    strangers = [
+        lead(f"S{n}", **(some | {"email": "", "street": f"{n} Elm{n} Rd"})) for n, some in enumerate(cells)
+    ]
+    known = [lead("K1", **(NEAR | first)), lead("K2", **(NEAR | second))]
+    table = LeadTable.of([*known, lead("N", **NEAR), *strangers])
+    found = dedupe(table, MODEL, fixed=np.array([0, 1]))
+    assert (found.matched[2], found.outcome[2]) == (0, outcome)
 
 
 def test_an_empty_table_has_no_decisions() -> None:

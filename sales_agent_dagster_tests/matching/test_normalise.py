@@ -192,7 +192,16 @@ def test_linkedin(text: str, slug: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "person"), [("Mr. Ada QUILL", "ada quill"), ("Quill, Ada", "ada quill"), ("n/a", "")]
+    ("text", "person"),
+    [
+        ("Mr. Ada QUILL", "ada quill"),
+        ("Quill, Ada", "ada quill"),
+        ("n/a", ""),
+        ("QUILL, ADA B", "ada quill"),
+        ("Ada B. Quill, MD", "ada quill"),
+        ("A. B. Quill", "a b quill"),
+        ("A Quill", "a quill"),
+    ],
 )
 def test_person(text: str, person: str) -> None:
     assert read_person(text) == person

@@ -3,17 +3,21 @@ from __future__ import annotations
 import math
 from collections import Counter
 
+import numpy as np
 import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sales_agent_dagster.matching.compare import Comparison
 from sales_agent_dagster.matching.counts import ValueCounts, held_values, values_of
 from sales_agent_dagster.matching.lead import NormLead
+from sales_agent_dagster.matching.levels import ALTERNATIVES, FIELDS
 from sales_agent_dagster.matching.model import load_model
 from sales_agent_dagster.matching.score import PairScore, score
 from sales_agent_dagster.matching.sentences import chance
 from sales_agent_dagster.matching.table import LeadTable
+from sales_agent_dagster.matching.weigh import evidence_of
 from sales_agent_dagster_tests.matching.leads import BASE, bare, lead
 
 MODEL = load_model()
@@ -105,6 +109,19 @@ def test_spreads_of_the_whole_table_are_used(kind: str) -> None:
     assert scored(left, right, counts).bits < scored(left, right).bits
 
 
+@pytest.mark.parametrize(
+    ("name", "web", "holders"), [((1, 300), (1, 2), 2), ((1, 300), (4, 2), 300), ((2, 300), (1, 2), 2)]
+)
+def test_another_branch_has_what_both_share_name_and_site(
+    name: tuple[int, int], web: tuple[int, int], holders: int
+) -> None:
+    levels, others = np.zeros((1, len(FIELDS)), np.int8), np.ones((1, len(FIELDS)), np.float32)
+    for field, (level, count) in (("name", name), ("web", web)):
+        levels[0, FIELDS.index(field)], others[0, FIELDS.index(field)] = level, count
+    found = evidence_of(Comparison(levels, others, np.full(others.shape, np.nan, np.float32)))
+    assert found.alternatives[0, ALTERNATIVES.index("branch")] == pytest.approx(math.log2(holders))
+
+
 def test_values_that_are_counted() -> None:
     assert values_of(lead()) == [
         ("name", "quillfeather electric"), ("host", "quillfeather.example"),
@@ -115,6 +132,9 @@ def test_values_that_are_counted() -> None:
     assert values_of(NormLead("L1")) == []
 
 
+NEAR = {
+    "name": "Quillfeather Electric", "website": "", "email": "", "contact": "", "street": "", "zip": "",
+}  # fmt: skip
 MOVED = {"street": "980 Elm Street", "city": "Elmville", "state": "IL", "zip": "60601"}
 BRANCH = {
     "phone": "217-777-0100",

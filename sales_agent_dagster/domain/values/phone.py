@@ -8,6 +8,7 @@ North American Numbering Plan"). Other countries' numbers go to Google's metadat
 from __future__ import annotations
 
 import re
+import unicodedata
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -37,6 +38,12 @@ _REGIONS = {
     "belgium": "BE", "austria": "AT", "switzerland": "CH", "sweden": "SE", "norway": "NO", "denmark": "DK",
     "finland": "FI", "poland": "PL", "portugal": "PT", "mexico": "MX", "brazil": "BR", "australia": "AU",
     "newzealand": "NZ", "india": "IN", "japan": "JP", "china": "CN", "israel": "IL", "southafrica": "ZA",
+    "espana": "ES", "italia": "IT", "nederland": "NL", "thenetherlands": "NL", "osterreich": "AT",
+    "schweiz": "CH", "suisse": "CH", "svizzera": "CH", "belgie": "BE", "belgique": "BE", "sverige": "SE",
+    "norge": "NO", "danmark": "DK", "suomi": "FI", "polska": "PL", "brasil": "BR", "czechrepublic": "CZ",
+    "czechia": "CZ", "hungary": "HU", "romania": "RO", "greece": "GR", "turkey": "TR", "turkiye": "TR",
+    "southkorea": "KR", "argentina": "AR", "chile": "CL", "colombia": "CO", "peru": "PE", "wales": "GB",
+    "northernireland": "GB", "saudiarabia": "SA", "malaysia": "MY", "thailand": "TH", "vietnam": "VN",
     "singapore": "SG", "unitedarabemirates": "AE", "uae": "AE", "philippines": "PH",
 }  # fmt: skip
 
@@ -64,12 +71,19 @@ _INVALID = Phones(repairs=("phone_invalid",))
 
 def region_of(country: str | None) -> str | None:
     """Two-letter region whose numbering a country uses; None for the NANP and for unknown countries."""
-    if not country:
-        return None
-    letters = "".join(filter(str.isalpha, country.casefold()))
+    letters = _letters(country or "")
     if letters in _US_NAMES:
         return None
     return _REGIONS.get(letters) or (letters.upper() if len(letters) == 2 and letters.isascii() else None)
+
+
+def is_abroad(country: str) -> bool:
+    """Whether a country is known and outside the NANP."""
+    return not is_missing(country) and region_of(country) is not None
+
+
+def _letters(country: str) -> str:
+    return "".join(filter(str.isalpha, unicodedata.normalize("NFKD", country).casefold()))
 
 
 def read_phones(text: str, region: str | None = None) -> Phones:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sales_agent_dagster.domain.repairs import REPAIRS
-from sales_agent_dagster.domain.values.phone import TOLL_FREE, kind_of, read_phones, region_of
+from sales_agent_dagster.domain.values.phone import TOLL_FREE, is_abroad, kind_of, read_phones, region_of
 
 E164 = re.compile(r"\+[1-9]\d{6,14}")
 
@@ -142,10 +142,15 @@ def test_the_country_column_decides_about_national_numbers():
         ("Germany", "DE"),
         ("gb", "GB"),
         ("Narnia", None),
+        ("Espa\u00f1a", "ES"),
+        ("\u00d6sterreich", "AT"),
+        ("The Netherlands", "NL"),
     ],
 )
 def test_regions(country, region):
     assert region_of(country) == region
+    assert is_abroad(country or "") == (region is not None)
+    assert not is_abroad("n/a")
 
 
 def test_a_foreign_beside_a_local_number():
