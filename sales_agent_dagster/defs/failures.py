@@ -14,7 +14,7 @@ import dagster as dg
 import sqlalchemy as sa
 from dagster_shared.error import SerializableErrorInfo
 
-from sales_agent_dagster.domain.errors import TransientError
+from sales_agent_dagster.domain.errors import SalesAgentError, TransientError
 
 RETRIES = dg.RetryPolicy(
     max_retries=3, delay=0.5, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS
@@ -49,6 +49,8 @@ def only_transient_retried(context: _StepContext) -> Iterator[None]:
         # What follows the first line may quote the row, and a row has people's data in it.
         first = str(error.orig).partition("\n")[0]
         raise dg.Failure(f"{type(error).__name__}: {first}", allow_retries=False) from None
+    except SalesAgentError as error:
+        raise dg.Failure(str(error), allow_retries=False) from error  # its words are for people as they are
     except Exception as error:
         raise dg.Failure(f"{type(error).__name__}: {error}", allow_retries=False) from error
 
