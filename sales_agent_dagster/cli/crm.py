@@ -159,11 +159,16 @@ def set_up(settings: Settings) -> ExitCode:
         say(f"Account: {context.connector.describe().account}")
         ensured = context.connector.ensure_fields(dry_run=not context.live)
     rows = [(str(one.kind), one.name, str(one.state), one.instruction or "") for one in ensured]
+    columns = ["Kind", "Field", "State", "What to do"]
+    shown = len(columns) if any(one.instruction for one in ensured) else len(columns) - 1
     gap()
-    print_table(["Kind", "Field", "State", "What to do"], rows)
+    print_table(columns[:shown], [row[:shown] for row in rows])
+    gap()
     missing = [one for one in ensured if one.state is FieldState.MISSING]
-    if missing and not context.live and not any(one.instruction for one in missing):
-        say("SALES_AGENT_CRM__MODE=live creates the missing fields.")
+    if not missing:
+        say("Everything is there: `sales-agent crm plan` shows what would be sent.")
+    elif not context.live and not any(one.instruction for one in missing):
+        say("SALES_AGENT_CRM__MODE=live creates the missing fields: run this again with it.")
     return ExitCode.FAILED if missing else ExitCode.OK
 
 

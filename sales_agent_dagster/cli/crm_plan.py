@@ -42,7 +42,7 @@ def print_plan(rows: Sequence[PlanRow], limit: int) -> None:
 
 def _print_left_alone(why: str, rows: Sequence[PlanRow]) -> None:
     for row in rows[:SHOWN_SKIPS]:
-        say((f"{why} {row.kind}  {row.company}: {row.reason}", "dim"))
+        say((f"{why} {row.kind}  {row.company}: {row.reason}", "dim"), hang=4)
     if (more := len(rows) - SHOWN_SKIPS) > 0:
         say((f"{more:,} more {'is' if more == 1 else 'are'} left alone: --csv or --json says why.", "dim"))
 

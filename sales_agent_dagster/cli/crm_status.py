@@ -55,7 +55,7 @@ def _print(state: dict[str, Any]) -> None:
     print_card(state["syncs"][0])
     gap()
     print_table(
-        ["Started", "CRM", "Mode", "Created", "Updated", "Rejected", "Unknown", "Ended"],
+        ["Started (UTC)", "CRM", "Mode", "Created", "Updated", "Rejected", "Unknown", "Ended"],
         [
             (
                 f"{run['started_at']:%m-%d %H:%M}",
@@ -102,4 +102,4 @@ def _print(state: dict[str, Any]) -> None:
             (mark["crm"], mark["stream"], f"{mark['complete_to']:%Y-%m-%d %H:%M:%S}")
             for mark in state["watermarks"]
         ]
-        print_table(["CRM", "Stream", "Pulled to"], rows)
+        print_table(["CRM", "Stream", "Pulled to (UTC)"], rows)

@@ -303,7 +303,7 @@ async def _ask_for_models(settings: Settings) -> None:
 def _crm(settings: Settings) -> Finding:
     crm = settings.crm
     if crm.system == "preview":
-        advice = f"Set SALES_AGENT_CRM__SYSTEM to {', '.join(CONNECTORS)} to sync with one."
+        advice = f"Set SALES_AGENT_CRM__SYSTEM to one of {', '.join(CONNECTORS)} to sync with it."
         return Finding("CRM", State.OPTIONAL, "plans go to the local preview", advice)
     if crm.mode == "off":
         return Finding("CRM", State.OPTIONAL, f"{crm.system} is switched off by SALES_AGENT_CRM__MODE")

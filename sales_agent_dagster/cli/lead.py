@@ -55,7 +55,10 @@ def show_lead(settings: Settings, wanted: str, *, as_json: bool) -> ExitCode:
 
 def _not_one(wanted: str, found: Sequence[LeadMatch]) -> ExitCode:
     if not found:
-        complain(f"No lead's id starts with, and no company name contains, {safe(wanted)!r}.")
+        complain(
+            f"No lead's id starts with, and no company name contains, {safe(wanted)!r}. These are the names: "
+            'sales-agent query "select lead_id, company_name from imported_leads"'
+        )
         return ExitCode.FAILED
     more = len(found) > MATCHES_SHOWN
     many = f"More than {MATCHES_SHOWN}" if more else str(len(found))

@@ -25,7 +25,8 @@ def open_warehouse(settings: Settings) -> Iterator[Warehouse]:
         settings.home.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigurationError(
-            f"SALES_AGENT_HOME {settings.home} cannot be written: {error.strerror or error}."
+            f"SALES_AGENT_HOME {settings.home} cannot be written: {error.strerror or error}. "
+            "Set it to a folder that you can write."
         ) from None
     warehouse = Warehouse(settings.warehouse_url.get_secret_value())
     try:

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from sales_agent_dagster.cli.figures import BatchProgress, batch_progress
-from sales_agent_dagster.cli.terminal import err, interactive, say
+from sales_agent_dagster.cli.terminal import count, err, interactive, say
 from sales_agent_dagster.domain.errors import SalesAgentError
 from sales_agent_dagster.warehouse.database import Warehouse
 from sales_agent_dagster.warehouse.schema import STAGE_TABLES
@@ -109,4 +109,4 @@ class _Lines:
 
     def _say(self, stage: str, now: BatchProgress) -> None:
         self._said.add(stage)
-        say(f"{stage:<{NAME_WIDTH}}  {now.rows[stage]:,} of {now.expected:,} rows", indent=2)
+        say(f"{stage:<{NAME_WIDTH}}  {now.rows[stage]:,} of {count(now.expected, 'row')}", indent=2)

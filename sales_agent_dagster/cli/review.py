@@ -144,6 +144,7 @@ def _print_question(question: Question) -> None:
     ]
     print_table(["", "Lead", "Other lead"], rows)
     print_waterfall(review["explanation"])
+    gap()
 
 
 def _read_key() -> _Key:

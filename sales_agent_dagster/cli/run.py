@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -103,13 +104,25 @@ def expand(patterns: Iterable[Path]) -> list[Path]:
         else:
             matches = sorted(path for path in map(Path, glob.glob(str(pattern))) if path.is_file())
         if not matches:
-            missing.append(
-                f"{pattern} holds no .csv file" if pattern.is_dir() else f"{pattern} does not exist"
-            )
+            missing.append(_absent(pattern))
         found.update(dict.fromkeys(matches))
     if missing:
-        raise typer.BadParameter("; ".join(missing))
+        raise typer.BadParameter(" ".join(missing))
     return list(found)
+
+
+def _absent(pattern: Path) -> str:
+    """What is wrong with a path that leads to no file, and which was perhaps meant."""
+    if pattern.is_dir():
+        return f"{pattern} holds no {', '.join(sorted(SUFFIXES))} file."
+    if not pattern.parent.is_dir():
+        return f"{pattern} does not exist, and there is no folder {pattern.parent}."
+    try:
+        there = [path.name for path in pattern.parent.iterdir()]
+    except OSError:
+        there = []
+    near = get_close_matches(pattern.name, there, n=1)
+    return f"{pattern} does not exist." + (f" Did you mean {pattern.with_name(near[0])}?" if near else "")
 
 
 def run_file(

@@ -22,9 +22,10 @@ def open_ui(settings: Settings, port: int) -> None:
     Raises:
         ConfigurationError: the port is taken, or a folder cannot be written.
     """
-    if not _is_free(port):
+    if fault := _fault(port):
         raise ConfigurationError(
-            f"Port {port} is taken. Is the UI running already? If not: sales-agent ui --port {_free_port()}"
+            f"Port {port} cannot be opened: {fault}. Is the UI running already? "
+            f"If not: sales-agent ui --port {_free_port()}"
         )
     with open_warehouse(settings):
         pass  # created here, so that errors are told before Dagster's processes start
@@ -54,14 +55,15 @@ def _command(port: int) -> list[str]:
     return [sys.executable, *module, "--log-level", "error"]
 
 
-def _is_free(port: int) -> bool:
+def _fault(port: int) -> str | None:
+    """Why nobody can listen there: it is taken, or not for this user."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((HOST, port))
-        except OSError:
-            return False
-        return True
+        except OSError as error:
+            return error.strerror or str(error)
+    return None
 
 
 def _free_port() -> int:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sales_agent_dagster.cli.terminal import print_table
+from sales_agent_dagster.cli.terminal import gap, print_table
 from sales_agent_dagster.matching.sentences import chance
 
 
 def print_waterfall(explanation: Mapping[str, Any] | None) -> None:
-    """Print an explanation as ``PairScore.explain`` makes it; nothing when there is none."""
+    """Print, below an empty line, an explanation as ``PairScore.explain`` makes it; nothing when there is none."""
     if not explanation:
         return
     rows: list[tuple[object, ...]] = [
@@ -28,4 +28,5 @@ def print_waterfall(explanation: Mapping[str, Any] | None) -> None:
         rows.append(("veto", "", "", explanation["veto"], ""))
     total = explanation["total"]
     rows.append(("total", "", "", f"probability {chance(total)}", f"{total:+.1f}"))
+    gap()
     print_table(["Evidence", "This lead", "The other", "Finding", "Bits"], rows, right=["Bits"])

@@ -208,7 +208,7 @@ def _plots(
     plots = []
     if column := SCORE_COLUMNS.get(table.name):
         scores = column_values(connection, table, work.batch_id, column)
-        plots += [score_histogram(column, scores)] if scores else []
+        plots += [score_histogram(column.replace("_", " "), scores)] if scores else []
     if table is resolved_leads:
         plots += _identity_plots(connection, work.batch_id)
     if table is enriched_leads and (services := provider_services(connection, work.batch_id)):

@@ -27,8 +27,9 @@ SCORE_BINS = 20
 BITS_BINS = 30
 LEAST_SHOWN_BITS = 0.05
 LATENCY_BINS = 30
-NEAR = 5
-"""A limit is drawn up to this many times the longest latency; farther away it would flatten the bars."""
+NEAR = 2
+"""A limit is drawn up to this many times the longest latency; farther away it would flatten the bars, and is
+only named."""
 
 ROW_PX = 20
 NAMES_PX = 150
@@ -39,7 +40,7 @@ _DOTTED, _DASHED = "1 3", "5 3"
 
 def score_histogram(title: str, scores: Sequence[float]) -> str:
     """Markdown image: how many leads have which score, 0-100 in steps of 5."""
-    picture = Picture(f"{title}, {len(scores)} leads", Frame())
+    picture = Picture(f"{title}, {_leads(len(scores))}", Frame())
     across = picture.frame.across(0, MOST_POINTS)
     _histogram(picture, across, {BAR_COLOR: counts(scores, 0, MOST_POINTS, SCORE_BINS)}, (0, MOST_POINTS))
     picture.x_axis(across, "points")
@@ -48,7 +49,7 @@ def score_histogram(title: str, scores: Sequence[float]) -> str:
 
 def latency_histogram(latencies_ms: Sequence[float], p50_ms: float, p95_ms: float, sla: Sla) -> str:
     """Markdown image: how long the leads took, with p50 and p95; a limit is drawn when it is near."""
-    picture = Picture(f"latency, {len(latencies_ms)} leads", Frame())
+    picture = Picture(f"latency, {_leads(len(latencies_ms))}", Frame())
     low, high = min(latencies_ms), max(latencies_ms)
     limit = sla.p95_ms if sla.p95_ms is not None and sla.p95_ms <= NEAR * high else None
     across = picture.frame.across(min(low, p50_ms), max(high, p95_ms, limit or 0.0))
@@ -62,6 +63,8 @@ def latency_histogram(latencies_ms: Sequence[float], p50_ms: float, p95_ms: floa
     if limit is not None:
         marks.append((LIMIT_COLOR, "", limit))
         entries[f"limit {limit:g} ms"] = LIMIT_COLOR
+    elif sla.p95_ms is not None:
+        entries[f"limit {sla.p95_ms:g} ms, farther right"] = None
     for color, dash, value in marks:
         x = across.at(value)
         picture.line(x, picture.frame.top, x, picture.frame.height - picture.frame.bottom, color, dash)
@@ -74,7 +77,7 @@ def bits_histogram(bits_by_decision: Mapping[str, Sequence[float]]) -> str:
     """Markdown image: evidence that leads are one company with the one they are most like, by decision."""
     shown = {name: bits_by_decision[name] for name in DECISION_COLORS if bits_by_decision.get(name)}
     values = [bits for found in shown.values() for bits in found]
-    picture = Picture(f"evidence, {len(values)} leads", Frame())
+    picture = Picture(f"evidence, {_leads(len(values))}", Frame())
     across = picture.frame.across(min(values), max(values))
     bounds = (across.low, across.high)
     stacks = {DECISION_COLORS[name]: counts(found, *bounds, BITS_BINS) for name, found in shown.items()}
@@ -120,7 +123,7 @@ def provider_bars(services: Mapping[str, ProviderService]) -> str:
     """Markdown image: each provider's lookups by what came of them, with hit rate and cost per fact."""
     picture = Picture("providers of facts", _rows_frame(len(services), legend=True))
     most = max(sum(_outcomes(service)) for service in services.values())
-    across = picture.frame.across(0, 1.6 * most)
+    across = picture.frame.across(0, 1.75 * most)
     for row, (name, service) in enumerate(services.items()):
         y = _row_name(picture, row, name)
         left = 0
@@ -132,6 +135,10 @@ def provider_bars(services: Mapping[str, ProviderService]) -> str:
     picture.legend({name.replace("_", " "): color for name, color in OUTCOME_COLORS.items()})
     picture.x_axis(across, "lookups")
     return picture.markdown()
+
+
+def _leads(number: int) -> str:
+    return f"{number:,} lead" if number == 1 else f"{number:,} leads"
 
 
 def _histogram(

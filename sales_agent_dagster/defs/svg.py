@@ -18,6 +18,11 @@ FONT_PX = 11
 TICKS = 6
 """Steps of an axis, about."""
 
+_WIDTHS = (
+    dict.fromkeys("ijl'|", 0.22) | dict.fromkeys(" .,:;ftI!/", 0.28) | dict.fromkeys("r-()", 0.33)
+) | dict.fromkeys("mwMW%", 0.83)
+"""Of the font's size; other characters are 0.5 to 0.67 of it."""
+
 _ANCHORS = {"left": "start", "middle": "middle", "right": "end"}
 
 
@@ -117,14 +122,15 @@ class Picture:
 
     def legend(self, entries: Mapping[str, str | None]) -> None:
         """Names with their colours in a row at the right, above the plot; None stands for its name alone."""
+        size = FONT_PX - 1
         x = float(self.frame.width - self.frame.right)
         for name, color in reversed(list(entries.items())):
-            self.text(x, self.frame.top - 10, name, "right", FONT_PX - 1)
-            x -= 0.5 * (FONT_PX - 1) * len(name) + 4
+            self.text(x, self.frame.top - 10, name, "right", size)
+            x -= text_px(name, size)
             if color is not None:
-                self.rect(x - 9, self.frame.top - 18, 9, 9, color)
-                x -= 9
-            x -= 10
+                self.rect(x - 13, self.frame.top - 18, 9, 9, color)
+                x -= 13
+            x -= 12
 
     def markdown(self) -> str:
         """The picture as a Markdown image that needs no other file."""
@@ -135,6 +141,11 @@ class Picture:
             f'fill="{INK}"><rect width="100%" height="100%" fill="white"/>{"".join(self._parts)}</svg>'
         )
         return f"![{self._title}](data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()})"
+
+
+def text_px(text: str, size: int) -> float:
+    """About how wide a text is, by the advances of Helvetica's characters."""
+    return size * sum(_WIDTHS.get(character, 0.56) for character in text)
 
 
 def counts(values: Iterable[float], low: float, high: float, bins: int) -> list[int]:

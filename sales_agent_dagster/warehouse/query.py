@@ -127,5 +127,7 @@ def _explain(message: str, timeout_seconds: float) -> str:
         return f"The query failed: {message.strip()}"
     name = next(group for group in unknown.groups() if group)
     known = sorted([*METADATA.tables, *(view.name for view in VIEWS)])
-    near = get_close_matches(name, known, n=3, cutoff=0.4) or known
-    return f"There is no table or view {name}. Did you mean {', '.join(near)}?"
+    if near := get_close_matches(name, known, n=3, cutoff=0.6):
+        return f"There is no table or view {name}. Did you mean {', '.join(near)}?"
+    views = ", ".join(view.name for view in VIEWS)
+    return f"There is no table or view {name}. Start with one of {views}; docs/tables.md has all."

@@ -170,6 +170,8 @@ def test_nothing_runs_when_an_argument_is_wrong(cli: Cli, home: Path, small: Pat
     for arguments, words in (
         ((str(small), "none.csv", "no/*.csv"), ("none.csv does not exist", "no/*.csv does not exist")),
         ((str(tmp_path / "empty"),), ("holds no .csv",)),
+        ((str(small.with_suffix(".cvs")),), ("does not exist. Did you mean", f"{small.name}?")),
+        ((str(tmp_path / "nowhere" / "x.csv"),), ("there is no folder",)),
         ((str(small), "--engine", "oracle"), ("SALES_AGENT_ENGINE",)),
     ):
         (tmp_path / "empty").mkdir(exist_ok=True)

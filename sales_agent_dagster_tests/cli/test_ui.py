@@ -72,7 +72,7 @@ def test_a_taken_port_is_told_with_a_free_one(cli: Cli, home: Path, replaced: di
         port = server.getsockname()[1]
         outcome = cli("ui", "--port", str(port))
     assert (outcome.code, outcome.out, replaced) == (2, "", {})
-    assert f"Port {port} is taken" in outcome.err
+    assert f"Port {port} cannot be opened: Address already in use" in outcome.err
     assert "sales-agent ui --port " in outcome.err
     assert not home.exists()
 

@@ -108,7 +108,7 @@ def test_scores_and_slow_leads_are_drawn(warehouse: Warehouse, context: MakeCont
     found = values(
         materialization(context(warehouse, batch_id="batch-2"), qualified_leads, agent="qualification")
     )
-    assert "![latency, 1 leads]" in found["plots"].value
+    assert "![latency, 1 lead]" in found["plots"].value
 
 
 def test_what_providers_did_is_told_and_drawn(warehouse: Warehouse, context: MakeContext) -> None:

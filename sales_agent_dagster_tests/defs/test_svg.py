@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import math
+import re
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sales_agent_dagster.defs.svg import TICKS, Frame, Picture, Scale, counts
+from sales_agent_dagster.defs.svg import FONT_PX, TICKS, Frame, Picture, Scale, counts, text_px
 
 NUMBERS = st.floats(-1e6, 1e6, allow_nan=False)
 
@@ -59,3 +62,20 @@ def test_texts_are_escaped() -> None:
     picture = Picture("a <b> & c", Frame())
     assert picture.markdown().startswith("![a <b> & c](data:image/svg+xml;base64,")
     assert "<b>" not in "".join(picture._parts)
+
+
+def test_the_names_of_a_legend_keep_clear_of_one_another_and_of_their_colours() -> None:
+    entries = {"merge 3": "#111111", "review 1": "#222222", "limit 3000 ms": "#333333", "m" * 9: None}
+    picture = Picture("p", Frame())
+    picture.legend(entries)
+    shown = base64.b64decode(picture.markdown().partition("base64,")[2].rstrip(")")).decode()
+    ends = {name: float(re.search(rf'x="([\d.]+)"[^>]*>{name}<', shown)[1]) for name in entries}  # type: ignore[index]
+    spans = []
+    for name, color in entries.items():
+        start = ends[name] - text_px(name, FONT_PX - 1)
+        if color is not None:
+            left = float(re.search(rf'<rect x="([\d.]+)"[^>]*fill="{color}"', shown)[1])  # type: ignore[index]
+            assert 9 < start - left < 16, "the colour is just before its name"
+            start = left
+        spans.append((start, ends[name]))
+    assert all(end < start for (_, end), (start, _) in pairwise(spans))

@@ -86,7 +86,7 @@ def test_other_reading_statements(seeded: Warehouse, sql: str) -> None:
         ("SELECT FROM WHERE", "failed"),
         ("SELECT * FROM imported_lead", r"no table or view imported_lead\. Did you mean imported_leads"),
         ("SELECT * FROM lead_306", "Did you mean lead_360"),
-        ("SELECT * FROM xyzzy", "Did you mean .*campaigns.*resolved_leads"),
+        ("SELECT * FROM xyzzy", "Start with one of .*lead_360.*pipeline_funnel"),
     ],
 )
 def test_anything_else_is_refused_with_the_reason(seeded: Warehouse, sql: str, words: str) -> None:

@@ -42,7 +42,7 @@ def endpoint_of(settings: Settings) -> Endpoint:
     key = secret.get_secret_value().strip() if secret else ""
     if not key and settings.cerebras_base_url is None:
         raise ConfigurationError(
-            "CEREBRAS_API_KEY is not set (or CEREBRAS_BASE_URL, for a server without keys)"
+            "CEREBRAS_API_KEY is not set, nor CEREBRAS_BASE_URL of a server without keys. Set one of them."
         )
     if not (key.isascii() and key.isprintable()):
         raise ConfigurationError("CEREBRAS_API_KEY holds characters that no key has")

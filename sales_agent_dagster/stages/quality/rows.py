@@ -147,7 +147,7 @@ def rejected_ratio(subject: Subject) -> CheckOutcome:
     ratio = rejected / rows if rows else 0.0
     return CheckOutcome(
         ratio <= limit,
-        f"{rejected} of {rows} rows rejected. Table rejected_rows says why; the limit is "
+        f"{rejected} of {rows} rows rejected. `sales-agent status` says why; the limit is "
         "SALES_AGENT_MAX_REJECTED_RATIO.",
         {"expected": f"<= {limit:g}", "actual": ratio, "rejected": rejected},
     )
