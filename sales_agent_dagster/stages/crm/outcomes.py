@@ -20,6 +20,9 @@ from sales_agent_dagster.stages.crm.suppressing import token_of
 from sales_agent_dagster.stages.known_companies import chunked
 from sales_agent_dagster.warehouse.schema import crm_outcomes
 
+_ABOUT = ("linked", "gone")
+"""States of the link of a company that has the record, or had it when it went."""
+
 
 def outcome_row(context: SyncContext, record: Record, outcome: str) -> dict[str, Any]:
     """What an opportunity's record tells: its end."""
@@ -100,9 +103,6 @@ def save_outcomes(context: SyncContext, connection: sa.Connection, rows: Sequenc
         about = min(found, key=lambda link: link.state != "linked", default=None)
         row["entity_id"] = about.entity_id if about and about.state in _ABOUT else None
     context.warehouse.upsert(connection, crm_outcomes, rows)
-
-
-_ABOUT = ("linked", "gone")
 
 
 def _survivors(context: SyncContext, connection: sa.Connection, remote_ids: set[str]) -> dict[str, str]:
