@@ -106,16 +106,16 @@ class FakeCrm:
         self.records[kind, remote_id] = replace(record, archived=True, modified_at=self.tick())
         self._tell(EventAction.DELETED, kind, remote_id)
 
-    def merge(self, source: str, target: str) -> None:
-        """A person merges a company into another."""
-        record = self.records[Kind.COMPANY, source]
-        self.records[Kind.COMPANY, source] = replace(
+    def merge(self, source: str, target: str, kind: Kind = Kind.COMPANY) -> None:
+        """A person merges a record into another."""
+        record = self.records[kind, source]
+        self.records[kind, source] = replace(
             record, archived=True, merged_into=target, modified_at=self.tick()
         )
         for key, other in list(self.records.items()):
             if other.company_id == source:
                 self.records[key] = replace(other, company_id=target, modified_at=self.now)
-        self._tell(EventAction.MERGED, Kind.COMPANY, source, merged_into=target)
+        self._tell(EventAction.MERGED, kind, source, merged_into=target)
 
     def _create(
         self, kind: Kind, fields: Mapping[str, Value], key: str | None, company_id: str | None, writer: str

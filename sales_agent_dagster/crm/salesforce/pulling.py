@@ -6,6 +6,7 @@ by it and by id, and a page says of its last second only that it has begun.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
@@ -17,7 +18,7 @@ from sales_agent_dagster.crm.contract import (
     Suppression,
     SuppressionScope,
 )
-from sales_agent_dagster.crm.errors import InvalidRequest, RecordGone
+from sales_agent_dagster.crm.errors import InvalidRequest, PermissionRefused
 from sales_agent_dagster.crm.fields import Kind
 from sales_agent_dagster.crm.record import Record
 from sales_agent_dagster.crm.salesforce.client import Client, Row
@@ -42,6 +43,10 @@ _FROM_PEOPLE = (
     "RelationType = 'FromAddress' AND EmailMessage.Incoming = true"
     " AND RelationObjectType IN ('Contact', 'Lead')"
 )
+_NOT_THERE = frozenset({"INVALID_TYPE", "INVALID_FIELD"})
+"""Codes for an object or a column that is not there, or that our user may not see."""
+
+_LOG = logging.getLogger(__name__)
 _TICK = timedelta(seconds=1)
 _PEOPLE = (SObject.LEAD, SObject.CONTACT)
 
@@ -66,14 +71,14 @@ class Puller:
         if stream != REPLIES:
             sobject, _ = STREAMS[stream]
             yield from self._pages(sobject, self._finder.columns(sobject), recent, since)
-        elif self._tells_replies():
-            yield from self._pages(SObject.EMAIL_RELATION, _REPLY_COLUMNS, [_FROM_PEOPLE, *recent], since)
-
-    def _tells_replies(self) -> bool:
+            return
         try:
-            return self._client.has(SObject.EMAIL_RELATION, "RelationAddress")
-        except RecordGone:
-            return False  # there is no such object, or none that our user may see
+            yield from self._pages(SObject.EMAIL_RELATION, _REPLY_COLUMNS, [_FROM_PEOPLE, *recent], since)
+        except (PermissionRefused, InvalidRequest) as error:
+            if isinstance(error, InvalidRequest) and error.code not in _NOT_THERE:
+                raise
+            # Many organisations have no such mails, or do not show them: the rest is pulled all the same.
+            _LOG.info("Salesforce tells no replies: %s", error)
 
     def _pages(
         self, sobject: SObject, columns: Sequence[str], conditions: Sequence[str], since: datetime | None

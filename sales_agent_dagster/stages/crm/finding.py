@@ -46,27 +46,47 @@ def _creates_company(planned: Planned) -> bool:
     return planned.kind is Kind.COMPANY and planned.step is Step.CREATE
 
 
-def without_deleted(context: SyncContext, group: Sequence[Planned]) -> list[Planned]:
-    """Leave out creates whose record was made earlier, was not attached then, and is gone: it stays gone."""
+def without_taken_away(context: SyncContext, group: Sequence[Planned]) -> list[Planned]:
+    """Leave out creates whose record was made earlier, not attached then, and taken away by people since.
+
+    What they deleted stays deleted, and what they merged away is what it was merged into.
+    """
     creates = {one.external_key: one for one in group if one.step is Step.CREATE and one.kind in SNAPSHOTS}
     if not creates:
         return list(group)
     kind = group[0].kind
     with context.warehouse.reading() as connection:
         made = unattached(connection, context.crm, kind, creates)
-    if not made:
-        return list(group)
-    there = context.connector.read(kind, sorted(made.values()))
-    reason = "The record was deleted in the CRM before it was attached to its company."
-    gone = [
-        Link(kind, key, creates[key].entity_id, remote_id, "gone", "created", reason, created_by_us=True)
-        for key, remote_id in made.items()
-        if remote_id not in there
+    found = context.connector.read(kind, sorted(made.values())) if made else {}
+    merged = [one for one in found.values() if one.merged_into is not None]
+    there = found.keys() - {one.remote_id for one in merged}
+    taken = {key: remote_id for key, remote_id in made.items() if remote_id not in there}
+    if not taken or not context.connector.fence.passes():
+        return [one for one in group if one.external_key not in taken]
+    links = [
+        _taken_away(creates[key], remote_id, gone=remote_id not in found) for key, remote_id in taken.items()
     ]
-    with context.warehouse.transaction() as connection:
-        save_links(context, connection, gone)
-    left_out = {link.external_key for link in gone}
-    return [one for one in group if one.external_key not in left_out]
+    with storing(context, merged) as connection:
+        save_links(context, connection, links)
+        store_records(context, connection, merged)
+    return [one for one in group if one.external_key not in taken]
+
+
+def _taken_away(planned: Planned, remote_id: str, *, gone: bool) -> Link:
+    """The link to a record before it was attached; that of a merged one goes on to the survivor."""
+    state, reason = "linked", "Our sync created it."
+    if gone:
+        state, reason = "gone", "The record was deleted in the CRM before it was attached to its company."
+    return Link(
+        planned.kind,
+        planned.external_key,
+        planned.entity_id,
+        remote_id,
+        state,
+        "created",
+        reason,
+        created_by_us=True,
+    )
 
 
 def _appeared(context: SyncContext) -> list[Record]:

@@ -15,10 +15,13 @@ from sales_agent_dagster.crm.contract import Event, Record, SuppressionScope
 from sales_agent_dagster.crm.fields import Kind
 from sales_agent_dagster.domain.hashing import content_hash
 from sales_agent_dagster.stages.crm.context import SyncContext
-from sales_agent_dagster.stages.crm.stored import links_to
+from sales_agent_dagster.stages.crm.stored import links_to, snapshots_of
 from sales_agent_dagster.stages.crm.suppressing import token_of
 from sales_agent_dagster.stages.known_companies import chunked
 from sales_agent_dagster.warehouse.schema import crm_outcomes
+
+_ABOUT = ("linked", "gone")
+"""States of the link of a company that has the record, or had it when it went."""
 
 
 def outcome_row(context: SyncContext, record: Record, outcome: str) -> dict[str, Any]:
@@ -88,10 +91,33 @@ def save_opt_outs(context: SyncContext, connection: sa.Connection, rows: Sequenc
 
 
 def save_outcomes(context: SyncContext, connection: sa.Connection, rows: Sequence[dict[str, Any]]) -> None:
-    """Write outcomes with the company that they are about, where its record is linked."""
+    """Write outcomes with the company that they are about, where its record is linked.
+
+    Of a record that was merged away or converted since, that is the company of the one that took its place.
+    """
     companies = {row["company_id"] for row in rows if row["company_id"]}
-    links = links_to(connection, context.crm, Kind.COMPANY, companies)
+    survivors = _survivors(context, connection, companies)
+    links = links_to(connection, context.crm, Kind.COMPANY, set(survivors.values()))
     for row in rows:
-        found = links.get(row["company_id"] or "", [])
-        row["entity_id"] = found[0].entity_id if found else None
+        found = links.get(survivors.get(row["company_id"], ""), [])
+        about = min(found, key=lambda link: link.state != "linked", default=None)
+        row["entity_id"] = about.entity_id if about and about.state in _ABOUT else None
     context.warehouse.upsert(connection, crm_outcomes, rows)
+
+
+def _survivors(context: SyncContext, connection: sa.Connection, remote_ids: set[str]) -> dict[str, str]:
+    """By record of a company the one that it is by now, through all merges."""
+    merged: dict[str, str] = {}
+    asked = remote_ids
+    while asked:
+        known = snapshots_of(connection, context.crm, Kind.COMPANY, asked).values()
+        further = {one.remote_id: one.merged_into for one in known if one.merged_into}
+        merged |= further
+        asked = set(further.values()) - merged.keys()
+    found = {}
+    for remote_id in remote_ids:
+        path = [remote_id]
+        while (at := merged.get(path[-1])) is not None and at not in path:
+            path.append(at)
+        found[remote_id] = path[-1]
+    return found

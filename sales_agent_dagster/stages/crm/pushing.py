@@ -20,7 +20,7 @@ from sales_agent_dagster.crm.contract import (
 from sales_agent_dagster.crm.errors import CrmError
 from sales_agent_dagster.crm.fields import Kind
 from sales_agent_dagster.stages.crm.context import SyncContext
-from sales_agent_dagster.stages.crm.finding import found_meanwhile, without_deleted
+from sales_agent_dagster.stages.crm.finding import found_meanwhile, without_taken_away
 from sales_agent_dagster.stages.crm.lease import Lease
 from sales_agent_dagster.stages.crm.limits import Limits
 from sales_agent_dagster.stages.crm.linking import link
@@ -133,10 +133,10 @@ class Pusher:
 
     def _push_group(self, group: Sequence[Planned]) -> None:
         context = self._context
-        group, out = found_meanwhile(context, without_deleted(context, self._limits.within(group)))
+        group, out = found_meanwhile(context, without_taken_away(context, self._limits.within(group)))
         if out:
             self._again = True
-            self._tried -= {(one.kind, one.external_key) for one in (*group, *out)}
+            self._tried -= {(one.kind, one.external_key) for one in out}
         # The last look, so that what people change is overwritten by nothing that was compared before.
         group = self._as_of_now(group)
         if not group:

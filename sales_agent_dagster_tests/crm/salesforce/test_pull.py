@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from sales_agent_dagster.crm.contract import EventAction, Page, SuppressionScope
-from sales_agent_dagster.crm.errors import InvalidRequest
+from sales_agent_dagster.crm.errors import InvalidRequest, RateLimited, Unavailable
 from sales_agent_dagster.crm.fields import Kind
 from sales_agent_dagster.crm.operations import Sent
 from sales_agent_dagster.crm.record import Record
@@ -138,6 +138,36 @@ def test_an_organisation_without_mails_tells_no_replies(
     del organisation.org.objects["emailmessagerelation"]
     assert list(leads.pull(REPLIES, None)) == []
     assert list(leads.appeared(REPLIES, None)) == []
+
+
+@pytest.mark.parametrize("hidden", ["object", "mails", "column"])
+def test_replies_that_our_user_may_not_see_stop_nothing(
+    leads: SalesforceConnector, organisation: RunningServer, hidden: str
+) -> None:
+    if hidden == "object":
+        organisation.fault("forbidden", text="EmailMessageRelation", times=10)
+    elif hidden == "mails":
+        del organisation.org.objects["emailmessagerelation"].fields["emailmessageid"]
+    else:
+        del organisation.org.objects["emailmessagerelation"].fields["relationtype"]
+    assert list(leads.pull(REPLIES, None)) == []
+
+
+@pytest.mark.parametrize(("fault", "error"), [("quota", RateLimited), ("503", Unavailable)])
+def test_replies_that_do_not_come_now_are_no_missing_ones(
+    leads: SalesforceConnector, organisation: RunningServer, fault: str, error: type[Exception]
+) -> None:
+    organisation.fault(fault, text="EmailMessageRelation", times=10)
+    with pytest.raises(error):
+        list(leads.pull(REPLIES, None))
+
+
+def test_a_question_for_replies_that_is_wrong_is_told(
+    leads: SalesforceConnector, organisation: RunningServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sales_agent_dagster.crm.salesforce.pulling._FROM_PEOPLE", "RelationType IS")
+    with pytest.raises(InvalidRequest, match="unexpected token"):
+        list(leads.pull(REPLIES, None))
 
 
 def test_only_what_changed_since_comes_and_a_quiet_crm_repeats_since(

@@ -71,6 +71,19 @@ def test_a_reply_is_an_outcome_of_the_company_whose_person_it_is(syncing: Syncin
     assert (outcome["outcome"], outcome["entity_id"], outcome["remote_id"]) == ("replied", "E1", person["Id"])
 
 
+@pytest.mark.parametrize("syncing", ["lead"], indirect=True)
+def test_a_reply_of_a_lead_that_was_converted_since_is_of_its_company(syncing: Syncing) -> None:
+    want(syncing.warehouse, "b1", [company("E1", contacts=[ADA])])
+    syncing()
+    [lead] = syncing.server.records("Lead")
+    syncing.server.mail(lead["Id"], ADA["email"])
+    syncing.server.convert(lead["Id"])
+    syncing()
+    with syncing.warehouse.reading() as connection:
+        [outcome] = connection.execute(sa.select(crm_outcomes)).mappings()
+    assert (outcome["outcome"], outcome["entity_id"]) == ("replied", "E1")
+
+
 def companies(server: RunningServer) -> list[dict[str, Any]]:
     """Leads and accounts that carry a company's key."""
     rows = [*server.records("Lead"), *server.records("Account")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
 from typing import Any
@@ -12,6 +13,7 @@ import sqlalchemy as sa
 from sales_agent_dagster.crm.contract import Event, EventAction, Page, Record
 from sales_agent_dagster.crm.fields import Kind
 from sales_agent_dagster.stages.crm.pulling import pull, store_page
+from sales_agent_dagster.stages.crm.stored import Link, save_links
 from sales_agent_dagster.warehouse.database import Warehouse
 from sales_agent_dagster.warehouse.schema import crm_outcomes, suppression
 from sales_agent_dagster_tests.crm.fake import FakeCrm
@@ -80,6 +82,65 @@ def test_replies_are_each_an_outcome(sqlite_warehouse: Warehouse) -> None:
     )
     assert found == [("replied", "company", "E1"), ("replied", "contact", "E1")]
     assert len(outcomes(sqlite_warehouse)) == 3
+
+
+def test_an_outcome_of_a_record_that_was_merged_is_its_survivor_s(sqlite_warehouse: Warehouse) -> None:
+    crm = FakeCrm()
+    want(sqlite_warehouse, "batch-1", [company("E1", contacts=[JO])])
+    run_sync(sqlite_warehouse, crm)
+    [firm], [person] = crm.living(), crm.living(Kind.CONTACT)
+    between, last = crm.add(company="Acme Ohio"), crm.add(company="Acme of Akron")
+    pull(context_of(sqlite_warehouse, crm, lambda: crm.now))
+    reply = Event("reply_1", EventAction.REPLIED, Kind.COMPANY, firm.remote_id, crm.tick())
+    by_person = Event("reply_2", EventAction.REPLIED, Kind.CONTACT, person.remote_id, crm.tick())
+    crm.merge(firm.remote_id, between)
+    crm.merge(between, last)
+    # Nothing has told yet where the person went.
+    crm.records[Kind.CONTACT, person.remote_id] = person
+    crm.events += [reply, by_person]
+    run_sync(sqlite_warehouse, crm)
+    found = {(row["kind"], row["company_id"], row["entity_id"]) for row in outcomes(sqlite_warehouse)}
+    assert found == {("company", firm.remote_id, "E1"), ("contact", firm.remote_id, "E1")}
+
+
+def test_records_that_were_merged_in_a_ring_keep_nobody_busy(sqlite_warehouse: Warehouse) -> None:
+    crm = FakeCrm()
+    ids = [crm.add(company=name) for name in ("Acme", "Bolt")]
+    for source, target in (ids, ids[::-1]):
+        crm.records[Kind.COMPANY, source] = replace(
+            crm.records[Kind.COMPANY, source], archived=True, merged_into=target
+        )
+    crm.events.append(Event("reply_1", EventAction.REPLIED, Kind.COMPANY, ids[0], crm.tick()))
+    for _ in range(2):
+        run_sync(sqlite_warehouse, crm)
+    assert [row["entity_id"] for row in outcomes(sqlite_warehouse)] == [None]
+
+
+@pytest.mark.parametrize(
+    ("states", "whose"),
+    [
+        ({"E1": "rejected", "E2": "linked"}, "E2"),
+        ({"E1": "linked", "E2": "rejected"}, "E1"),
+        ({"E1": "shared", "E2": "linked"}, "E2"),
+        ({"E1": "review"}, None),
+        ({"E1": "gone"}, "E1"),
+    ],
+)
+def test_an_outcome_is_of_the_company_that_has_the_record(
+    sqlite_warehouse: Warehouse, states: dict[str, str], whose: str | None
+) -> None:
+    crm = FakeCrm()
+    firm = crm.add(company="Acme")
+    context = context_of(sqlite_warehouse, crm, lambda: crm.now)
+    links = [
+        Link(Kind.COMPANY, key, key, firm, state, "matched", "It is the same.")
+        for key, state in states.items()
+    ]
+    with sqlite_warehouse.transaction() as connection:
+        save_links(context, connection, links)
+    reply = Event("reply_1", EventAction.REPLIED, Kind.COMPANY, firm, crm.tick())
+    store_page(context, Page(events=[reply]))
+    assert [row["entity_id"] for row in outcomes(sqlite_warehouse)] == [whose]
 
 
 def test_a_won_opportunity_makes_a_customer_and_a_lost_one_does_not(sqlite_warehouse: Warehouse) -> None:

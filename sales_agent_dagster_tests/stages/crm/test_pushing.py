@@ -9,14 +9,13 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from sales_agent_dagster.crm.contract import Deferred, FailureClass, Operation, Sent
+from sales_agent_dagster.crm.contract import Deferred, Failed, FailureClass, Operation
 from sales_agent_dagster.crm.fields import Kind
 from sales_agent_dagster.stages.crm import batch, desired, pushing
 from sales_agent_dagster.stages.crm.lease import Lease
-from sales_agent_dagster.stages.crm.stored import links_of
 from sales_agent_dagster.stages.crm.syncing import pending
 from sales_agent_dagster.warehouse.database import Warehouse
-from sales_agent_dagster.warehouse.schema import crm_changes
+from sales_agent_dagster.warehouse.schema import crm_changes, crm_dead_letters
 from sales_agent_dagster_tests.crm.fake import POISON, FakeCrm
 from sales_agent_dagster_tests.stages.crm.wanting import company, context_of, rewant, run_sync, want
 
@@ -102,6 +101,39 @@ def test_what_a_person_edits_while_the_last_look_before_creating_takes_its_time_
     assert found == {"E1": "+13305550222", "E2": "+13305550999", "E3": None}
 
 
+ZEDWICK = {"company": "Zedwick Power", "phone": "+13305550101", "city": "Kent", "state": "OH"}
+
+
+def test_what_is_refused_beside_a_company_that_somebody_made_meanwhile_is_tried_once(
+    sqlite_warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crm = FakeCrm()
+    want(sqlite_warehouse, "batch-1", [company("E1", score=2.0, **ZEDWICK), company("E2"), company("E3")])
+    made = iter([ZEDWICK])
+    appeared = crm.appeared
+
+    def made_meanwhile(*asked: Any) -> Iterator[Any]:
+        for fields in made:
+            crm.add(**fields)
+        return appeared(*asked)
+
+    def refuses(operation: Operation) -> Failed | None:
+        created = operation.remote_id is None
+        assert operation.before == ({} if created else {"score": None}), (
+            "a create has nothing to compare with"
+        )
+        return POISON if operation.external_key == "E2" else None
+
+    monkeypatch.setattr(crm, "appeared", made_meanwhile)
+    crm.fault = refuses
+    card = run_sync(sqlite_warehouse, crm)
+    assert (card["created"], card["updated"], card["rejected"]) == (1, 1, 1)
+    found = {one.fields["company"]: one.fields.get("score") for one in crm.living()}
+    assert found == {"Zedwick Power": 2.0, "Acme E3": None}
+    with sqlite_warehouse.reading() as connection:
+        assert connection.scalars(sa.select(crm_dead_letters.c.attempts)).all() == [1]
+
+
 def test_what_the_connector_finds_edited_is_compared_again_at_once(
     sqlite_warehouse: Warehouse, crm: FakeCrm
 ) -> None:
@@ -120,38 +152,6 @@ def test_what_the_connector_finds_edited_is_compared_again_at_once(
     fields = crm.records[Kind.COMPANY, ids["E1"]].fields
     assert (fields["phone"], fields["city"]) == ("+13305550999", "Kent")
     assert (card["updated"], card["deferred"], card["rejected"], card["stopped"]) == (2, 1, 0, None)
-    assert pending(context_of(sqlite_warehouse, crm, lambda: crm.now)) == []
-
-
-@pytest.mark.parametrize("deleted", [False, True])
-def test_what_was_made_and_not_attached_is_due_again_unless_a_person_deletes_it(
-    sqlite_warehouse: Warehouse, deleted: bool
-) -> None:
-    crm = FakeCrm(upsert=True)
-    people = [{"key": "E1-jo", "contact_name": "Jo", "email": "jo@acme.example"}]
-    want(sqlite_warehouse, "batch-1", [company("E1", contacts=people)])
-    made: list[str] = []
-
-    def breaks_off(operation: Operation) -> Deferred | None:
-        if operation.kind is not Kind.CONTACT:
-            return None
-        crm.lag = timedelta(days=1)  # so that no pull tells of it
-        done = FakeCrm._do(crm, operation)
-        assert isinstance(done, Sent)
-        made.append(done.remote_id)
-        return Deferred("", FailureClass.TRANSIENT, "Created, but not attached yet.", done.remote_id)
-
-    crm.fault = breaks_off
-    run_sync(sqlite_warehouse, crm)
-    crm.fault = lambda operation: None
-    if deleted:
-        crm.delete(Kind.CONTACT, made[0])
-    run_sync(sqlite_warehouse, crm)
-    assert [one.remote_id for one in crm.living(Kind.CONTACT)] == ([] if deleted else made)
-    assert [one.kind for one in crm.writes].count(Kind.CONTACT) == (1 if deleted else 2)
-    with sqlite_warehouse.reading() as connection:
-        links = links_of(connection, crm.name, ["E1"]).values()
-    assert [one.state for one in links if one.kind is Kind.CONTACT] == ["gone" if deleted else "linked"]
     assert pending(context_of(sqlite_warehouse, crm, lambda: crm.now)) == []
 
 
