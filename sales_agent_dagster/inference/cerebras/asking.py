@@ -216,7 +216,7 @@ class Asker:
             if up is None:
                 await flow.breakers.release(model, permit)
             else:
-                await flow.breakers.record(model, permit, ok=up)
+                await flow.breakers.record(model, permit, ok=up, in_flight=flow.gate.in_flight)
 
     async def _answered(self, request: CompletionRequest, progress: Progress) -> Completion:
         flow = self._flow

@@ -31,8 +31,8 @@ class BreakerRules:
     Attributes:
         ratio: part of the remembered calls that failed.
         calls: how many are remembered; few, so that an outage after much success is noticed at once.
-        least: fewer than this say nothing. Failures come back at once and answers take their time, so the
-            first outcomes are mostly failures even when few calls fail.
+        least: fewer than this, or than there are calls in flight, say nothing. Failures come back at once and
+            answers take their time, so the first outcomes are mostly failures even when few calls fail.
         window_s: older calls are forgotten.
         open_s: how long nobody is asked.
         probe_s: a probe whose process died is given up after this.
@@ -44,6 +44,10 @@ class BreakerRules:
     window_s: float = 30.0
     open_s: float = 15.0
     probe_s: float = 30.0
+
+    def enough(self, in_flight: int) -> int:
+        """Outcomes that say something while so many calls are in flight."""
+        return max(self.least, min(in_flight, self.calls))
 
 
 class LocalBreaker:
@@ -64,26 +68,26 @@ class LocalBreaker:
         self._probe_until = now + self._rules.probe_s
         return Permit.PROBE
 
-    def record(self, now: float, permit: Permit, ok: bool) -> None:
-        """The outcome of a call that was admitted."""
+    def record(self, now: float, permit: Permit, ok: bool, in_flight: int = 0) -> None:
+        """The outcome of a call that was admitted, and how many others are in flight."""
         if permit is Permit.PROBE:
             self._probe_until = 0.0
             self._open_until = None if ok else now + self._rules.open_s
             self._calls.clear()
         elif self._open_until is None:
             self._calls.append((now, ok))
-            self._judge(now)
+            self._judge(now, self._rules.enough(in_flight))
 
     def release(self, permit: Permit) -> None:
         """A call that was admitted was not sent, or nobody knows what came of it."""
         if permit is Permit.PROBE:
             self._probe_until = 0.0
 
-    def _judge(self, now: float) -> None:
+    def _judge(self, now: float, enough: int) -> None:
         while self._calls[0][0] + self._rules.window_s <= now:
             self._calls.popleft()
         failed = sum(not ok for _, ok in self._calls)
-        if len(self._calls) >= self._rules.least and failed >= self._rules.ratio * len(self._calls):
+        if len(self._calls) >= enough and failed >= self._rules.ratio * len(self._calls):
             self._open_until = now + self._rules.open_s
 
 
@@ -170,11 +174,11 @@ class Breakers:
                 pass
         return self._local[model].admit(self._clock.now())
 
-    async def record(self, model: str, permit: Permit, *, ok: bool) -> None:
-        """The outcome of an admitted call."""
-        self._local[model].record(self._clock.now(), permit, ok)
+    async def record(self, model: str, permit: Permit, *, ok: bool, in_flight: int = 0) -> None:
+        """The outcome of an admitted call, and how many others this process has in flight."""
+        self._local[model].record(self._clock.now(), permit, ok, in_flight)
         rules = self._rules
-        arguments = [permit.value, int(ok), rules.ratio, rules.calls, rules.least]
+        arguments = [permit.value, int(ok), rules.ratio, rules.calls, rules.enough(in_flight)]
         await self._tell(_RECORD, model, [*arguments, int(rules.window_s * 1000), int(rules.open_s * 1000)])
 
     async def release(self, model: str, permit: Permit) -> None:

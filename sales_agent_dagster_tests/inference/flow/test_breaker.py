@@ -37,6 +37,20 @@ def test_it_opens_at_the_ratio_of_the_last_calls(outcomes: str, permit: Permit) 
     assert breaker.admit(0) is permit
 
 
+def test_failures_that_come_back_before_the_answers_do_not_open_it() -> None:
+    breaker = LocalBreaker(RULES)
+    for number in range(7):
+        breaker.record(0, Permit.PASSES, ok=False, in_flight=8)
+        assert breaker.admit(0) is Permit.PASSES, number
+    breaker.record(0, Permit.PASSES, ok=False, in_flight=8)
+    assert breaker.admit(0) is Permit.REFUSED
+    many = LocalBreaker(RULES)
+    for _ in range(RULES.calls):
+        assert many.admit(0) is Permit.PASSES
+        many.record(0, Permit.PASSES, ok=False, in_flight=500)
+    assert many.admit(0) is Permit.REFUSED, "no more are remembered"
+
+
 def test_old_calls_say_nothing() -> None:
     breaker = LocalBreaker(RULES)
     for _ in range(3):
@@ -104,7 +118,7 @@ def test_each_model_has_its_own() -> None:
 
     async def scene() -> list[Permit]:
         for _ in range(4):
-            await breakers.record("a", await breakers.admit("a"), ok=False)
+            await breakers.record("a", await breakers.admit("a"), ok=False, in_flight=4)
         first = [await breakers.admit("a"), await breakers.admit("b")]
         clock.pass_by(15)
         probe = await breakers.admit("a")

@@ -35,6 +35,19 @@ async def two(url: str) -> AsyncIterator[tuple[SharedState, SharedState]]:
             await one.close()
 
 
+def test_failures_that_come_back_before_the_answers_do_not_open_it(redis_url: str) -> None:
+    async def scene() -> list[Permit]:
+        async with two(redis_url) as (first, second):
+            a, b = (Breakers(RULES, CLOCK, shared=one, owner="many") for one in (first, second))
+            seen = []
+            for _ in range(6):
+                await a.record("m", Permit.PASSES, ok=False, in_flight=6)
+                seen.append(await b.admit("m"))
+            return seen
+
+    assert asyncio.run(scene()) == [Permit.PASSES] * 5 + [Permit.REFUSED]
+
+
 def test_a_breaker_opened_by_one_is_open_for_the_other_and_one_probes_for_both(redis_url: str) -> None:
     async def scene() -> list[Permit]:
         async with two(redis_url) as (first, second):
