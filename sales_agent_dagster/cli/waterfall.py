@@ -10,7 +10,7 @@ from sales_agent_dagster.matching.sentences import chance
 
 
 def print_waterfall(explanation: Mapping[str, Any] | None) -> None:
-    """Print, below an empty line, an explanation as ``PairScore.explain`` makes it; nothing when there is none."""
+    """Print an explanation as ``PairScore.explain`` makes it below a gap; nothing when there is none."""
     if not explanation:
         return
     rows: list[tuple[object, ...]] = [
