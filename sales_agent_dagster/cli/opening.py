@@ -33,8 +33,10 @@ def open_warehouse(settings: Settings) -> Iterator[Warehouse]:
         warehouse.migrate()
     except sa.exc.DBAPIError as error:
         fault = str(error.orig).strip().splitlines()[0]
+        where = warehouse.url.render_as_string(hide_password=True)
+        named = "SALES_AGENT_DATABASE_URL" if settings.database_url else "SALES_AGENT_HOME"
         raise ConfigurationError(
-            f"The warehouse {warehouse.url.render_as_string(hide_password=True)} cannot be opened: {fault}"
+            f"The warehouse {where} cannot be opened: {fault}. {named} says where it is: can it be written?"
         ) from None
     try:
         yield warehouse

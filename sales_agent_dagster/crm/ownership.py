@@ -13,7 +13,7 @@ import yaml
 from sales_agent_dagster.crm.fields import FIELDS, FieldType, Kind
 from sales_agent_dagster.domain.errors import ConfigurationError
 from sales_agent_dagster.domain.hashing import content_hash
-from sales_agent_dagster.domain.yaml_text import read_yaml
+from sales_agent_dagster.domain.yaml_text import read_yaml, yaml_fault
 
 
 class Rule(StrEnum):
@@ -64,7 +64,7 @@ def load_ownership(path: Path) -> Ownership:
     except OSError as error:
         raise ConfigurationError(f"{path}: cannot be read ({error.strerror}).") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{path}: not YAML: {str(error).splitlines()[0]}.") from None
+        raise ConfigurationError(f"{path} is not valid YAML, {yaml_fault(error)}.") from None
     if faults := list(_faults(document)):
         raise ConfigurationError(f"{path} is wrong:\n  " + "\n  ".join(faults))
     rules = {

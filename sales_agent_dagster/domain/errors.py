@@ -55,6 +55,8 @@ class TransientError(SalesAgentError):
 
 def value_fault(message: str) -> str:
     """Pydantic's words about a value as they follow the name of a setting or a key of a file."""
+    if message == "Field required":
+        return "is missing"
     return message.removeprefix("Value error, ").replace("Input should be", "must be")
 
 

@@ -13,7 +13,7 @@ from sales_agent_dagster.domain.errors import ConfigurationError, value_fault, w
 from sales_agent_dagster.domain.hashing import content_hash
 from sales_agent_dagster.domain.tiers import Tier
 from sales_agent_dagster.domain.trades import TRADES
-from sales_agent_dagster.domain.yaml_text import read_yaml
+from sales_agent_dagster.domain.yaml_text import read_yaml, yaml_fault
 
 Channel = Literal["email", "linkedin", "call", "social", "blog"]
 
@@ -182,7 +182,7 @@ def load_profile(path: Path) -> Profile:
     except FileNotFoundError:
         raise ConfigurationError(f"Profile {path} does not exist. Set SALES_AGENT_PROFILE_PATH.") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"Profile {path} is not valid YAML: {error}") from None
+        raise ConfigurationError(f"Profile {path} is not valid YAML, {yaml_fault(error)}") from None
     try:
         return Profile.model_validate(data)
     except ValidationError as error:

@@ -17,3 +17,10 @@ def read_yaml(text: str | bytes) -> Any:
         yaml.YAMLError: the text is no YAML.
     """
     return yaml.load(text, Loader=_LOADER)  # noqa: S506 - both loaders are the safe ones
+
+
+def yaml_fault(error: yaml.YAMLError | UnicodeDecodeError) -> str:
+    """What keeps a text from being YAML, in one line: ``line 3: expected ',' or ']'``."""
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
+        return f"line {error.problem_mark.line + 1}: {error.problem or error.context}"
+    return " ".join(str(error).split())

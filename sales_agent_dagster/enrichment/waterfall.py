@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from sales_agent_dagster.domain.errors import ConfigurationError, value_fault, with_faults
 from sales_agent_dagster.domain.hashing import content_hash
 from sales_agent_dagster.domain.tiers import Tier
+from sales_agent_dagster.domain.yaml_text import yaml_fault
 from sales_agent_dagster.enrichment.providers import FIELDS, PROVIDER_NAMES
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ def load_waterfall(path: Path) -> Waterfall:
             f"Waterfall {path} does not exist. Set SALES_AGENT_WATERFALL_PATH."
         ) from None
     except UnicodeDecodeError as error:
-        raise ConfigurationError(f"Waterfall {path} is not valid YAML: {error}") from None
+        raise ConfigurationError(f"Waterfall {path} is not valid YAML, {yaml_fault(error)}") from None
     except OSError as error:
         raise ConfigurationError(f"Waterfall {path} cannot be read: {error.strerror}") from None
 
@@ -173,7 +174,7 @@ def _validated(path: Path, content: str) -> Waterfall:
         given = yaml.load(content, _StrictLoader)  # noqa: S506 - a SafeLoader
         return Waterfall.model_validate(given)
     except yaml.YAMLError as error:
-        raise ConfigurationError(f"Waterfall {path} is not valid YAML: {error}") from None
+        raise ConfigurationError(f"Waterfall {path} is not valid YAML, {yaml_fault(error)}") from None
     except ValidationError as error:
         faults = [_told(fault, given) for fault in error.errors()]
         raise ConfigurationError(with_faults(f"Waterfall {path}", faults)) from None

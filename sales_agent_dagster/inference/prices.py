@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sales_agent_dagster.domain.calls import Usage
 from sales_agent_dagster.domain.errors import ConfigurationError
-from sales_agent_dagster.domain.yaml_text import read_yaml
+from sales_agent_dagster.domain.yaml_text import read_yaml, yaml_fault
 
 BUILT_IN = Path(__file__).with_name("prices.yaml")
 PER = 1_000_000
@@ -141,7 +141,7 @@ def _read(path: Path, kind: type[FileT]) -> FileT:
     except OSError as error:
         fault = error.strerror or str(error)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        fault = f"is not YAML: {str(error).splitlines()[0]}"
+        fault = f"is not valid YAML, {yaml_fault(error)}"
     except ValidationError as error:
         faults = error.errors()
         fault = "; ".join(f"{'.'.join(map(str, item['loc'])) or 'file'}: {item['msg']}" for item in faults)

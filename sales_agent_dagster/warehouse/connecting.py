@@ -99,6 +99,9 @@ def _begin_sqlite(connection: sa.Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
 
 
+UNREACHED = " Is the server of SALES_AGENT_DATABASE_URL running?"
+
+
 @contextmanager
 def translated_errors() -> Iterator[None]:
     """Turn database failures that may pass by themselves into TransientError, the cause kept.
@@ -113,7 +116,10 @@ def translated_errors() -> Iterator[None]:
         if _is_refusal(error.orig):
             raise ConfigurationError(f"SALES_AGENT_DATABASE_URL: {_first_line(error.orig)}") from error
         if error.connection_invalidated or _is_transient(error.orig):
-            raise TransientError(f"The warehouse is not available: {_first_line(error.orig)}") from error
+            remedy = UNREACHED if _is_unreached(error.orig) else ""
+            raise TransientError(
+                f"The warehouse is not available: {_first_line(error.orig)}.{remedy}"
+            ) from error
         raise
 
 
@@ -134,6 +140,10 @@ def _is_refusal(cause: BaseException | None) -> bool:
     if not isinstance(cause, psycopg.OperationalError) or cause.sqlstate is not None:
         return False
     return "authentication failed" in str(cause) or "does not exist" in str(cause)
+
+
+def _is_unreached(cause: BaseException | None) -> bool:
+    return isinstance(cause, psycopg.OperationalError) and cause.sqlstate is None
 
 
 def _first_line(cause: BaseException | None) -> str:

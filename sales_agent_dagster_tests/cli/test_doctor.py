@@ -58,6 +58,7 @@ def test_what_is_no_database(cli: Cli, home: Path) -> None:
     assert "BROKEN" in found(outcome.out, "Warehouse")
     status = cli("status")
     assert (status.code, status.out) == (2, "")
+    assert "SALES_AGENT_HOME" in status.err
     assert "cannot be opened" in status.err
 
 

@@ -52,7 +52,12 @@ def test_all_faults_are_told_at_once(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "words"),
-    [(None, "cannot be read"), (b"a: [", "not YAML"), (b"\xff\xfe", "not YAML"), (b"- a", "sections")],
+    [
+        (None, "cannot be read"),
+        (b"a: [", r"not valid YAML, line \d: "),
+        (b"\xff\xfe", "not valid YAML"),
+        (b"- a", "sections"),
+    ],
 )
 def test_files_that_are_none(tmp_path: Path, content: bytes | None, words: str) -> None:
     path = tmp_path / "crm.yaml"

@@ -37,7 +37,7 @@ def test_all_faults_are_listed_at_once(path: Path) -> None:
         "icp.tiers: the lines must fall from PLATINUM",
         "icp.target_trades: unknown: electical; known trades are generator",
         "gates.crm: ",
-        "seller.company: Field required",
+        "seller.company: is missing",
         "extra: Extra inputs are not permitted",
     ):
         assert fault in text

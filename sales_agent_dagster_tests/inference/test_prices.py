@@ -98,8 +98,8 @@ def test_own_prices_add_to_the_built_in_ones(tmp_path: Path) -> None:
     ("text", "fault"),
     [
         (None, "No such file"),
-        ("models: [", "is not YAML"),
-        ("\xff", "is not YAML"),
+        ("models: [", "is not valid YAML"),
+        ("\xff", "is not valid YAML"),
         ("[]", "valid dictionary"),
         ("models: {m: []}", "models.m: List should have at least 1 item"),
         ("models: {m: [{since: x, input: 1, cached: 1, output: 1}]}", "models.m.0.since"),
