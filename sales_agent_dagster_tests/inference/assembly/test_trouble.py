@@ -16,6 +16,7 @@ from pydantic import SecretStr
 from sales_agent_dagster.domain.errors import TransientError
 from sales_agent_dagster.inference.flow.breaker import BreakerRules
 from sales_agent_dagster.inference.flow.clock import SystemClock
+from sales_agent_dagster.inference.flow.retry import RetryRules
 from sales_agent_dagster.settings import PROJECT_ROOT, Settings
 from sales_agent_dagster.warehouse.database import Warehouse
 from sales_agent_dagster_tests.cerebras_server import Fault
@@ -63,6 +64,17 @@ def test_a_provider_that_dies_is_noticed_quickly(make_engine: MakeEngine, cerebr
     assert engines(answers) == {"scorecard": 400}
     assert cerebras.stats.requests - before <= 60, "half of the last 50 calls, and those in flight"
     assert sum("circuit breaker open" in str(answer.degraded_reason) for answer in given(answers)) > 300
+
+
+def test_failures_before_the_first_answer_are_no_outage(
+    make_engine: MakeEngine, cerebras: RunningServer
+) -> None:
+    cerebras.reset(latency_ms=300)
+    cerebras.script(*[Fault("503")] * 24)  # at once; later they are less than half of the last 50
+    engine = make_engine(
+        concurrency=64, breaker=BreakerRules(open_s=60), retries=RetryRules(base_s=0.01, attempts=9)
+    )
+    assert engines(asyncio.run(engine.answer_all(tasks(80), SCOPE))) == {"cerebras": 80}
 
 
 def test_a_provider_that_hangs_costs_one_timeout_not_one_per_lead(
