@@ -120,14 +120,6 @@ class Finder:
             found.update(self.merged_away(kind, left))
         return found
 
-    def has_gone(self, kind: Kind, operations: Sequence[Operation]) -> bool:
-        """Whether a record that one of these operations created was deleted or merged away since."""
-        found = self.created(kind, operations)
-        return any(
-            record.archived or (record.external_key or "").lower() != key.lower()
-            for key, record in found.items()
-        )
-
     def _has_keys(self, kind: Kind) -> bool:
         """Before our properties are created nothing has a key, and asking by it is an error."""
         if kind not in self._keyed and self._client.has_property(kind, self._fields.key_property):

@@ -175,7 +175,7 @@ class Pusher:
         inputs = [self._input(kind, action, str(at), one) for at, one in enumerate(operations)]
         verb = "upsert" if action is Action.CREATE else "update"
         try:
-            still = partial(self._are_keys_held, kind, operations) if action is Action.CREATE else None
+            still = partial(self._are_keys_free, kind, operations) if action is Action.CREATE else None
             body, perhaps_done = self._client.write(kind, verb, inputs, still)
         except _REFUSED as error:
             if len(operations) == 1 or _all_alike(error, self._fields, kind):
@@ -185,10 +185,10 @@ class Pusher:
             return first + self._halved(kind, action, operations[half:])
         return self._results(action, operations, body, perhaps_done)
 
-    def _are_keys_held(self, kind: Kind, operations: list[Operation]) -> bool:
-        """Whether no record of these keys has gone: its key is free then, and an upsert makes another."""
+    def _are_keys_free(self, kind: Kind, operations: list[Operation]) -> bool:
+        """Whether no record has these keys, nor had one that went: nothing of the request was done."""
         try:
-            return not self._finder.has_gone(kind, operations)
+            return not self._finder.created(kind, operations)
         except CrmError:
             return False
 

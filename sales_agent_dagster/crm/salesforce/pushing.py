@@ -105,7 +105,7 @@ class Pusher:
                 answered = self._client.update(first.sobject, rows)
             else:
                 answered = self._client.upsert(
-                    first.sobject, first.key, rows, lambda: self._are_keys_held(writes)
+                    first.sobject, first.key, rows, lambda: self._are_keys_free(writes)
                 )
         except InvalidRequest as error:
             if error.status == 400 and len(writes) > 1:
@@ -118,14 +118,13 @@ class Pusher:
             doubtful.update(write.operation.op_id for write in writes)
         return list(zip(writes, answered.rows, strict=True))
 
-    def _are_keys_held(self, writes: Sequence[Write]) -> bool:
-        """Whether no record of these keys has gone: its key is free then, and an upsert makes another."""
+    def _are_keys_free(self, writes: Sequence[Write]) -> bool:
+        """Whether no record has these keys, nor had one that went: nothing of the request was done."""
         keys = [write.operation.external_key for write in writes]
         try:
-            found = self._finder.by_key(writes[0].operation.kind, keys, deleted=True)
+            return not self._finder.by_key(writes[0].operation.kind, keys, deleted=True)
         except CrmError:
             return False
-        return not any(record.archived for record in found.values())
 
     def _settled(self, answered: Sequence[tuple[Write, Row | PushResult]], halt: _Halt) -> list[PushResult]:
         """Results; of refused records with what is in their way or in their place."""
