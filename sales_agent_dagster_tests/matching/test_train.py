@@ -77,6 +77,23 @@ def test_what_many_matches_show_outweighs_the_given_figures_by_far_but_not_wholl
     assert shares == pytest.approx(expected, rel=0.02)
 
 
+@pytest.mark.parametrize(("doubtful", "used"), [(100, True), (200, False)])
+def test_a_table_with_half_as_many_matches_again_teaches_nothing(doubtful: int, used: bool) -> None:
+    """Beside 300 firms with tracking numbers there are some without a website: first none, then all match."""
+
+    def firm(number: int) -> list[NormLead]:
+        return [lead._replace(host="", page="") if number >= 300 else lead for lead in tracked(number)]
+
+    pairs = evidence(300 + doubtful, firm)
+    assert odds(pairs, MODEL.weights, 5000).bits[300:].max() < 0
+    model, report = learn(MODEL, pairs, 5000)
+    assert report.used == used
+    assert report.matches == pytest.approx(300 + doubtful * used, rel=0.1)
+    assert model.report == report.as_dict()
+    assert (model.version != MODEL.version) == used
+    assert (model.fields == MODEL.fields) != used
+
+
 def test_other_figures_are_another_version() -> None:
     once, _ = learn(MODEL, evidence(300), 5000)
     same, _ = learn(MODEL, evidence(300), 5000)
