@@ -187,3 +187,18 @@ def test_a_city_cut_in_two_is_joined_by_what_the_table_knows() -> None:
     table = rejoined_cities(normalise_columns({name: pa.array(texts) for name, texts in cells.items()}))
     assert [table["city"].text(row) for row in range(4)] == ["springfield", "oakton", "field", "springfield"]
     assert [table["street"].text(row) for row in range(3)] == ["main", "elm spring", "spring"]
+
+
+@pytest.mark.parametrize(
+    ("cities", "joined"),
+    [
+        (["field", *["Springfield"] * 3], True),
+        (["field", *["Springfield"] * 2], False),  # too few to be a city
+        ([*["field"] * 2, *["Springfield"] * 5], True),
+        ([*["field"] * 3, *["Springfield"] * 5], False),  # a city of its own
+    ],
+)
+def test_a_fragment_is_rarer_than_the_city_that_it_is_of(cities: list[str], joined: bool) -> None:
+    cells = {"street": ["12 Main Spring"] * len(cities), "city": cities}
+    table = rejoined_cities(normalise_columns({name: pa.array(texts) for name, texts in cells.items()}))
+    assert (table["city"].text(0) == "springfield") == joined

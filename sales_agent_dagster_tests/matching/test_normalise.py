@@ -372,8 +372,13 @@ def test_fields_are_texts_and_unknown_is_empty() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["Quill Bau UG (haftungsbeschränkt)", "Quill Bau e.K.", "Quill Bau SAS", "Quill Bau Pvt. Ltd."]
+    "text",
+    [
+        *("Quill Bau UG (haftungsbeschränkt)", "Quill Bau e.K.", "Quill Bau SAS", "Quill Bau Pvt. Ltd."),
+        *("Quill Bau N V", "Quill Bau S.A.", "QUILL BAU PA"),
+    ],
 )
 def test_legal_forms_of_other_countries_are_no_part_of_the_name(text: str) -> None:
     assert read_name(text).core == "quill bau"
     assert read_name("SAS Quill").core == "sas quill"
+    assert read_name("PA Quill").core == "pa quill"
