@@ -30,14 +30,17 @@ PRIOR_SHARE = 0.15
 """The given shares count for so many matches and this share of the table's: one with few learns little."""
 MOST_CHANGE = 4.0
 """Bits by which a level's weight may move at most."""
+MOST_MOVED = 1.0
+"""The same of another street and another town: firms move, but a table with many branches shows the same."""
 MOST_GROWTH = 1.5
 """Times as many matches as the given weights find from which it is strangers that a table teaches: in a town
 full of namesakes each round takes more of them for matches. Other lists have 0.97 to 1.2 times as many."""
 MIN_SEEN = 5.0
 """Expected matches at a level from which it counts as learnt."""
 _SIZE = len(FIELDS) * SLOTS
-_DIFFERING = np.isin(
-    np.arange(_SIZE), [n * SLOTS + level for n, name in enumerate(FIELDS) for level in DIFFERING[name]]
+_DIFFERING, _ELSEWHERE = (
+    np.isin(np.arange(_SIZE), [FIELDS.index(name) * SLOTS + n for name in names for n in DIFFERING[name]])
+    for names in (FIELDS, ("street", "place"))
 )
 
 
@@ -86,6 +89,7 @@ def learn(
     shares, counts, matches, given = usual, np.zeros(_SIZE), 0.0, 0.0
     table = weights.match
     most = np.where(_DIFFERING, np.maximum(weights.match, weights.stranger), np.inf)
+    most[_ELSEWHERE] = np.minimum(most, weights.match + MOST_MOVED)[_ELSEWHERE]
     converged, iteration = False, 0
     # Learning changes what is said of matches alone.
     first = odds(evidence, weights, population)

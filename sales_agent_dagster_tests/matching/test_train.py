@@ -156,6 +156,22 @@ def renamed(number: int) -> list[NormLead]:
     return [bare(f"L{copy}", name=name, **cells) for copy, name in enumerate(names)]
 
 
+def elsewhere(number: int) -> list[NormLead]:
+    """A firm that moved, or two branches that share all but the place."""
+    left, right = tracked(number)
+    town = TOWNS[(number + 1) % 4].lower()
+    return [left, right._replace(phone=left.phone, street=f"elm{number}", street_no="900", city=town)]
+
+
+def test_a_table_of_firms_that_moved_teaches_one_bit_of_it() -> None:
+    model, report = learn(MODEL, evidence(600, elsewhere), 5000)
+    assert report.matches > 500
+    for name, level in (("street", "different"), ("place", "other town")):
+        given, learnt = MODEL.fields[name].m[level], model.fields[name].m[level]
+        assert learnt == pytest.approx(2 * given)
+        assert model.fields[name].share[level] > 4 * MODEL.fields[name].share[level]
+
+
 def test_no_table_teaches_that_differing_speaks_for_a_match() -> None:
     model, report = learn(MODEL, evidence(600, renamed), 5000)
     assert report.matches > 500
