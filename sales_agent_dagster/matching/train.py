@@ -31,7 +31,7 @@ PRIOR_SHARE = 0.15
 MOST_CHANGE = 4.0
 """Bits by which a level's weight may move at most."""
 MOST_MOVED = 1.0
-"""The same of another street and another town: firms move, but a table with many branches shows the same."""
+"""The same of another town: firms move, but a table with many branches shows the same."""
 MOST_GROWTH = 1.5
 """Times as many matches as the given weights find from which it is strangers that a table teaches: in a town
 full of namesakes each round takes more of them for matches. Other lists have 0.97 to 1.2 times as many."""
@@ -40,7 +40,7 @@ MIN_SEEN = 5.0
 _SIZE = len(FIELDS) * SLOTS
 _DIFFERING, _ELSEWHERE = (
     np.isin(np.arange(_SIZE), [FIELDS.index(name) * SLOTS + n for name in names for n in DIFFERING[name]])
-    for names in (FIELDS, ("street", "place"))
+    for names in (FIELDS, ("place",))
 )
 
 
