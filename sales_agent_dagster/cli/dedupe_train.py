@@ -98,6 +98,10 @@ def _write_model(model: LinkageModel, out: Path) -> None:
 
 
 def _tell_learnt(out: Path, rows: int, report: Mapping[str, Any]) -> None:
+    if not report["used"]:
+        say(f"{out}: the given weights, as they are. So many of the {rows:,} rows are namesakes that it is "
+            "strangers that they would teach.")  # fmt: skip
+        return
     state = "converged" if report["converged"] else "NOT converged"
     say(f"{out}: {state} after {count(report['iterations'], 'iteration')}; "
         f"about {report['matches']:,.0f} matching pairs among {rows:,} rows.")  # fmt: skip

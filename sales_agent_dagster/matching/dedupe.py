@@ -265,9 +265,8 @@ def _learnt(facts: Facts, found: Candidates, model: LinkageModel) -> tuple[Linka
         some = np.sort(np.random.default_rng(_SEED).choice(total, SAMPLE, replace=False))
     compared = compare(facts, found.left[some], found.right[some], workers=2)
     sampled = len(compared.levels) / max(total, 1)
-    # What is never merged, or only by a person, does not show what matches look like.
-    told = ~vetoed(compared.levels) & ~moved(compared.levels)
-    evidence = evidence_of(compared.take(np.flatnonzero(told)))
+    # What is never merged does not show what matches look like.
+    evidence = evidence_of(compared.take(np.flatnonzero(~vetoed(compared.levels))))
     learnt, report = learn(model, evidence, facts.population, sampled=sampled)
     return learnt, report.as_dict()
 

@@ -30,11 +30,17 @@ PRIOR_SHARE = 0.15
 """The given shares count for so many matches and this share of the table's: one with few learns little."""
 MOST_CHANGE = 4.0
 """Bits by which a level's weight may move at most."""
+MOST_MOVED = 1.0
+"""The same of another town: firms move, but a table with many branches shows the same."""
+MOST_GROWTH = 1.5
+"""Times as many matches as the given weights find from which it is strangers that a table teaches: in a town
+full of namesakes each round takes more of them for matches. Other lists have 0.97 to 1.2 times as many."""
 MIN_SEEN = 5.0
 """Expected matches at a level from which it counts as learnt."""
 _SIZE = len(FIELDS) * SLOTS
-_DIFFERING = np.isin(
-    np.arange(_SIZE), [n * SLOTS + level for n, name in enumerate(FIELDS) for level in DIFFERING[name]]
+_DIFFERING, _ELSEWHERE = (
+    np.isin(np.arange(_SIZE), [FIELDS.index(name) * SLOTS + n for name in names for n in DIFFERING[name]])
+    for names in (FIELDS, ("place",))
 )
 
 
@@ -44,6 +50,7 @@ class TrainingReport:
 
     Attributes:
         matches: expected matching pairs among the candidates that are rather matches than not.
+        used: False where the given weights stay, see ``MOST_GROWTH``; ``matches`` is then theirs.
         untrained: ``field: level`` of the levels seen too rarely to learn.
     """
 
@@ -51,6 +58,7 @@ class TrainingReport:
     converged: bool
     pairs: int
     matches: float
+    used: bool = True
     untrained: list[str] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
@@ -60,6 +68,7 @@ class TrainingReport:
             "converged": self.converged,
             "pairs": self.pairs,
             "matches": round(self.matches, 1),
+            "used": self.used,
             "untrained": self.untrained,
         }
 
@@ -77,9 +86,10 @@ def learn(
     """
     weights = model.weights
     usual = _usual_shares(model)
-    shares, counts, matches = usual, np.zeros(_SIZE), 0.0
+    shares, counts, matches, given = usual, np.zeros(_SIZE), 0.0, 0.0
     table = weights.match
     most = np.where(_DIFFERING, np.maximum(weights.match, weights.stranger), np.inf)
+    most[_ELSEWHERE] = np.minimum(most, weights.match + MOST_MOVED)[_ELSEWHERE]
     converged, iteration = False, 0
     # Learning changes what is said of matches alone.
     first = odds(evidence, weights, population)
@@ -91,6 +101,7 @@ def learn(
         probability = 1 / (1 + np.exp2(np.clip(-bits, -60, 60)))
         probability[bits < 0] = 0
         matches = float(probability.sum())
+        given = matches if iteration == 1 else given
         counts = _sums(evidence, probability)
         shares = log_shares(counts + (PRIOR_MATCHES + PRIOR_SHARE * matches) * np.exp2(usual))
         # A level's weight moves as its share differs from where the model was fitted; see ``DIFFERING``.
@@ -104,7 +115,11 @@ def learn(
         for slot, level in enumerate(LEVELS[name][1:], 1)
         if counts[number * SLOTS + slot] < MIN_SEEN
     ]
-    report = TrainingReport(iteration, converged, len(evidence), matches / sampled, untrained)
+    used = matches <= MOST_GROWTH * given
+    found = (matches if used else given) / sampled
+    report = TrainingReport(iteration, converged, len(evidence), found, used, untrained)
+    if not used:
+        return model.model_copy(update={"report": report.as_dict()}), report
     return _with_shares(model, table, shares, report), report
 
 

@@ -18,13 +18,17 @@ from sales_agent_dagster.matching.address_keys import plain
 from sales_agent_dagster.matching.vocabulary import ROLE_PLACEHOLDERS
 
 _PHONE = re.compile(
-    r"(?:tel:|p:|ph:?)?[\s+(]*(?:1[\s.-]*)?[\s(]*(\d{3})[)\s./-]{0,3}(\d{3})[\s.-]{0,3}(\d{4})(?:\.0)?"
+    r"(?:tel:|p:|ph:?)?[\s(]*(?:\+?\s*1[\s.-]*)?[\s(]*(\d{3})[)\s./-]{0,3}(\d{3})[\s.-]{0,3}(\d{4})(?:\.0)?"
 )
 _PHONE_INSIDE = re.compile(
     r"(?<!\d)(?:\+?1[\s.-]*)?\(?([1-9]\d\d)\)?[\s./-]{0,3}(\d{3})[\s.-]{0,2}(\d{4})(?!\d)"
 )
-_ABROAD = re.compile(r"\s*(?:\+|00)\s*(?!1\b|0)\d\d")
+_ABROAD = re.compile(r"(?:tel:|p:|ph:?)?\s*(?:\+|00)\s*(?!1\b|0)\d\d")
 """The beginning of a number with another country's code."""
+_ONE_ABROAD = re.compile(r"(?:tel:|p:|ph:?)?\s*\(?(?:\+|00)\s*([2-9][\d\s().-]{8,20})")
+"""A single number with its country's code, however it is divided."""
+_HOME_DIGITS = range(5, 13)
+"""Digits of a national number."""
 _TRUNK = re.compile(r"\s*\(?0[1-9](?:[\s()./-]*\d){6,10}\s*")
 """A number as it is dialled inside most other countries: trunk prefix 0, then the national number."""
 _PLACEHOLDER_PHONES = frozenset({"1234567890", "0123456789", "9876543210", "5551234567", "5555555555"})
@@ -72,6 +76,9 @@ def read_phone(text: str) -> tuple[str, str]:
         return _number("".join(match.groups())), ""
     if text.strip().casefold() in MISSING:
         return "", ""
+    abroad = _ONE_ABROAD.fullmatch(text)
+    if abroad and (home := _without_code(abroad[1].replace("(0)", ""))):
+        return home, ""
     inside = () if _ABROAD.match(text) else _PHONE_INSIDE.findall(text[:200])
     found = [_number("".join(parts)) for parts in inside]
     found = list(dict.fromkeys(number for number in found if number))[:2]
@@ -87,9 +94,18 @@ def _national(number: str) -> str:
     """An E.164 number as it is dialled at home, so that it equals one listed without its country."""
     if number.startswith("+1"):
         return number[2:]
+    return _without_code(number)
+
+
+def _without_code(number: str) -> str:
+    """0 and the national number of one that begins with a country's code; empty when it has no such shape."""
     import phonenumbers  # 10 MB of metadata: most lists never need it
 
-    return f"0{phonenumbers.parse(number).national_number}"
+    digits = "".join(filter(str.isdecimal, number))
+    # No code is the beginning of another.
+    code = next((n for n in (1, 2, 3) if int(digits[:n]) in phonenumbers.COUNTRY_CODE_TO_REGION_CODE), 0)
+    home = digits[code:].lstrip("0")
+    return f"0{home}" if code and len(home) in _HOME_DIGITS else ""
 
 
 def _number(digits: str) -> str:

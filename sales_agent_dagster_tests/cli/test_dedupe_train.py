@@ -19,6 +19,7 @@ from sales_agent_dagster.cli.main import app
 from sales_agent_dagster.domain.errors import ConfigurationError
 from sales_agent_dagster.domain.profile import load_profile
 from sales_agent_dagster.inference.engine import ScorecardEngine
+from sales_agent_dagster.matching import train
 from sales_agent_dagster.matching.calibrate import MIN_LABELS
 from sales_agent_dagster.matching.model import load_model
 from sales_agent_dagster.settings import Settings, load_settings
@@ -44,6 +45,17 @@ def test_learning_weights_and_using_them(tmp_path: Path) -> None:
     found = decisions(tmp_path / "in.parquet", tmp_path / "out.csv", "--model", str(model))
     assert len(found["record_id"]) == 2100
     assert set(found["decision"]) == {"merge", "review", "new"}
+
+
+def test_a_list_of_namesakes_teaches_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(train, "MOST_GROWTH", 0.1)
+    pq.write_table(generate(2100, seed=5, style="trades:55").table, tmp_path / "in.parquet")
+    model = tmp_path / "model.json"
+    result = CliRunner().invoke(app, ["dedupe", "train", str(tmp_path / "in.parquet"), "--out", str(model)])
+    assert result.exit_code == 0, result.output
+    assert "the given weights, as they are" in result.output
+    learnt = json.loads(model.read_text())
+    assert (learnt["version"], learnt["report"]["used"]) == (load_model().version, False)
 
 
 def test_a_list_of_names_teaches_the_model_for_names(tmp_path: Path) -> None:

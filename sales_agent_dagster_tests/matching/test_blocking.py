@@ -165,13 +165,17 @@ def test_a_key_that_too_many_share_is_capped_and_counted(kind: str, limit: int) 
 
 @pytest.mark.parametrize("kind", ["digits_state", "skeleton_state", "start_state"])
 def test_keys_of_whole_states_bring_few_together_in_large_tables(kind: str) -> None:
-    assert (limit_of(kind, LARGE - 1), limit_of(kind, LARGE)) == (12, 4)
+    assert (limit_of(kind, 49_999), limit_of(kind, 50_000)) == (12, 4)
+
+
+def test_names_alone_bring_many_together_in_small_tables() -> None:
+    assert (limit_of("head", 49_999), limit_of("head", 50_000)) == (200, 50)
 
 
 def test_a_faint_key_alone_brings_nobody_together_in_huge_tables() -> None:
-    assert suffices("word_city", HUGE - 1)
-    assert not suffices("word_city", HUGE)
-    assert suffices("phone", HUGE)
+    assert suffices("word_city", 249_999)
+    assert not suffices("word_city", 250_000)
+    assert suffices("phone", 250_000)
 
     def found(*kinds: str) -> int:
         return len(candidate_pairs([block(kind, 2) for kind in kinds], HUGE).left)

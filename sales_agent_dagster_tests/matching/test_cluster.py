@@ -36,6 +36,12 @@ def test_leads_that_share_no_key_count_slightly_against() -> None:
     assert labels(3, {(0, 1): 9, (1, 2): 1.1}) == [0, 0, 0]
 
 
+def test_no_pair_outweighs_all_others() -> None:
+    rest = {(0, 1): 70, (0, 2): 70, (1, 2): 70}
+    assert labels(4, rest | {(2, 3): 60, (0, 3): -6, (1, 3): -6}) == [0, 0, 0, 3]
+    assert labels(3, {(0, 1): 9, (1, 2): 9, (0, 2): -60}) == [0, 0, 0]
+
+
 def test_one_wrong_link_does_not_fuse_two_firms() -> None:
     firms = {pair: 12.0 for group in ((0, 1, 2), (3, 4, 5)) for pair in combinations(group, 2)}
     assert labels(6, firms | {(2, 3): 7.0}) == [0, 0, 0, 3, 3, 3]

@@ -31,6 +31,10 @@ def levels(left: NormLead, right: NormLead, *others: NormLead) -> dict[str, str]
         ("Quillfeather Oakton Cedarwood", "Quillfeather Oakton Electric", "overlapping"),
         ("Quillfeather Oakton", "Quillfeather Cedar Birchwood", "related"),
         ("Quillfeather Heating", "Zedwick Heating", "different"),
+        ("Brandt Plumbing", "Brends Plumbing", "related"),
+        ("Bradt Plumbing", "Brandt Plumbing", "alike"),
+        ("Zed Al", "Zed Alwright", "related"),
+        ("Zed Alw", "Zed Alwright", "alike"),
         ("Zed LLC dba Quill Oak", "Quill Oak Inc", "equal"),
         ("Zed LLC dba Quill Oak", "Zed", "equal"),
         ("Zed LLC dba Quill Oak", "Zed Inc dba Cedar Birch", "equal"),
@@ -150,3 +154,13 @@ def test_other_holders_of_what_two_leads_agree_on() -> None:
 def test_no_pairs_are_no_levels() -> None:
     empty = np.zeros(0, np.int32)
     assert compare(Facts(LeadTable.of([lead()]), 10), empty, empty).levels.shape == (0, len(FIELDS))
+
+
+def test_an_address_elsewhere_says_nothing_of_how_many_are_there() -> None:
+    cells = {"street": "12 Oak St", "state": "IL"}
+    rows = [bare(f"L{n}", name=f"Quill{chr(97 + n) * 3}", city="Oakton", **cells) for n in range(6)]
+    facts = Facts(LeadTable.of([*rows, bare("X", name="Zed", city="Elmville", **cells)]), 1000)
+    compared = compare(facts, np.array([0, 0], np.int32), np.array([1, 6], np.int32))
+    street = FIELDS.index("street")
+    assert [LEVELS["street"][level] for level in compared.levels[:, street]] == ["equal", "alike"]
+    assert compared.others[0, street] > 1 == compared.others[1, street]

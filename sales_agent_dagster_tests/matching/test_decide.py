@@ -79,6 +79,12 @@ def test_what_may_have_moved_to_another_town_is_for_a_person() -> None:
     assert decided(lead("N", **(MOVED | {"street": ""})), known(lead("K"))).outcome is Outcome.MERGE
 
 
+def test_of_a_stranger_it_need_not_be_said_that_it_is_elsewhere() -> None:
+    found = decided(lead("N"), known(lead("K", **OTHER)))
+    assert found.sentence.startswith("New; nearest is K: ")
+    assert "another street" not in found.sentence
+
+
 def test_a_lead_that_fits_two_entities_is_never_merged() -> None:
     found = decided(lead("N"), known(lead("K1")), known(lead("K2"), "E2"))
     assert found.outcome is Outcome.REVIEW

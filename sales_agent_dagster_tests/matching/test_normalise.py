@@ -119,6 +119,14 @@ def test_stripping_words_never_empties_a_name(text: str) -> None:
         ("312-555-FIXA", ("3125553492", "")),
         ("+44 20 8366 1177", ("02083661177", "")),
         ("020 8366 1177", ("02083661177", "")),
+        ("+4532123456", ("032123456", "")),
+        ("tel:+4532123456", ("032123456", "")),
+        ("0045 32 12 34 56", ("032123456", "")),
+        ("+39 06 1234 5678", ("0612345678", "")),
+        ("+376 712 345", ("0712345", "")),
+        ("+49 231 7254809 / +49 231 7254810", ("02317254809", "02317254810")),
+        ("+999 12345678", ("", "")),
+        ("+1 (312) 555-0142", ("3125550142", "")),
         ("+49 (0)231 725 4809", ("02317254809", "")),
         ("0231/7254809", ("02317254809", "")),
         ("(0117) 496 0000", ("01174960000", "")),
@@ -364,8 +372,13 @@ def test_fields_are_texts_and_unknown_is_empty() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["Quill Bau UG (haftungsbeschränkt)", "Quill Bau e.K.", "Quill Bau SAS", "Quill Bau Pvt. Ltd."]
+    "text",
+    [
+        *("Quill Bau UG (haftungsbeschränkt)", "Quill Bau e.K.", "Quill Bau SAS", "Quill Bau Pvt. Ltd."),
+        *("Quill Bau N V", "Quill Bau S.A.", "QUILL BAU PA"),
+    ],
 )
 def test_legal_forms_of_other_countries_are_no_part_of_the_name(text: str) -> None:
     assert read_name(text).core == "quill bau"
     assert read_name("SAS Quill").core == "sas quill"
+    assert read_name("PA Quill").core == "pa quill"

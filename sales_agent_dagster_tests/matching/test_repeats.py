@@ -40,6 +40,7 @@ def mentions() -> tuple[LeadTable, list[int]]:
 
 
 def test_rows_that_say_the_same_make_a_group() -> None:
+    assert len(repeats_of(names_only(["Elm Oak"] * 4)).left) == 0
     names = ["Elm Oak"] * MANY + ["Elm Oak LLC", "Ash"] + ["elm  oak"] * 2 + [""] * MANY
     found = repeats_of(names_only(names))
     assert found.first[:MANY].tolist() == [0] * MANY

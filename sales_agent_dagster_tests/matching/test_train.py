@@ -77,6 +77,23 @@ def test_what_many_matches_show_outweighs_the_given_figures_by_far_but_not_wholl
     assert shares == pytest.approx(expected, rel=0.02)
 
 
+@pytest.mark.parametrize(("doubtful", "used"), [(100, True), (200, False)])
+def test_a_table_with_half_as_many_matches_again_teaches_nothing(doubtful: int, used: bool) -> None:
+    """Beside 300 firms with tracking numbers there are some without a website: first none, then all match."""
+
+    def firm(number: int) -> list[NormLead]:
+        return [lead._replace(host="", page="") if number >= 300 else lead for lead in tracked(number)]
+
+    pairs = evidence(300 + doubtful, firm)
+    assert odds(pairs, MODEL.weights, 5000).bits[300:].max() < 0
+    model, report = learn(MODEL, pairs, 5000)
+    assert report.used == used
+    assert report.matches == pytest.approx(300 + doubtful * used, rel=0.1)
+    assert model.report == report.as_dict()
+    assert (model.version != MODEL.version) == used
+    assert (model.fields == MODEL.fields) != used
+
+
 def test_other_figures_are_another_version() -> None:
     once, _ = learn(MODEL, evidence(300), 5000)
     same, _ = learn(MODEL, evidence(300), 5000)
@@ -137,6 +154,22 @@ def renamed(number: int) -> list[NormLead]:
     word = chr(97 + number % 26) + chr(97 + number // 26)
     names = (f"Quill{word}feather Electric", f"Zed{word}wick Plumbing")
     return [bare(f"L{copy}", name=name, **cells) for copy, name in enumerate(names)]
+
+
+def elsewhere(number: int) -> list[NormLead]:
+    """A firm that moved, or two branches that share all but the place."""
+    left, right = tracked(number)
+    town = TOWNS[(number + 1) % 4].lower()
+    return [left, right._replace(phone=left.phone, street=f"elm{number}", street_no="900", city=town)]
+
+
+def test_a_table_of_firms_that_moved_teaches_one_bit_of_another_town() -> None:
+    model, report = learn(MODEL, evidence(600, elsewhere), 5000)
+    assert report.matches > 500
+    given, learnt = MODEL.fields["place"], model.fields["place"]
+    assert learnt.m["other town"] == pytest.approx(2 * given.m["other town"])
+    assert learnt.share["other town"] > 4 * given.share["other town"]
+    assert model.fields["street"].m["different"] > 3 * MODEL.fields["street"].m["different"]
 
 
 def test_no_table_teaches_that_differing_speaks_for_a_match() -> None:
