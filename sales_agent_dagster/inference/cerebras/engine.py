@@ -99,7 +99,7 @@ class CerebrasEngine:
         self._thread = LoopThread("cerebras-engine")
         self._flights: Flights[tuple[CallRecord, bool]] = Flights()
         self._checked: asyncio.Task[None] | None = None
-        self._warned = False
+        self._late = False  # the list of models did not come
         self._storing: set[asyncio.Task[tuple[CallRecord, bool]]] = set()
         self._refused: list[BaseException] = []  # by the database, what was paid for
         clock = SystemClock()
@@ -298,18 +298,29 @@ class CerebrasEngine:
         return self._checked
 
     async def _check_models(self) -> None:
-        """Once: the models are there; what can change by itself, such as an outage, is a warning."""
+        """Once: the models are there; what can change by itself, such as an outage, is a warning.
+
+        A list that did not come once is waited for no more: what it says is told by a later question.
+        """
+        late, checking = self._late, self._checked
+        if checking is None or not late:
+            checking = self._begin_check()
+        elif not checking.done():
+            return
+        self._late = False
         try:
-            await asyncio.shield(self._begin_check())
+            await asyncio.shield(checking)
         except Rejected as error:
             if error.status not in (404, 405):
                 raise
             _log.warning("The server gives no list of models (%s); whether it has ours is seen later.", error)
             self._checked = asyncio.create_task(asyncio.sleep(0))
         except TransientError as error:
-            if not self._warned:
+            if late:
+                self._begin_check()
+            elif not self._late:
                 _log.warning("The models could not be checked: %s", error)
-            self._warned = True
+            self._late = True
 
 
 def _error_of(task: asyncio.Task[Any]) -> BaseException | None:

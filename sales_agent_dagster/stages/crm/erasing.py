@@ -13,7 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from sales_agent_dagster.crm.contract import Sent, Subject, SuppressionScope
+from sales_agent_dagster.crm.contract import Action, Sent, Subject, SuppressionScope
 from sales_agent_dagster.crm.fields import Kind
 from sales_agent_dagster.domain.errors import ConfigurationError
 from sales_agent_dagster.stages.crm.context import SyncContext
@@ -111,22 +111,23 @@ def _remote_ids(context: SyncContext, connection: sa.Connection, address: str) -
     contacts = connection.scalars(
         sa.select(row.remote_id).where(row.crm == context.crm, sa.func.lower(row.email) == address)
     )
-    drafts = connection.execute(
-        sa.select(sent.remote_id, sent.payload).where(
+    found = {Kind.CONTACT: set(contacts), Kind.EMAIL_DRAFT: set[str]()}
+    # Of a contact that was made and not attached, no pull may have told yet.
+    unattached = sa.and_(
+        sent.kind == Kind.CONTACT.value, sent.operation == Action.CREATE.value, sent.state == "failed"
+    )
+    made = connection.execute(
+        sa.select(sent.kind, sent.remote_id, sent.payload).where(
             sent.crm == context.crm,
-            sent.kind == Kind.EMAIL_DRAFT.value,
+            sa.or_(sent.kind == Kind.EMAIL_DRAFT.value, unattached),
             sent.remote_id.is_not(None),
             _holds(sent.payload, address),
         )
     )
-    return {
-        Kind.CONTACT: set(contacts),
-        Kind.EMAIL_DRAFT: {
-            remote_id
-            for remote_id, payload in drafts
-            if str((payload or {}).get("email", "")).lower() == address
-        },
-    }
+    for kind, remote_id, payload in made:
+        if str((payload or {}).get("email", "")).lower() == address:
+            found[Kind(kind)].add(remote_id)
+    return found
 
 
 def _undecided(context: SyncContext, connection: sa.Connection, address: str) -> list[str]:

@@ -179,8 +179,13 @@ class Pusher:
         entities = sorted({updates[key].entity_id for key in moved})
         anew = [one for one in plan(self._context, entities, [kind]) if one.external_key in moved]
         self._settle_unchanged(kind, [one for one in anew if one.settles and one.step is Step.UNCHANGED])
+        due = [one for one in anew if one.step is Step.UPDATE]
+        # A record that one of them was merged into is looked at before it is written to.
+        elsewhere = {(kind, one.external_key) for one in due if one.remote_id not in ids}
+        self._tried -= elsewhere
+        self._again |= bool(elsewhere)
         kept = [one for one in group if one.external_key not in moved]
-        return kept + [one for one in anew if one.step is Step.UPDATE]
+        return kept + [one for one in due if one.remote_id in ids]
 
     def _snapshots(self, kind: Kind, ids: Sequence[str]) -> dict[str, Record]:
         with self._context.warehouse.reading() as connection:

@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from sales_agent_dagster.crm.contract import Fields, Value
+from sales_agent_dagster.crm.contract import FailureClass, Fields, Value
 from sales_agent_dagster.crm.fields import Kind
 from sales_agent_dagster.crm.mapping import split_record
 from sales_agent_dagster.domain.status import Status
@@ -16,6 +16,7 @@ from sales_agent_dagster.stages.crm.context import open_sync
 from sales_agent_dagster.stages.crm.planning import Planned, Step, plan_page
 from sales_agent_dagster.stages.known_companies import chunked
 from sales_agent_dagster.warehouse.schema import (
+    crm_dead_letters,
     crm_link,
     crm_outbox,
     crm_synced_leads,
@@ -111,6 +112,13 @@ _OUTCOMES = {
 def tell_outcomes(context: StageContext, connection: sa.Connection) -> None:
     """Say on the batch's rows what became of their companies' operations in this run."""
     sent, wanted, row = crm_outbox.c, crm_wanted.c, crm_synced_leads.c
+    # An edit that was met on the way is no refusal: the record was compared again, or will be.
+    compared_again = sa.and_(
+        sent.state == "failed",
+        sent.operation == Step.UPDATE.value,
+        sent.failure == FailureClass.CONFLICT.value,
+        ~sa.exists().where(crm_dead_letters.c.op_id == sent.op_id),
+    )
     query = (
         sa.select(
             wanted.lead_id, sent.operation, sent.state, sent.message, crm_link.c.remote_id.label("record")
@@ -131,6 +139,7 @@ def tell_outcomes(context: StageContext, connection: sa.Connection) -> None:
             sent.kind == Kind.COMPANY.value,
             sent.run_id == context.run_id,
             sent.state.in_(_OUTCOMES),
+            ~compared_again,
         )
         .order_by(sent.updated_at)
     )

@@ -109,6 +109,23 @@ def test_a_part_of_a_list_that_was_edited_since_it_was_compared_is_left(
         assert (record.fields["city"], record.fields["tier"]) == ("Waco", "B")
 
 
+def test_a_number_that_was_edited_since_it_was_compared_is_left(
+    connector: CloseConnector, close: RunningClose
+) -> None:
+    lead = made(connector)
+    person = only(connector.push([create("E1-jo", Kind.CONTACT, company_id=lead, phone="+13305550101")]))
+    assert isinstance(person, Sent)
+    phones = [{"type": "office", "phone": "+13305550999"}]
+    close.ask("PUT", f"/contact/{person.remote_id}/", {"phones": phones})
+    change = update(person.remote_id, Kind.CONTACT, phone="+13305550222")
+    result = only(connector.push([replace(change, before={"phone": "+13305550101"})]))
+    assert isinstance(result, Deferred)
+    assert result.failure is FailureClass.CONFLICT
+    assert (
+        connector.read(Kind.CONTACT, [person.remote_id])[person.remote_id].fields["phone"] == "+13305550999"
+    )
+
+
 def test_contacts_are_their_own_and_other_addresses_stay(
     connector: CloseConnector, close: RunningClose
 ) -> None:

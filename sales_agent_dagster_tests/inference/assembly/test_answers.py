@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 import time
 
 import pytest
@@ -11,10 +12,12 @@ import sqlalchemy as sa
 
 from sales_agent_dagster.domain.calls import CallScope
 from sales_agent_dagster.domain.errors import ConfigurationError
-from sales_agent_dagster.inference.cerebras.errors import Rejected
+from sales_agent_dagster.inference.cerebras.client import CerebrasClient
+from sales_agent_dagster.inference.cerebras.engine import CerebrasEngine
+from sales_agent_dagster.inference.cerebras.errors import ProviderDown, Rejected
 from sales_agent_dagster.inference.engine import NoAnswer, Task
 from sales_agent_dagster.inference.flow.rates import Limits
-from sales_agent_dagster.settings import BudgetSettings
+from sales_agent_dagster.settings import BudgetSettings, Settings
 from sales_agent_dagster.warehouse.database import Warehouse
 from sales_agent_dagster.warehouse.schema import agent_calls
 from sales_agent_dagster_tests.cerebras_server import Fault
@@ -318,6 +321,44 @@ def test_models_that_could_not_be_checked_are_checked_later(
     engine.check()
     answers = asyncio.run(engine.answer_all(tasks(2), SCOPE))
     assert engines(answers) == {"scorecard": 2}
+    assert caplog.text.count("The models could not be checked") == 1
+
+
+def check_until_it_raises(engine: CerebrasEngine) -> None:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        engine.check()
+
+
+def test_a_list_of_models_that_did_not_come_is_not_waited_for_again(
+    make_engine: MakeEngine,
+    cerebras: RunningServer,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    came, begun = threading.Event(), list[int]()
+
+    async def slow(client: CerebrasClient, settings: Settings) -> None:
+        begun.append(len(begun))
+        if len(begun) == 1:
+            raise ProviderDown("no answer")
+        while not came.is_set():
+            await asyncio.sleep(0.001)
+        if len(begun) == 2:
+            raise ConfigurationError("no such model")
+
+    monkeypatch.setattr("sales_agent_dagster.inference.cerebras.engine.check_models", slow)
+    engine = make_engine()
+    for _ in range(3):
+        engine.check()
+    assert engines(asyncio.run(engine.answer_all(tasks(2), SCOPE))) == {"cerebras": 2}
+    assert len(begun) == 2
+    came.set()
+    with pytest.raises(ConfigurationError, match="no such model"):
+        check_until_it_raises(engine)
+    engine.check()
+    engine.check()
+    assert len(begun) == 3, "it is asked for anew, and waited for"
     assert caplog.text.count("The models could not be checked") == 1
 
 

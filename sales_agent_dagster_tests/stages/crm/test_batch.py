@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from pydantic import SecretStr
 
 from sales_agent_dagster.crm.contract import SuppressionScope
+from sales_agent_dagster.crm.errors import ConflictFound
 from sales_agent_dagster.domain.errors import UnknownRecord
 from sales_agent_dagster.settings import CloseSettings, CrmSettings, Settings
 from sales_agent_dagster.stages.base import StageContext
@@ -100,6 +101,30 @@ def test_live_it_applies_and_a_second_time_nothing_is_left(work: StageContext, c
     rows = run(replace(work, run_id="run-2"))
     assert [row["operation"] for row in rows] == ["unchanged"] * 2
     assert len(close.writes()) == before
+
+
+@pytest.mark.parametrize("refused", [False, True])
+def test_what_people_edit_all_the_time_is_due_and_not_refused(
+    work: StageContext, monkeypatch: pytest.MonkeyPatch, refused: bool
+) -> None:
+    run(work)
+    row = crm_wanted.c
+    with work.warehouse.transaction() as connection:
+        company = connection.scalars(sa.select(row.company).order_by(row.lead_id)).first()
+        moved = sa.update(crm_wanted).values(company=company | {"city": "Akron"})
+        first = sa.select(sa.func.min(row.lead_id)).scalar_subquery()
+        connection.execute(moved.where(row.lead_id == first))
+
+    def always(*_: Any) -> bool:
+        if refused:
+            raise ConflictFound("It has another one's address.")
+        return True
+
+    monkeypatch.setattr("sales_agent_dagster.crm.close.pushing._moved", always)
+    told = run(replace(work, run_id="run-2"))[0]
+    assert told["operation"] == "update"
+    assert (told["status"], "Refused" in told["reason"]) == (("failed", True) if refused else ("ok", False))
+    assert len(still_due(work)) == 1
 
 
 def test_the_report_card_tells_what_came_before_the_plan_too(work: StageContext, close: RunningClose) -> None:

@@ -3,7 +3,18 @@ from __future__ import annotations
 import pytest
 import sqlalchemy as sa
 
-from sales_agent_dagster.crm.contract import Event, EventAction, Page, Record, Suppression, SuppressionScope
+from sales_agent_dagster.crm.contract import (
+    Deferred,
+    Event,
+    EventAction,
+    FailureClass,
+    Operation,
+    Page,
+    Record,
+    Sent,
+    Suppression,
+    SuppressionScope,
+)
 from sales_agent_dagster.crm.fields import Kind
 from sales_agent_dagster.domain.errors import ConfigurationError
 from sales_agent_dagster.stages.crm.erasing import erase
@@ -114,6 +125,33 @@ def test_a_contact_that_never_reached_the_crm_leaves_no_name(sqlite_warehouse: W
         connection.execute(sa.delete(crm_link))
     crm.records.clear()
     erase(context_of(sqlite_warehouse, crm, lambda: crm.now), "jo@acme.example")
+    with sqlite_warehouse.reading() as connection:
+        payloads = repr(connection.scalars(sa.select(crm_outbox.c.payload)).all())
+    assert "Jo Doe" not in payloads
+    assert "Al Roe" in payloads
+
+
+def test_a_contact_that_was_made_and_not_attached_is_erased_too(sqlite_warehouse: Warehouse) -> None:
+    crm = FakeCrm(upsert=True, lag=3600)
+    want(sqlite_warehouse, "batch-1", [company("E1", contacts=[JO, AL])])
+
+    def breaks_off(operation: Operation) -> Deferred | None:
+        if operation.kind is not Kind.CONTACT:
+            return None
+        done = FakeCrm._do(crm, operation)
+        assert isinstance(done, Sent)
+        return Deferred("", FailureClass.TRANSIENT, "Created, but not attached yet.", done.remote_id)
+
+    crm.fault = breaks_off
+    run_sync(sqlite_warehouse, crm)
+    with sqlite_warehouse.transaction() as connection:  # a draft to another that names the address
+        row = dict(connection.execute(sa.select(crm_outbox).limit(1)).mappings().one())
+        to_al = {"email": "al@acme.example", "body": "Ask Jo@acme.example."}
+        draft = {"op_id": "draft", "kind": "email_draft", "remote_id": "acti_1", "payload": to_al}
+        connection.execute(sa.insert(crm_outbox), row | draft)
+    receipt = erase(context_of(sqlite_warehouse, crm, lambda: crm.now), "jo@acme.example")
+    assert (receipt.remote, receipt.refused) == ({"contact": 1}, [])
+    assert [record.fields["contact_name"] for record in crm.living(Kind.CONTACT)] == ["Al Roe"]
     with sqlite_warehouse.reading() as connection:
         payloads = repr(connection.scalars(sa.select(crm_outbox.c.payload)).all())
     assert "Jo Doe" not in payloads

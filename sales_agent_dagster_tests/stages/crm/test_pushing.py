@@ -101,6 +101,57 @@ def test_what_a_person_edits_while_the_last_look_before_creating_takes_its_time_
     assert found == {"E1": "+13305550222", "E2": "+13305550999", "E3": None}
 
 
+def test_what_is_edited_in_every_round_stays_due_and_is_no_refusal(sqlite_warehouse: Warehouse) -> None:
+    crm = FakeCrm()
+    ids = synced(sqlite_warehouse, crm)
+    refused = {"E1": POISON}
+    crm.fault = lambda operation: refused.get(operation.external_key)
+    run_sync(sqlite_warehouse, crm)
+    scores = iter(range(10, 20))
+
+    def edited_again(operation: Operation) -> Deferred:
+        crm.edit(Kind.COMPANY, ids["E1"], score=float(next(scores)))
+        return Deferred("", FailureClass.CONFLICT, "It was edited since.")
+
+    crm.fault = edited_again
+    card = run_sync(sqlite_warehouse, crm)
+    assert (card["deferred"], card["rejected"], card["stopped"]) == (pushing.ROUNDS, 0, None)
+    with sqlite_warehouse.reading() as connection:
+        assert connection.scalars(sa.select(crm_dead_letters.c.attempts)).all() == [1]
+    due = pending(context_of(sqlite_warehouse, crm, lambda: crm.now))
+    assert [one.external_key for one in due] == ["E1"]
+    crm.fault = lambda operation: None
+    assert run_sync(sqlite_warehouse, crm)["updated"] == 1
+    fields = crm.records[Kind.COMPANY, ids["E1"]].fields
+    assert (fields["score"], fields["city"]) == (2.0, "Kent")
+    with sqlite_warehouse.reading() as connection:
+        assert connection.scalars(sa.select(crm_dead_letters.c.attempts)).all() == []
+
+
+def test_a_record_that_ours_was_merged_into_meanwhile_is_looked_at_before_it_is_written_to(
+    sqlite_warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crm = FakeCrm()
+    ids = synced(sqlite_warehouse, crm)
+    survivor = crm.add(company="Acme of Ohio", phone="+13305550101")
+    run_sync(sqlite_warehouse, crm, live=False)
+    read, merged = crm.read, iter([ids["E1"]])
+
+    def merged_and_edited_meanwhile(*asked: Any) -> Any:
+        for source in merged:
+            crm.merge(source, survivor)
+            crm.edit(Kind.COMPANY, survivor, phone="+13305550999")
+        return read(*asked)
+
+    monkeypatch.setattr(crm, "read", merged_and_edited_meanwhile)
+    card = run_sync(sqlite_warehouse, crm)
+    fields = crm.records[Kind.COMPANY, survivor].fields
+    assert (fields["phone"], fields["city"], fields["score"]) == ("+13305550999", "Kent", 2.0)
+    assert ("phone", "+13305550999") in theirs(sqlite_warehouse)
+    assert (card["updated"], card["rejected"]) == (2, 0)
+    assert pending(context_of(sqlite_warehouse, crm, lambda: crm.now)) == []
+
+
 ZEDWICK = {"company": "Zedwick Power", "phone": "+13305550101", "city": "Kent", "state": "OH"}
 
 
