@@ -47,6 +47,7 @@ def test_batches_that_wait_for_the_same_list_warn_once(
         asked.append(settings)
         while waiting() < 2:
             await asyncio.sleep(0.001)
+        await asyncio.sleep(0.001)  # the second one is there now; here it begins to wait
         raise ProviderDown("no answer")
 
     monkeypatch.setattr(CHECK, none_in_time)
