@@ -95,3 +95,21 @@ def _moved(links: Sequence[Link], target: str, *, taken: bool) -> list[Link]:
         elif link.state in ("review", "gone"):
             moved.append(replace(link, remote_id=target, reason=f"{link.reason} It is {target} now."))
     return moved
+
+
+def shared_where_taken(context: SyncContext, connection: sa.Connection, links: Sequence[Link]) -> list[Link]:
+    """New links, those to a record that people merged another of ours into meanwhile as shared ones."""
+    held: dict[tuple[Kind, str], str] = {}
+    for kind in {link.kind for link in links}:
+        ids = [link.remote_id for link in links if link.kind is kind]
+        for remote_id, others in links_to(connection, context.crm, kind, ids).items():
+            for one in others:
+                if one.state == "linked":
+                    held[kind, remote_id] = one.external_key
+    reason = "Another of ours has its record by now."
+    return [
+        link
+        if held.get((link.kind, link.remote_id), link.external_key) == link.external_key
+        else replace(link, state="shared", how="merged", reason=reason)
+        for link in links
+    ]

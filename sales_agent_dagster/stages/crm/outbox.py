@@ -29,7 +29,7 @@ from sales_agent_dagster.crm.merging import Agreed, written
 from sales_agent_dagster.crm.ownership import COMPANIONS
 from sales_agent_dagster.domain.hashing import content_hash
 from sales_agent_dagster.stages.crm.context import SyncContext
-from sales_agent_dagster.stages.crm.following import follow_merge
+from sales_agent_dagster.stages.crm.following import follow_merge, shared_where_taken
 from sales_agent_dagster.stages.crm.planning import Planned
 from sales_agent_dagster.stages.crm.stored import (
     MAX_REFUSALS,
@@ -200,7 +200,7 @@ def settle_sent(
             links.append(_created(operation, waiting.entity_id, sent))
         if operation.kind in SNAPSHOTS:
             agreements[operation.kind][sent.remote_id] = waiting.agreed
-    save_links(context, connection, links)
+    save_links(context, connection, shared_where_taken(context, connection, links))
     save_snapshots(context, connection, _written(context, connection, direct))
     for kind, agreed in agreements.items():
         save_agreements(context, connection, kind, agreed)

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sales_agent_dagster.crm.contract import Operation, Record
 from sales_agent_dagster.crm.fields import Kind
 from sales_agent_dagster.stages.crm.context import SyncContext
-from sales_agent_dagster.stages.crm.following import archive, revive
+from sales_agent_dagster.stages.crm.following import archive, revive, shared_where_taken
 from sales_agent_dagster.stages.crm.planning import Step, plan
 from sales_agent_dagster.stages.crm.stored import Link, links_to, save_links, save_snapshots, snapshots_of
 from sales_agent_dagster.warehouse.database import Warehouse
@@ -221,3 +221,22 @@ def test_nothing_is_planned_for_a_record_that_is_archived(
     [planned] = plan(context, None, [Kind.COMPANY])
     assert planned.step is (Step.SKIP if archived else Step.UPDATE)
     assert ("was deleted" in planned.reason) is archived
+
+
+def test_a_record_that_another_of_ours_has_by_now_is_shared(sqlite_warehouse: Warehouse) -> None:
+    crm = FakeCrm()
+    context = context_of(sqlite_warehouse, crm, lambda: crm.now)
+    held = Link(Kind.CONTACT, "P1", "E1", "cont_1", "linked", "merged", "")
+    with sqlite_warehouse.transaction() as connection:
+        save_links(context, connection, [held])
+        new = [
+            replace(held, external_key="P2", how="created"),
+            replace(held, kind=Kind.COMPANY, external_key="E1"),
+            replace(held, external_key="P3", remote_id="cont_2"),
+            replace(held, reason="again"),
+        ]
+        found = shared_where_taken(context, connection, new)
+        save_links(context, connection, found)
+    assert [(one.external_key, one.state) for one in found] == [
+        ("P2", "shared"), ("E1", "linked"), ("P3", "linked"), ("P1", "linked"),
+    ]  # fmt: skip
