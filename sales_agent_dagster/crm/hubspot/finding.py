@@ -12,6 +12,7 @@ from sales_agent_dagster.crm.contract import Candidate, Operation, Record, Subje
 from sales_agent_dagster.crm.fields import Kind
 from sales_agent_dagster.crm.hubspot.client import BATCH, HISTORY_BATCH, SEARCH_PAGE, Client, Raw, chunks
 from sales_agent_dagster.crm.hubspot.mapping import CREATED, MERGED, FieldMap, milliseconds, modified_property
+from sales_agent_dagster.crm.hubspot.pulling import archived_since
 from sales_agent_dagster.domain.values.web import read_website
 
 EVIDENCE = ("external_key", "email", "domain", "phone")
@@ -92,7 +93,10 @@ class Finder:
             last = str(results[-1]["id"])
 
     def merged_away(self, kind: Kind, keys: Iterable[str]) -> dict[str, Record]:
-        """Survivors of records that had these keys: a merge keeps the loser's key only in the past."""
+        """Survivors of records that had these keys: a merge keeps the loser's key only in the past.
+
+        Survivors that were archived since are found too, where no other has the key.
+        """
         left, found = set(keys), dict[str, Record]()
         body: dict[str, Any] = {
             "filterGroups": [{"filters": [{"propertyName": MERGED, "operator": "HAS_PROPERTY"}]}],
@@ -100,14 +104,23 @@ class Finder:
             "limit": SEARCH_PAGE,
         }
         recent = [str(raw["id"]) for raw in self._client.search(kind, body).get("results", ())]
-        key_property = self._fields.key_property
-        for some in chunks(recent, HISTORY_BATCH):
-            wanted = self._fields.wanted(kind)
-            for raw in self._client.read(kind, some, wanted, history=[key_property]):
-                past = (raw.get("propertiesWithHistory") or {}).get(key_property) or ()
-                for key in left & {str(entry.get("value")) for entry in past}:
-                    found[key] = self._records(kind, [raw])[0]
+        found.update(self._once_had(kind, recent, left))
+        if left := left - found.keys():
+            pages = archived_since(self._client, kind, [MERGED], None)
+            merged = [str(raw["id"]) for page in pages for raw in page if raw["properties"].get(MERGED)]
+            found.update(self._once_had(kind, merged, left, archived=True))
         return found
+
+    def _once_had(
+        self, kind: Kind, ids: Sequence[str], keys: set[str], *, archived: bool = False
+    ) -> Iterator[tuple[str, Record]]:
+        """Those of the keys that these records have or had, with the record."""
+        key_property, wanted = self._fields.key_property, self._fields.wanted(kind)
+        for some in chunks(ids, HISTORY_BATCH):
+            for raw in self._client.read(kind, some, wanted, archived=archived, history=[key_property]):
+                past = (raw.get("propertiesWithHistory") or {}).get(key_property) or ()
+                for key in keys & {str(entry.get("value")) for entry in past}:
+                    yield key, self._records(kind, [raw])[0]
 
     def created(self, kind: Kind, operations: Sequence[Operation]) -> dict[str, Record]:
         """What is there of the records that these operations create, by external key."""
