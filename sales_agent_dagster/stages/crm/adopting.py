@@ -14,6 +14,7 @@ from sales_agent_dagster.crm.canonical import same
 from sales_agent_dagster.crm.contract import Action, Fields, Value
 from sales_agent_dagster.crm.fields import Kind
 from sales_agent_dagster.crm.merging import written
+from sales_agent_dagster.crm.ownership import COMPANIONS
 from sales_agent_dagster.stages.crm.context import SyncContext
 from sales_agent_dagster.stages.crm.outbox import forgive
 from sales_agent_dagster.stages.crm.stored import Link, agreements_of, save_agreements, snapshots_of
@@ -54,13 +55,33 @@ def sent_by_creates(
 
 
 def _sent(kind: Kind, payloads: Sequence[Fields], there: Fields) -> dict[str, Value]:
-    """Of payloads, newest first, what is there, if one said so; else what the newest said."""
-    sent: dict[str, Value] = {}
-    for payload in payloads:
-        for name, value in payload.items():
-            if name not in sent or same(kind, name, value, there.get(name)):
-                sent[name] = value
+    """What the payload said that arrived, and of the others what is there, if none can be told from its mark.
+
+    Args:
+        kind: of the record.
+        payloads: newest first.
+        there: what the record says.
+    """
+    arrived = max(
+        payloads, key=lambda payload: (_bears_mark(kind, payload, there), _alike(kind, payload, there))
+    )
+    sent = dict(arrived)
+    if not _bears_mark(kind, arrived, there):
+        for payload in payloads:
+            sent |= {
+                name: value for name, value in payload.items() if same(kind, name, value, there.get(name))
+            }
     return sent
+
+
+def _bears_mark(kind: Kind, payload: Fields, there: Fields) -> bool:
+    marks = {name: value for name, value in payload.items() if name in COMPANIONS}
+    return bool(marks) and _alike(kind, marks, there) == len(marks)
+
+
+def _alike(kind: Kind, payload: Fields, there: Fields) -> int:
+    """How many values of the payload are there."""
+    return sum(same(kind, name, value, there.get(name)) for name, value in payload.items())
 
 
 def _payloads(

@@ -170,7 +170,54 @@ def test_what_an_earlier_create_wrote_is_ours_when_the_last_one_is_found(sqlite_
         kept = agreements_of(connection, context.crm, Kind.COMPANY, [record.remote_id])[record.remote_id]
         edited = connection.scalars(sa.select(crm_changes.c.field)).all()
     assert kept["city"] == Agreed("Akron", "Akron", written=True)
-    assert (kept["industry"].ours, kept["industry"].locked, edited) == ("Fans", True, ["industry"])
+    assert (kept["industry"].ours, kept["industry"].locked, edited) == ("Pumps", True, ["industry"])
+
+
+def test_what_only_a_create_said_that_did_not_arrive_was_not_written(sqlite_warehouse: Warehouse) -> None:
+    """Its outcome says that nothing was done; the next one, which knows less, arrives without an answer."""
+    crm = FakeCrm()
+    context = context_of(sqlite_warehouse, crm, lambda: crm.now)
+    told = [{"company": "Acme", "city": "Akron"}, {"company": "Acme", "industry": "Pumps"}]
+    for fields, state in zip(told, ("failed", "unknown"), strict=True):
+        crm.tick()
+        lost(sqlite_warehouse, crm, Kind.COMPANY, ["E1"], fields)
+        with sqlite_warehouse.transaction() as connection:
+            [(create, _)] = unknown_operations(connection, context.crm)
+            mark_sending(context, connection, [create])
+            mark(context, connection, [create.operation.op_id], state)
+    list(crm.push([create.operation]))
+    reconcile(context)
+    [record] = crm.living()
+    with sqlite_warehouse.reading() as connection:
+        kept = agreements_of(connection, context.crm, Kind.COMPANY, [record.remote_id])[record.remote_id]
+    assert ("city" in kept, kept["industry"]) == (False, Agreed("Pumps", "Pumps", written=True))
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_of_two_creates_of_a_contact_the_one_arrived_that_the_record_is_more_like(
+    sqlite_warehouse: Warehouse, first: bool
+) -> None:
+    """Contacts bear no mark."""
+    crm = FakeCrm()
+    context = context_of(sqlite_warehouse, crm, lambda: crm.now)
+    told = [
+        {"contact_name": "Jo", "contact_title": "Owner"},
+        {"contact_name": "Al", "email": "al@acme.example"},
+    ]
+    for fields, state in zip(told, ("failed", "unknown"), strict=True):
+        crm.tick()
+        lost(sqlite_warehouse, crm, Kind.CONTACT, ["E1-a"], fields)
+        with sqlite_warehouse.transaction() as connection:
+            [(create, _)] = unknown_operations(connection, context.crm)
+            mark_sending(context, connection, [create])
+            mark(context, connection, [create.operation.op_id], state)
+        if first == (state == "failed"):
+            list(crm.push([create.operation]))
+    reconcile(context)
+    [record] = crm.living(Kind.CONTACT)
+    with sqlite_warehouse.reading() as connection:
+        kept = agreements_of(connection, context.crm, Kind.CONTACT, [record.remote_id])[record.remote_id]
+    assert {name: one.ours for name, one in kept.items()} == told[0 if first else 1]
 
 
 def states(warehouse: Warehouse) -> list[str]:
