@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from functools import partial
 
 from sales_agent_dagster.crm.fields import Kind
 from sales_agent_dagster.crm.record import Record
@@ -57,11 +58,10 @@ class Finder:
         """Records by id; deleted ones only when something took their place."""
         found: dict[str, Record] = {}
         for sobject, some in _by_object(kind, ids).items():
-            for condition in one_of("Id", some):
-                for row in self.select(sobject, condition, deleted=True):
-                    record = self.record(kind, sobject, row)
-                    if record is not None and (record.merged_into or not record.archived):
-                        found[record.remote_id] = record
+            for row in self._any(sobject, one_of("Id", some), deleted=True):
+                record = self.record(kind, sobject, row)
+                if record is not None and (record.merged_into or not record.archived):
+                    found[record.remote_id] = record
         return found
 
     def survivors(self, kind: Kind, ids: Iterable[str]) -> dict[str, str]:
@@ -88,15 +88,15 @@ class Finder:
         wanted = list(dict.fromkeys(keys))
         folded = {key.casefold(): key for key in wanted}
         for sobject in HOLDERS[kind]:
-            for condition in one_of(self._layout.key(kind, sobject), wanted):
-                for row in self.select(sobject, condition, deleted=deleted):
-                    record = self.record(kind, sobject, row)
-                    key = folded.get((record.external_key or "").casefold()) if record else None
-                    if record is None or key is None:
-                        continue
-                    # Two records with one key: the live one counts, a converted lead's is in its account.
-                    if key not in found or found[key].archived:
-                        found[key] = record
+            key_column = self._layout.key(kind, sobject)
+            for row in self._any(sobject, one_of(key_column, wanted), deleted=deleted):
+                record = self.record(kind, sobject, row)
+                key = folded.get((record.external_key or "").casefold()) if record else None
+                if record is None or key is None:
+                    continue
+                # Two records with one key: the live one counts, a converted lead's is in its account.
+                if key not in found or found[key].archived:
+                    found[key] = record
         return found
 
     def by_email(self, addresses: Iterable[str]) -> dict[str, str]:
@@ -104,10 +104,15 @@ class Finder:
         found: dict[str, str] = {}
         wanted = list(addresses)
         for sobject, live in ((SObject.LEAD, " AND IsConverted = false"), (SObject.CONTACT, "")):
-            for condition in one_of("Email", wanted):
-                for row in self.select(sobject, f"{condition}{live}"):
-                    found[str(row["Email"]).lower()] = row["Id"]
+            for row in self._any(sobject, [f"{condition}{live}" for condition in one_of("Email", wanted)]):
+                found[str(row["Email"]).lower()] = row["Id"]
         return found
+
+    def _any(self, sobject: SObject, conditions: Iterable[str], *, deleted: bool = False) -> Iterator[Row]:
+        """Rows that fulfil any of the conditions, which are asked for side by side."""
+        select = partial(self.select, sobject, deleted=deleted)
+        for rows in self._client.transport.each(select, list(conditions)):
+            yield from rows
 
 
 def _by_object(kind: Kind, ids: Iterable[str]) -> dict[SObject, list[str]]:
