@@ -21,6 +21,7 @@ from sales_agent_dagster.stages.crm.adopting import adopt
 from sales_agent_dagster.stages.crm.contacts import link_contacts
 from sales_agent_dagster.stages.crm.context import SyncContext
 from sales_agent_dagster.stages.crm.desired import Desired, desired_of, entity_ids, pages
+from sales_agent_dagster.stages.crm.outcomes import tell_companies
 from sales_agent_dagster.stages.crm.rekeying import follow_entities
 from sales_agent_dagster.stages.crm.stored import (
     Link,
@@ -42,6 +43,7 @@ def link(context: SyncContext) -> None:
         _link_companies(context, connection, ids)
         for some in pages(ids):
             link_contacts(context, connection, desired_of(connection, some))
+        tell_companies(context, connection)
 
 
 def _link_companies(context: SyncContext, connection: sa.Connection, ids: Sequence[str]) -> None:

@@ -18,7 +18,7 @@ from sales_agent_dagster.stages.crm.context import SyncContext
 from sales_agent_dagster.stages.crm.stored import links_to, snapshots_of
 from sales_agent_dagster.stages.crm.suppressing import token_of
 from sales_agent_dagster.stages.known_companies import chunked
-from sales_agent_dagster.warehouse.schema import crm_outcomes
+from sales_agent_dagster.warehouse.schema import crm_leads, crm_link, crm_outcomes
 
 _ABOUT = ("linked", "gone")
 """States of the link of a company that has the record, or had it when it went."""
@@ -103,6 +103,24 @@ def save_outcomes(context: SyncContext, connection: sa.Connection, rows: Sequenc
         about = min(found, key=lambda link: link.state != "linked", default=None)
         row["entity_id"] = about.entity_id if about and about.state in _ABOUT else None
     context.warehouse.upsert(connection, crm_outcomes, rows)
+
+
+def tell_companies(context: SyncContext, connection: sa.Connection) -> None:
+    """Complete outcomes that came before the record of their company was linked."""
+    row, lead = crm_outcomes.c, crm_leads.c
+    linked = sa.exists().where(
+        crm_link.c.crm == row.crm,
+        crm_link.c.kind == Kind.COMPANY.value,
+        crm_link.c.remote_id == row.company_id,
+        crm_link.c.state.in_(_ABOUT),
+    )
+    merged = sa.exists().where(
+        lead.crm == row.crm, lead.remote_id == row.company_id, lead.merged_into.is_not(None)
+    )
+    query = sa.select(crm_outcomes).where(
+        row.crm == context.crm, row.entity_id.is_(None), row.company_id.is_not(None), linked | merged
+    )
+    save_outcomes(context, connection, [dict(one) for one in connection.execute(query).mappings()])
 
 
 def _survivors(context: SyncContext, connection: sa.Connection, remote_ids: set[str]) -> dict[str, str]:

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from sales_agent_dagster.crm.contract import Event, EventAction, Page, Record
 from sales_agent_dagster.crm.fields import Kind
+from sales_agent_dagster.stages.crm.linking import link
 from sales_agent_dagster.stages.crm.pulling import pull, store_page
 from sales_agent_dagster.stages.crm.stored import Link, save_links
 from sales_agent_dagster.warehouse.database import Warehouse
@@ -101,6 +102,33 @@ def test_an_outcome_of_a_record_that_was_merged_is_its_survivor_s(sqlite_warehou
     run_sync(sqlite_warehouse, crm)
     found = {(row["kind"], row["company_id"], row["entity_id"]) for row in outcomes(sqlite_warehouse)}
     assert found == {("company", firm.remote_id, "E1"), ("contact", firm.remote_id, "E1")}
+
+
+@pytest.mark.parametrize("merged", [False, True])
+def test_an_outcome_tells_its_company_once_the_record_is_linked(
+    sqlite_warehouse: Warehouse, merged: bool
+) -> None:
+    crm = FakeCrm()
+    theirs, stranger = crm.add(company="Acme Pumps", website="acme.example"), crm.add(company="Another")
+    crm.events += [
+        Event(f"reply_{number}", EventAction.REPLIED, Kind.COMPANY, firm, crm.tick())
+        for number, firm in enumerate((theirs, stranger))
+    ]
+    run_sync(sqlite_warehouse, crm)
+    assert {row["entity_id"] for row in outcomes(sqlite_warehouse)} == {None}
+    survivor = theirs
+    if merged:
+        survivor = crm.add(company="Acme Pumps", website="acme.example")
+        crm.merge(theirs, survivor)
+    run_sync(sqlite_warehouse, crm)
+    context = context_of(sqlite_warehouse, crm, lambda: crm.now)
+    with sqlite_warehouse.transaction() as connection:
+        save_links(context, connection, [Link(Kind.COMPANY, "E1", "E1", survivor, "linked", "matched", "")])
+    link(context)
+    assert {row["company_id"]: row["entity_id"] for row in outcomes(sqlite_warehouse)} == {
+        theirs: "E1",
+        stranger: None,
+    }
 
 
 def test_records_that_were_merged_in_a_ring_keep_nobody_busy(sqlite_warehouse: Warehouse) -> None:
