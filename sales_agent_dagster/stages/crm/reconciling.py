@@ -78,7 +78,7 @@ def _decide(context: SyncContext, waiting: Waiting, lost_at: datetime, told: Rec
                 _in_part(context, connection, operation, record)
                 return True
         elif verdict.verdict is Verdict.ABSENT and settled:
-            _absent(context, connection, waiting)
+            _absent(context, connection, waiting, record)
             return True
     return False
 
@@ -186,10 +186,13 @@ def _in_part(context: SyncContext, connection: sa.Connection, operation: Operati
     mark(context, connection, [operation.op_id], "failed", message="It was not applied, or not for long.")
 
 
-def _absent(context: SyncContext, connection: sa.Connection, waiting: Waiting) -> None:
+def _absent(context: SyncContext, connection: sa.Connection, waiting: Waiting, begun: Record | None) -> None:
     operation = waiting.operation
     if operation.action is Action.CREATE:
-        mark(context, connection, [operation.op_id], "failed", message="It is surely not there.")
+        told: dict[str, str] = {"message": "It is surely not there."}
+        if begun is not None and not _is_others(context, connection, operation, begun):
+            told = {"message": "It is there, but not attached yet.", "remote_id": begun.remote_id}
+        mark(context, connection, [operation.op_id], "failed", **told)
         return
     gone = Failed(
         operation.op_id, FailureClass.GONE, "The record is gone.", "Nothing: it is not created again."

@@ -196,6 +196,8 @@ def test_an_association_that_fails_is_made_up_for(hubspot: RunningServer, crm: H
     assert (deferred.failure, deferred.remote_id) == (FailureClass.TRANSIENT, made)
     (unfinished,) = crm.reconcile([contact])
     assert unfinished.verdict is Verdict.ABSENT, "it is due again, for its company's sake"
+    assert unfinished.record is not None
+    assert unfinished.record.remote_id == made
     hubspot.edit("contacts", made, email="jo@elsewhere.example")
     (there,) = pushed(crm, contact)
     assert isinstance(there, Failed)

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
 
-from sales_agent_dagster.crm.contract import Deferred, FailureClass, Operation, Sent
+from sales_agent_dagster.crm.contract import (
+    Deferred,
+    FailureClass,
+    Operation,
+    Reconciled,
+    Record,
+    Sent,
+    Unknown,
+    Verdict,
+)
 from sales_agent_dagster.crm.fields import Kind
 from sales_agent_dagster.stages.crm import outbox
+from sales_agent_dagster.stages.crm.reconciling import reconcile
 from sales_agent_dagster.stages.crm.stored import links_of
 from sales_agent_dagster.stages.crm.syncing import pending
 from sales_agent_dagster.warehouse.database import Warehouse
@@ -27,25 +37,40 @@ def crm() -> FakeCrm:
     return FakeCrm(upsert=True)
 
 
-@pytest.fixture
-def unattached(sqlite_warehouse: Warehouse, crm: FakeCrm) -> str:
+@pytest.fixture(params=["told", "read back"])
+def unattached(
+    request: pytest.FixtureRequest,
+    sqlite_warehouse: Warehouse,
+    crm: FakeCrm,
+    monkeypatch: pytest.MonkeyPatch,
+) -> str:
     """Jo's record, which was made and not attached, and of which no pull tells."""
     want(sqlite_warehouse, "batch-1", [company("E1", contacts=[JO, AL])])
-    made: list[str] = []
+    made: list[Record] = []
 
-    def breaks_off(operation: Operation) -> Deferred | None:
+    def breaks_off(operation: Operation) -> Deferred | Unknown | None:
         if operation.fields.get("email") != JO["email"]:
             return None
         done = FakeCrm._do(crm, operation)
         assert isinstance(done, Sent)
-        made.append(done.remote_id)
+        made.append(crm.records[Kind.CONTACT, done.remote_id])
+        if request.param == "read back":
+            return Unknown(operation.op_id, "No answer came.")
         return Deferred("", FailureClass.TRANSIENT, "Created, but not attached yet.", done.remote_id)
 
+    def begun(operations: Sequence[Operation]) -> Iterator[Reconciled]:
+        for operation in operations:
+            yield Reconciled(operation.op_id, Verdict.ABSENT, made[0])
+
     crm.fault = breaks_off
-    run_sync(sqlite_warehouse, crm)
+    with monkeypatch.context() as patched:
+        patched.setattr(crm, "reconcile", begun)
+        run_sync(sqlite_warehouse, crm)
+        crm.tick(3600)
+        reconcile(context_of(sqlite_warehouse, crm, lambda: crm.now))
     crm.fault = lambda operation: None
     crm.lag = timedelta(days=1)
-    return made[0]
+    return made[0].remote_id
 
 
 def state_of(warehouse: Warehouse, crm: FakeCrm, made: str) -> tuple[str, str] | None:

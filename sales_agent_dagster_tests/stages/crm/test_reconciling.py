@@ -341,3 +341,29 @@ def test_what_a_sync_that_took_over_decided_is_not_decided_again(
     monkeypatch.setattr(crm, "reconcile", first_decided)
     reconcile(context)
     assert (links(sqlite_warehouse), states(sqlite_warehouse)) == ({}, ["failed"])
+
+
+@pytest.mark.parametrize("taken", [False, True])
+def test_a_record_that_is_not_attached_yet_is_noted_unless_it_is_another_s(
+    sqlite_warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, taken: bool
+) -> None:
+    crm = FakeCrm()
+    context = context_of(sqlite_warehouse, crm, lambda: crm.now)
+    lost(sqlite_warehouse, crm, Kind.CONTACT, ["E1-a"], {"contact_name": "Jo"})
+    made = crm.add(Kind.CONTACT, contact_name="Jo")
+    if taken:
+        link = Link(Kind.CONTACT, "E2-b", "E2", made, "linked", "matched", "")
+        with sqlite_warehouse.transaction() as connection:
+            save_links(context, connection, [link])
+    begun = crm.records[Kind.CONTACT, made]
+
+    def told(operations: Sequence[Operation]) -> Iterator[Reconciled]:
+        for operation in operations:
+            yield Reconciled(operation.op_id, Verdict.ABSENT, begun)
+
+    monkeypatch.setattr(crm, "reconcile", told)
+    crm.tick(3600)
+    reconcile(context)
+    with sqlite_warehouse.reading() as connection:
+        [row] = connection.execute(sa.select(crm_outbox.c.state, crm_outbox.c.remote_id)).tuples()
+    assert row == ("failed", None if taken else made)
