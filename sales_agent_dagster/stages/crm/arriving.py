@@ -31,6 +31,7 @@ from sales_agent_dagster.stages.crm.stored import (
     save_agreements,
     save_snapshots,
     snapshots_of,
+    undone_updates,
 )
 from sales_agent_dagster.stages.crm.suppressing import Entry, erased_among, suppress
 from sales_agent_dagster.warehouse.schema import crm_changes
@@ -38,7 +39,11 @@ from sales_agent_dagster.warehouse.schema import crm_changes
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What we know of a record that arrives; ``wrote``: what we did, if nothing has happened since."""
+    """What we know of a record that arrives.
+
+    Attributes:
+        open: what we may have done by now; wrote: what we did, if nothing has happened since.
+    """
 
     before: Record | None
     link: Link | None
@@ -133,7 +138,8 @@ def _known(
         remote_id: min(found, key=lambda link: link.state != "linked")
         for remote_id, found in links_to(connection, context.crm, kind, records).items()
     }
-    open_ = open_operations(connection, context.crm, {link.entity_id for link in links.values()})
+    ids = {link.entity_id for link in links.values()}
+    open_ = undone_updates(connection, context.crm, ids) | open_operations(connection, context.crm, ids)
     untouched = {
         remote_id
         for remote_id, held in before.items()
@@ -183,10 +189,11 @@ def _changes(record: Record, before: Record | None) -> Iterator[_Change]:
 def _ours(context: SyncContext, kind: Kind, change: _Change, record: Record, about: _Known) -> bool:
     """True for what nobody but us and the CRM itself has done.
 
-    That is a value that an open operation writes, one that our last write wrote in the CRM's spelling, one of
-    ours that a merge took along, unless a person edited the field since, and what the CRM filled in by itself
-    in a record that we made, had not seen since, and changed last. What our last write did not write is a
-    person's also where the record's time is that of our write: they were a moment earlier.
+    That is a value that an open operation writes, or one that seemed undone, one that our last write wrote in
+    the CRM's spelling, one of ours that a merge took along, unless a person edited the field since, and what
+    the CRM filled in by itself in a record that we made, had not seen since, and changed last. What our last
+    write did not write is a person's also where the record's time is that of our write: they were a moment
+    earlier.
     """
     operation = about.open
     if operation is not None and change.name in operation.payload:

@@ -254,7 +254,7 @@ def save_agreements(
 
 @dataclass(frozen=True, slots=True)
 class OpenOperation:
-    """An operation that is not decided yet."""
+    """An operation that is not decided yet, or an update that seemed undone."""
 
     entity_id: str
     payload: Mapping[str, Value | None]
@@ -267,6 +267,36 @@ def open_operations(
     row, found = crm_outbox.c, {}
     query = sa.select(row.kind, row.external_key, row.entity_id, row.payload).where(
         row.crm == crm, row.batch_id.is_(None), row.state.in_(OPEN_STATES)
+    )
+    for some in chunked(sorted(entity_ids)):
+        for kind, key, *rest in connection.execute(query.where(row.entity_id.in_(some))):
+            found[Kind(kind), key] = OpenOperation(*rest)
+    return found
+
+
+def undone_updates(
+    connection: sa.Connection, crm: str, entity_ids: Iterable[str]
+) -> dict[Key, OpenOperation]:
+    """By kind and key updates that were not there when they were read back, and that nothing followed.
+
+    A CRM that showed an older state then may show them yet.
+    """
+    row, found = crm_outbox.c, {}
+    later = crm_outbox.alias().c
+    followed = sa.exists().where(
+        later.entity_id == row.entity_id,
+        later.crm == row.crm,
+        later.kind == row.kind,
+        later.external_key == row.external_key,
+        later.created_at > row.created_at,
+    )
+    query = sa.select(row.kind, row.external_key, row.entity_id, row.payload).where(
+        row.crm == crm,
+        row.batch_id.is_(None),
+        row.operation == Action.UPDATE.value,
+        row.state == "failed",
+        row.failure.is_(None),
+        ~followed,
     )
     for some in chunked(sorted(entity_ids)):
         for kind, key, *rest in connection.execute(query.where(row.entity_id.in_(some))):

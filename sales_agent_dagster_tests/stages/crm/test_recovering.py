@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 
-from sales_agent_dagster.crm.contract import Suppression, SuppressionScope
+from sales_agent_dagster.crm.contract import Operation, Reconciled, Suppression, SuppressionScope, Verdict
 from sales_agent_dagster.crm.fields import Kind
 from sales_agent_dagster.stages.crm.outbox import enqueue, give_up_leftovers, mark_sending
 from sales_agent_dagster.stages.crm.planning import Planned, Step
@@ -54,6 +56,47 @@ def test_an_update_of_a_record_that_is_gone_is_told_as_such(sqlite_warehouse: Wa
     crm.tick(61)
     reconcile(context_of(sqlite_warehouse, crm, lambda: crm.now))
     assert column(sqlite_warehouse, crm_dead_letters.c.failure) == ["gone"]
+
+
+@pytest.mark.parametrize("edits", [(None, None), ("Theirs", None), (None, "Akron")], ids=str)
+def test_an_update_that_seemed_undone_is_ours_when_it_is_seen(
+    sqlite_warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, edits: tuple[str | None, str | None]
+) -> None:
+    """The CRM shows an older state when the update is read back; people edit before and after a pull."""
+    crm = FakeCrm()
+    leads = want(sqlite_warehouse, "batch-1", [company(city="Akron")])
+    run_sync(sqlite_warehouse, crm)
+    crm.tick(60)
+    context = context_of(sqlite_warehouse, crm, lambda: crm.now)
+    pull(context)
+    [older] = crm.living()
+    rewant(sqlite_warehouse, "batch-1", leads, [company(city="Kent")], at=crm.now)
+
+    def told(operations: Sequence[Operation]) -> Iterator[Reconciled]:
+        for operation in operations:
+            yield Reconciled(operation.op_id, Verdict.FOUND, older)
+
+    crm.fault = lambda operation: "lost"
+    with monkeypatch.context() as patched:
+        patched.setattr(crm, "reconcile", told)
+        run_sync(sqlite_warehouse, crm)
+        crm.fault = lambda operation: None
+        crm.tick(120)
+        reconcile(context)
+    assert column(sqlite_warehouse, crm_outbox.c.state) == ["failed", "sent"]
+    for edit in edits:
+        if edit is not None:
+            crm.tick(10)
+            crm.edit(Kind.COMPANY, older.remote_id, city=edit)
+        pull(context)
+    rewant(sqlite_warehouse, "batch-1", leads, [company(city="Stow")], at=crm.tick(60))
+    run_sync(sqlite_warehouse, crm)
+    [record] = crm.living()
+    assert record.fields["city"] == (edits[0] or edits[1] or "Stow")
+    assert column(sqlite_warehouse, crm_changes.c.after) == [edit for edit in edits if edit]
+    if not any(edits):  # another one followed by now: who writes what it wrote is a person
+        crm.edit(Kind.COMPANY, older.remote_id, city="Kent")
+        assert run_sync(sqlite_warehouse, crm)["human_changes"] == 1
 
 
 def test_what_a_person_edits_before_a_create_is_read_back_is_theirs(sqlite_warehouse: Warehouse) -> None:
