@@ -27,8 +27,8 @@ _SHOWN_LONGER = timedelta(minutes=10)
 def event_of(entry: Object, mapper: Mapper) -> Event | None:
     """An event; None for what we do not follow (tasks, notes, calls)."""
     kind, action = entry["object_type"], entry["action"]
-    if _is_merge(entry):
-        source, destination = merge_of(entry)
+    if (merged := merge_of(entry)) is not None:
+        source, destination = merged
         return _event(entry, EventAction.MERGED, Kind.COMPANY, source, merged_into=destination)
     if kind == "unsubscribed_email" and action == "created":
         address = (entry.get("data") or {}).get("email")
@@ -83,15 +83,13 @@ def _address_of(sender: Any) -> str | None:
     return text if "@" in text else None
 
 
-def _is_merge(entry: Object) -> bool:
-    return bool((entry.get("meta") or {}).get("merge_source_lead_id")) and (
-        entry["action"] == "merged" or (entry["object_type"], entry["action"]) == ("lead", "deleted")
-    )
-
-
-def merge_of(entry: Object) -> tuple[str, str]:
-    """Ids of the lead that went and of the one that stayed."""
-    return entry["meta"]["merge_source_lead_id"], entry["meta"]["merge_destination_lead_id"]
+def merge_of(entry: Object) -> tuple[str, str] | None:
+    """Ids of the lead that went and of the one that stayed; None of what is no merge or names neither."""
+    if entry["action"] != "merged" and (entry["object_type"], entry["action"]) != ("lead", "deleted"):
+        return None
+    meta = entry.get("meta") or {}
+    source, destination = meta.get("merge_source_lead_id"), meta.get("merge_destination_lead_id")
+    return (source, destination) if source and destination else None
 
 
 def merges(api: CloseApi) -> dict[str, tuple[str, str]]:
@@ -100,7 +98,9 @@ def merges(api: CloseApi) -> dict[str, tuple[str, str]]:
     seen = 0
     for page in api.events(object_type="lead", action="merged"):
         for entry in page:
-            source, destination = merge_of(entry)
+            if (merged := merge_of(entry)) is None:
+                continue
+            source, destination = merged
             # Newest first: what came after is known already.
             survivor = into[destination][0] if destination in into else destination
             into.setdefault(source, (survivor, entry["date_updated"]))
