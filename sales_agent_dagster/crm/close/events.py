@@ -73,7 +73,9 @@ def _reply(entry: Object) -> Event | None:
     if entry["action"] != "created" or data.get("status") != "inbox":
         return None
     contact = data.get("contact_id")
-    kind, remote_id = (Kind.CONTACT, contact) if contact else (Kind.COMPANY, entry["lead_id"])
+    kind, remote_id = (Kind.CONTACT, contact) if contact else (Kind.COMPANY, entry.get("lead_id"))
+    if not remote_id:
+        return None  # from somebody who is on no lead
     return _event(entry, EventAction.REPLIED, kind, remote_id, address=_address_of(data.get("sender")))
 
 

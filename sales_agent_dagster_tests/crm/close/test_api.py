@@ -148,6 +148,8 @@ def test_events_that_tell_little() -> None:
     assert event_of(entry(action="something_new"), BARE) is None
     assert event_of(entry(object_type="activity.email", data={"status": "inbox"}), BARE) is None
     assert event_of(entry(action="merged", meta=None), BARE) is None, "of what, it does not say"
+    nobody = entry(object_type="activity.email", action="created", lead_id=None, data={"status": "inbox"})
+    assert event_of(nobody, BARE) is None
     assert event_of(entry(action="merged", meta={"merge_source_lead_id": "lead_1"}), BARE) is None
 
 
