@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 
-BEFORE = {"402": 402, "403": 403, "500": 500, "502": 502, "503": 503, "504": 504}
+BEFORE = {"402": 402, "403": 403, "404": 404, "500": 500, "502": 502, "503": 503, "504": 504}
 """Answered without doing anything."""
 KINDS = (
     *BEFORE,

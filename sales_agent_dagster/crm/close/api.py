@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -21,7 +22,13 @@ from sales_agent_dagster.crm.close.queries import (
     regular,
     sequence_body,
 )
-from sales_agent_dagster.crm.errors import CrmError, InvalidRequest, Unavailable
+from sales_agent_dagster.crm.errors import (
+    CrmError,
+    InvalidRequest,
+    PermissionRefused,
+    RecordGone,
+    Unavailable,
+)
 from sales_agent_dagster.crm.http import Reply, error_of_status
 from sales_agent_dagster.crm.rates import RateHint
 from sales_agent_dagster.crm.transport import Transport
@@ -33,7 +40,10 @@ EVENT_PAGE = 50
 LIST_PAGE = 100
 BARREN_EXPIRIES = 5
 """A search whose cursor dies so often in a row without giving anything new is given up."""
-_RATE = re.compile(r"limit=(\d+),\s*remaining=(\d+),\s*reset=([\d.]+)")
+_RATE_PART = re.compile(r"\b(limit|remaining|reset|r|t)\s*=\s*(\d+(?:\.\d+)?)")
+_RATE_NAMES = {"r": "remaining", "t": "reset"}
+_LONGEST_RESET_S = 86_400.0
+"""A later one is a time of day, not a span."""
 
 
 class KeyAuth(AuthBase):
@@ -62,21 +72,48 @@ class CloseDialect:
         if reply.status == 401:
             message = f"Close refuses SALES_AGENT_CLOSE__API_KEY: {message or 'it does not say why'}"
         details: dict[str, Any] = {"fields": fields}
-        if (hint := self.hint_of(reply)) is not None and reply.status == 429:
-            # The header's decimals are exact where Retry-After is rounded up.
+        # The header's decimals are exact where Retry-After is rounded up.
+        hint = self.hint_of(reply) if reply.status == 429 else None
+        if hint is not None and hint.reset_s is not None:
             details["retry_after"] = hint.reset_s
         elif reply.status == 429 and (reset := _reset_in_body(reply.json())) is not None:
             details["retry_after"] = reset
         return error_of_status(reply, message or f"Close answered {reply.status}.", **details)
 
     def hint_of(self, reply: Reply) -> RateHint | None:
-        """The ``RateLimit`` header; None without one."""
-        found = _RATE.match(reply.headers.get("RateLimit", ""))
-        if found is None:
+        """What the rate's headers tell, in whichever of their forms; None without them."""
+        told = _rates_told(reply.headers)
+        remaining, reset = told.get("remaining"), told.get("reset")
+        if remaining is None or reset is None or reset > _LONGEST_RESET_S:
             return None
-        limit, remaining, reset = int(found[1]), int(found[2]), float(found[3])
+        limit = told.get("limit")
         # Of Close's quotas only the windows' are told.
-        return RateHint(limit, remaining, reset, remaining / limit if limit else None)
+        left = remaining / limit if limit else None
+        return RateHint(None if limit is None else int(limit), int(remaining), reset, left)
+
+
+def _rates_told(headers: Mapping[str, str]) -> dict[str, float]:
+    """``limit``, ``remaining`` and ``reset`` (s), as far as they are told.
+
+    ``RateLimit: limit=100, remaining=50, reset=5`` is Close's present form; ``"default";r=50;t=5`` is that
+    of the IETF's later drafts, and Close's own earlier one is a header for each.
+    """
+    found = _RATE_PART.findall(headers.get("RateLimit", "").lower())
+    told = {_RATE_NAMES.get(name, name): float(value) for name, value in found}
+    for prefix in ("RateLimit", "X-Rate-Limit"):
+        for name in ("limit", "remaining", "reset"):
+            value = _number(headers.get(f"{prefix}-{name}"))
+            if value is not None:
+                told.setdefault(name, value)
+    return told
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        number = float(text or "")
+    except ValueError:
+        return None
+    return number if math.isfinite(number) and number >= 0 else None
 
 
 def words_of(body: Any) -> tuple[str, dict[str, str]]:
@@ -84,11 +121,15 @@ def words_of(body: Any) -> tuple[str, dict[str, str]]:
     if not isinstance(body, dict):
         return "", {}
     fields = dict(_flat("", body.get("field-errors") or {}))
-    said = body.get("error")
+    said = body.get("error") or body.get("message")
     if isinstance(said, dict):
         said = said.get("message")
     parts = [str(said)] if said else []
-    parts += [str(each) for each in body.get("errors") or ()]
+    errors = body.get("errors") or ()
+    if isinstance(errors, dict):
+        fields |= _flat("", errors)
+    else:
+        parts += [errors] if isinstance(errors, str) else [str(each) for each in errors]
     parts += [f"{name}: {text}" for name, text in fields.items()]
     return " ".join(parts), fields
 
@@ -96,7 +137,8 @@ def words_of(body: Any) -> tuple[str, dict[str, str]]:
 def _flat(prefix: str, errors: Any) -> Iterator[tuple[str, str]]:
     """Nested field errors by their path; Close nests ``{"errors", "field-errors"}`` for lists."""
     if not isinstance(errors, dict):
-        yield prefix or "request", str(errors)
+        said = " ".join(map(str, errors)) if isinstance(errors, list) else str(errors)
+        yield prefix or "request", said
         return
     for name, value in errors.items():
         inner = prefix if name in ("errors", "field-errors") else f"{prefix}.{name}".strip(".")
@@ -105,7 +147,11 @@ def _flat(prefix: str, errors: Any) -> Iterator[tuple[str, str]]:
 
 
 def _reset_in_body(body: Any) -> float | None:
-    held = body.get("rate_reset") if isinstance(body, dict) else None
+    if not isinstance(body, dict):
+        return None
+    error = body.get("error")
+    places = (body, error) if isinstance(error, dict) else (body,)
+    held = next((place["rate_reset"] for place in places if "rate_reset" in place), None)
     return float(held) if isinstance(held, int | float) else None
 
 
@@ -119,6 +165,17 @@ class CloseApi:
         """The answer's JSON."""
         return _parsed(self._call("GET", path, params=params))
 
+    def first(self, path: str) -> Object:
+        """The answer's JSON of what every organisation has: without it, this is not Close's API."""
+        try:
+            return self.get(path)
+        except RecordGone as error:
+            raise InvalidRequest(
+                f"There is no {path} at {self.transport.base_url}/: SALES_AGENT_CLOSE__BASE_URL is not that "
+                f"of Close's API. ({error.message})",
+                status=error.status,
+            ) from None
+
     def send(self, method: str, path: str, body: Object | None = None) -> Reply:
         """One writing call."""
         return self._call(method, path, json=body)
@@ -127,7 +184,14 @@ class CloseApi:
         return _parsed(self._call("POST", "data/search/", json=body, reads=True))
 
     def _call(self, method: str, path: str, **given: Any) -> Reply:
-        return self.transport.request(method, path, group=f"{method} {path.partition('/')[0]}", **given)
+        try:
+            return self.transport.request(method, path, group=f"{method} {path.partition('/')[0]}", **given)
+        except PermissionRefused as error:
+            raise PermissionRefused(
+                f"Close does not let this API key {method} {path}: {error.message}",
+                status=error.status,
+                request_id=error.request_id,
+            ) from None
 
     def listed(self, path: str, params: Mapping[str, Any] | None = None) -> Iterator[Object]:
         """All objects of a list that is read by offset."""
@@ -136,7 +200,8 @@ class CloseApi:
             page = self.get(path, {**(params or {}), "_skip": skip, "_limit": LIST_PAGE})
             yield from page["data"]
             skip += len(page["data"])
-            if not page.get("has_more") or not page["data"]:
+            # Some lists do not say whether there is more.
+            if not page["data"] or not page.get("has_more", len(page["data"]) >= LIST_PAGE):
                 return
 
     def events(self, **filters: str) -> Iterator[list[Object]]:
@@ -301,7 +366,7 @@ class _Edge:
 def _parsed(reply: Reply) -> Object:
     body = reply.json()
     if not isinstance(body, dict):
-        raise Unavailable("Close's answer is not what it should be.", status=reply.status)
+        raise Unavailable("Close's answer is no JSON object, as all of its API's are.", status=reply.status)
     return body
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -37,12 +38,14 @@ from sales_agent_dagster.crm.contract import (
     Suppression,
     SuppressionScope,
 )
-from sales_agent_dagster.crm.errors import CrmError, PermissionRefused
+from sales_agent_dagster.crm.errors import CrmError, PermissionRefused, RecordGone
 from sales_agent_dagster.crm.fields import EXTERNAL_KEY, Kind
 from sales_agent_dagster.crm.http import TransportOptions
 from sales_agent_dagster.crm.rates import Pace
 from sales_agent_dagster.crm.transport import Transport
 from sales_agent_dagster.settings import CloseSettings
+
+_LOG = logging.getLogger(__name__)
 
 CAPABILITIES = Capabilities(
     fields={
@@ -84,7 +87,7 @@ class CloseConnector:
 
     def describe(self) -> Description:
         """The organisation and its fields."""
-        me = self.api.get("me/")
+        me = self.api.first("me/")
         organization = _organization(me)
         account = f"{organization['name']} ({organization['id']})"
         return Description(account, me["id"], remote_fields(self.mapper.schema), _LIMITS)
@@ -135,10 +138,13 @@ class CloseConnector:
         """Unsubscribed addresses, blocked numbers, and leads in a status that forbids contact: all of them.
 
         ``since`` is not used: neither list can be asked for changes.
+
+        Raises:
+            PermissionRefused: the key's user may not see who unsubscribed.
         """
-        for entry in self.api.listed("unsubscribe/email/"):
+        for entry in self._listed("unsubscribe/email/", RecordGone):
             yield _suppression(SuppressionScope.EMAIL, entry["email"].lower(), "unsubscribed in Close", entry)
-        for entry in self.api.listed("blocked_phone_number/"):
+        for entry in self._listed("blocked_phone_number/", RecordGone, PermissionRefused):
             yield _suppression(SuppressionScope.PHONE, entry["phone"], "blocked in Close", entry)
         labels = self._settings.do_not_contact_statuses
         found = self.api.get("status/lead/")["data"]
@@ -151,10 +157,17 @@ class CloseConnector:
                     reason = f"status {lead['status_label']} in Close"
                     yield _suppression(SuppressionScope.COMPANY, lead["id"], reason, {})
 
+    def _listed(self, path: str, *absent: type[CrmError]) -> Iterator[Object]:
+        """A list that not every account has: nothing, with a warning, where it is refused so."""
+        try:
+            yield from self.api.listed(path)
+        except absent as error:
+            _LOG.warning("Close gives no %s, so nobody in it is known: %s", path, error.message)
+
     def health(self) -> Health:
         """Whether the key is let in."""
         try:
-            organization = _organization(self.api.get("me/"))
+            organization = _organization(self.api.first("me/"))
         except CrmError as error:
             return Health(ok=False, message=error.message)
         message = f"Close lets in {organization['name']}."

@@ -27,8 +27,8 @@ _SHOWN_LONGER = timedelta(minutes=10)
 def event_of(entry: Object, mapper: Mapper) -> Event | None:
     """An event; None for what we do not follow (tasks, notes, calls)."""
     kind, action = entry["object_type"], entry["action"]
-    if _is_merge(entry):
-        source, destination = merge_of(entry)
+    if (merged := merge_of(entry)) is not None:
+        source, destination = merged
         return _event(entry, EventAction.MERGED, Kind.COMPANY, source, merged_into=destination)
     if kind == "unsubscribed_email" and action == "created":
         address = (entry.get("data") or {}).get("email")
@@ -73,7 +73,9 @@ def _reply(entry: Object) -> Event | None:
     if entry["action"] != "created" or data.get("status") != "inbox":
         return None
     contact = data.get("contact_id")
-    kind, remote_id = (Kind.CONTACT, contact) if contact else (Kind.COMPANY, entry["lead_id"])
+    kind, remote_id = (Kind.CONTACT, contact) if contact else (Kind.COMPANY, entry.get("lead_id"))
+    if not remote_id:
+        return None  # from somebody who is on no lead
     return _event(entry, EventAction.REPLIED, kind, remote_id, address=_address_of(data.get("sender")))
 
 
@@ -83,15 +85,13 @@ def _address_of(sender: Any) -> str | None:
     return text if "@" in text else None
 
 
-def _is_merge(entry: Object) -> bool:
-    return bool((entry.get("meta") or {}).get("merge_source_lead_id")) and (
-        entry["action"] == "merged" or (entry["object_type"], entry["action"]) == ("lead", "deleted")
-    )
-
-
-def merge_of(entry: Object) -> tuple[str, str]:
-    """Ids of the lead that went and of the one that stayed."""
-    return entry["meta"]["merge_source_lead_id"], entry["meta"]["merge_destination_lead_id"]
+def merge_of(entry: Object) -> tuple[str, str] | None:
+    """Ids of the lead that went and of the one that stayed; None of what is no merge or names neither."""
+    if entry["action"] != "merged" and (entry["object_type"], entry["action"]) != ("lead", "deleted"):
+        return None
+    meta = entry.get("meta") or {}
+    source, destination = meta.get("merge_source_lead_id"), meta.get("merge_destination_lead_id")
+    return (source, destination) if source and destination else None
 
 
 def merges(api: CloseApi) -> dict[str, tuple[str, str]]:
@@ -100,7 +100,9 @@ def merges(api: CloseApi) -> dict[str, tuple[str, str]]:
     seen = 0
     for page in api.events(object_type="lead", action="merged"):
         for entry in page:
-            source, destination = merge_of(entry)
+            if (merged := merge_of(entry)) is None:
+                continue
+            source, destination = merged
             # Newest first: what came after is known already.
             survivor = into[destination][0] if destination in into else destination
             into.setdefault(source, (survivor, entry["date_updated"]))

@@ -11,7 +11,7 @@ from sales_agent_dagster.crm.close.api import CloseApi, Object, segment
 from sales_agent_dagster.crm.close.events import merges
 from sales_agent_dagster.crm.close.finding import by_external_key
 from sales_agent_dagster.crm.close.mapping import Mapper, moment_of, needs_current
-from sales_agent_dagster.crm.close.schema import PATHS
+from sales_agent_dagster.crm.close.schema import CUSTOM, PATHS
 from sales_agent_dagster.crm.contract import (
     Action,
     Deferred,
@@ -61,7 +61,7 @@ def push(api: CloseApi, mapper: Mapper, operations: Sequence[Operation]) -> Iter
     except CrmError as error:
         yield from nothing_done(operations, error)
         return
-    yield from api.transport.each(partial(_result, api, mapper, there), operations)
+    yield from api.transport.each(partial(_result, api, mapper, there, {}), operations)
 
 
 def nothing_done(operations: Sequence[Operation], error: CrmError) -> Iterator[PushResult]:
@@ -76,8 +76,16 @@ def _created_keys(operations: Sequence[Operation], kind: Kind) -> list[str]:
 
 
 def _result(
-    api: CloseApi, mapper: Mapper, there: Mapping[tuple[Kind, str], str], operation: Operation
+    api: CloseApi,
+    mapper: Mapper,
+    there: Mapping[tuple[Kind, str], str],
+    refused: dict[tuple[Kind, Action], CrmError],
+    operation: Operation,
 ) -> PushResult:
+    """Of one operation; one like those that the key is ``refused`` already is not sent."""
+    alike = operation.kind, operation.action
+    if (before := refused.get(alike)) is not None:
+        return _deferred(operation, before) or _failed(operation, before)
     try:
         if operation.action is Action.UPDATE:
             return _updated(api, mapper, operation)
@@ -85,6 +93,8 @@ def _result(
             raise ConflictFound("A record with this key is there already.", remote_id=held)
         return _sent(mapper, operation, _create(api, mapper, operation))
     except CrmError as error:
+        if isinstance(error, AuthRefused | PermissionRefused):
+            refused[alike] = error
         return failure_of(api, operation, error)
 
 
@@ -209,7 +219,10 @@ def _failed(operation: Operation, error: CrmError) -> Failed:
         return failed(FailureClass.CONFLICT, error.message, remedy, error.remote_id)
     named = ", ".join(error.fields) or "the record"
     if error.status is None:
-        return failed(FailureClass.UNSUPPORTED, error.message, f"Leave out {named}.")
+        # Only the key is named by no field: it is never sent as one.
+        lacks = not error.fields or error.fields.keys() & set(CUSTOM.get(operation.kind, ()))
+        remedy = "SALES_AGENT_CRM__MODE=live sales-agent crm setup" if lacks else f"Leave out {named}."
+        return failed(FailureClass.UNSUPPORTED, error.message, remedy)
     return failed(FailureClass.VALIDATION, error.message, f"Correct {named} in the source, then plan again.")
 
 

@@ -103,7 +103,7 @@ def read_schema(api: CloseApi, prefix: str) -> tuple[Schema, dict[Kind, dict[str
     A field of the right name and of another type is not ours: it is left alone and out.
     """
     definitions = {
-        kind: {field["name"]: field for field in api.get(f"custom_field_schema/{path}/")["fields"]}
+        kind: {field["name"]: field for field in api.first(f"custom_field_schema/{path}/")["fields"]}
         for kind, path in PATHS.items()
     }
     ids = {
@@ -111,7 +111,7 @@ def read_schema(api: CloseApi, prefix: str) -> tuple[Schema, dict[Kind, dict[str
             name: found["id"]
             for name in CUSTOM[kind]
             if (found := definitions[kind].get(label_of(kind, name, prefix)))
-            and found["type"] == type_of(kind, name)
+            and found["type"] in types_of(kind, name)
             and not found.get("accepts_multiple_values")
         }
         for kind in PATHS
@@ -125,11 +125,11 @@ def label_of(kind: Kind, name: str, prefix: str) -> str:
     return f"{prefix} {label}".strip()
 
 
-def type_of(kind: Kind, name: str) -> str:
-    """Close's type for a field of ours."""
-    if name == EXTERNAL_KEY:
-        return "text"
-    return "hidden" if name == _HIDDEN else _TYPES.get(FIELDS[kind][name].type, "text")
+def types_of(kind: Kind, name: str) -> tuple[str, ...]:
+    """Close's types that will do for a field of ours, the one that is asked for first."""
+    if name == _HIDDEN:
+        return ("hidden", "text")
+    return ("text",) if name == EXTERNAL_KEY else (_TYPES.get(FIELDS[kind][name].type, "text"),)
 
 
 def ensure_fields(api: CloseApi, prefix: str, *, dry_run: bool) -> list[EnsuredField]:
@@ -157,27 +157,46 @@ def ensure_fields(api: CloseApi, prefix: str, *, dry_run: bool) -> list[EnsuredF
 
 def _in_the_way(kind: Kind, name: str, label: str) -> str:
     return (
-        f"Close has a field {label!r} of a {PATHS[kind]} that is not a single {type_of(kind, name)}: "
+        f"Close has a field {label!r} of a {PATHS[kind]} that is not a single {types_of(kind, name)[0]}: "
         "rename it, or set SALES_AGENT_CLOSE__FIELD_PREFIX to something else."
     )
 
 
 def _create(api: CloseApi, kind: Kind, name: str, label: str, prefix: str) -> None:
-    body = {"name": label, "type": type_of(kind, name)}
+    body = {"name": label}
     if name == EXTERNAL_KEY:
         body["description"] = _KEY_DESCRIPTION
     try:
-        api.send("POST", f"custom_field/{PATHS[kind]}/", body)
+        _create_of_a_type(api, kind, body, types_of(kind, name))
     except PermissionRefused as error:
         raise PermissionRefused(
             f"Close does not let this API key create the custom field {label!r}: its user needs the "
             f'permission "Manage Organization" once, or an admin creates the fields. ({error.message})',
             status=error.status,
         ) from None
+    except InvalidRequest as error:
+        raise InvalidRequest(
+            f"Close refuses the custom field {label!r} of a {PATHS[kind]}: {error.message}",
+            status=error.status,
+            fields=error.fields,
+        ) from None
     except Ambiguous:
         # Names are unique: what is there now is ours.
         if name not in read_schema(api, prefix)[0].ids[kind]:
             raise
+
+
+def _create_of_a_type(api: CloseApi, kind: Kind, body: dict[str, str], types: tuple[str, ...]) -> None:
+    """Create it of the first type that is not refused."""
+    *others, last = types
+    for each in others:
+        try:
+            api.send("POST", f"custom_field/{PATHS[kind]}/", {**body, "type": each})
+            return
+        except InvalidRequest as error:
+            if "type" not in error.fields:
+                raise
+    api.send("POST", f"custom_field/{PATHS[kind]}/", {**body, "type": last})
 
 
 def remote_fields(schema: Schema) -> list[RemoteField]:

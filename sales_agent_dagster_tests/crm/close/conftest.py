@@ -34,7 +34,9 @@ def connector_to(close: RunningClose) -> Iterator[MakeConnector]:
             **options,
         }
         connector = CloseConnector(
-            CloseSettings(base_url=close.url, **(settings or {})), TransportOptions(**given), SecretStr(key)
+            CloseSettings(**{"base_url": close.url, **(settings or {})}),
+            TransportOptions(**given),
+            SecretStr(key),
         )
         made.append(connector)
         return connector

@@ -6,12 +6,13 @@ import pytest
 
 from sales_agent_dagster.crm.close import CloseConnector, connect
 from sales_agent_dagster.crm.contract import FieldState, SuppressionScope
-from sales_agent_dagster.crm.errors import Ambiguous, PermissionRefused
+from sales_agent_dagster.crm.errors import Ambiguous, InvalidRequest, PermissionRefused, RecordGone
 from sales_agent_dagster.crm.fields import FIELDS, Kind
 from sales_agent_dagster.crm.http import TransportOptions
 from sales_agent_dagster.crm.registry import connect as connect_by_name
 from sales_agent_dagster.domain.errors import ConfigurationError
 from sales_agent_dagster.settings import Settings
+from sales_agent_dagster_tests.close_server import schema
 from sales_agent_dagster_tests.close_server.running import RunningClose
 from sales_agent_dagster_tests.crm.close.conftest import MakeConnector
 
@@ -55,6 +56,30 @@ def test_fields_that_people_made_are_left_alone(connector_to: MakeConnector, clo
 def test_without_the_permission_it_says_who_can(connector_to: MakeConnector, close: RunningClose) -> None:
     close.options.manage_organization = False
     with pytest.raises(PermissionRefused, match="Manage Organization"):
+        connector_to().ensure_fields(dry_run=False)
+
+
+def test_an_account_without_hidden_fields_has_the_hash_in_a_text(
+    connector_to: MakeConnector, close: RunningClose, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schema, "TYPES", schema.TYPES - {"hidden"})
+    connector = connector_to()
+    states = {field.state for field in connector.ensure_fields(dry_run=False)}
+    assert states == {FieldState.CREATED}
+    assert {field.state for field in connector.ensure_fields(dry_run=True)} == {FieldState.PRESENT}
+    types = {field["name"]: field["type"] for field in close.ask("GET", "/custom_field/lead/")["data"]}
+    assert types["Sales Agent Sync hash"] == "text"
+
+
+def test_a_refused_field_is_named(
+    connector_to: MakeConnector, close: RunningClose, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schema, "TYPES", schema.TYPES - {"number"})
+    with pytest.raises(InvalidRequest, match=r"custom field 'Sales Agent Lead score' of a lead: .*type"):
+        connector_to().ensure_fields(dry_run=False)
+    monkeypatch.setattr(schema, "TYPES", frozenset({"text", "number", "datetime"}))
+    close.fault("404", method="POST", path="/custom_field/contact/")
+    with pytest.raises(RecordGone):
         connector_to().ensure_fields(dry_run=False)
 
 
@@ -104,6 +129,52 @@ def test_whom_not_to_contact(connector_to: MakeConnector, close: RunningClose) -
     assert all(each.since is not None for each in found if each.scope is SuppressionScope.EMAIL)
     none = connector_to(settings={"do_not_contact_statuses": ()})
     assert SuppressionScope.COMPANY not in {each.scope for each in none.suppressions(None)}
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/unsubscribe/", "404"),
+        ("/blocked_phone_number/", "402"),
+        ("/blocked_phone_number/", "403"),
+        ("/blocked_phone_number/", "404"),
+    ],
+)
+def test_a_list_that_an_account_has_not_got_stops_nothing(
+    connector: CloseConnector, close: RunningClose, caplog: pytest.LogCaptureFixture, path: str, status: str
+) -> None:
+    close.ask("POST", "/unsubscribe/email/", {"email": "jo@acme.com"})
+    close.ask("POST", "/blocked_phone_number/", {"phone": "+15125550123"})
+    lead = close.ask("POST", "/lead/", {"name": "A", "status": "Do Not Contact"})["id"]
+    close.fault(status, method="GET", path=path)
+    kept = "+15125550123" if path == "/unsubscribe/" else "jo@acme.com"
+    assert [each.value for each in connector.suppressions(None)] == [kept, lead]
+    assert path.strip("/") in caplog.text
+
+
+def test_who_unsubscribed_must_be_seen(connector: CloseConnector, close: RunningClose) -> None:
+    close.fault("403", method="GET", path="/unsubscribe/")
+    with pytest.raises(PermissionRefused, match=r"does not let this API key GET unsubscribe/email/"):
+        list(connector.suppressions(None))
+
+
+def test_lists_that_do_not_say_whether_there_is_more(
+    connector: CloseConnector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    numbers = [{"phone": f"+1512555{number:04}"} for number in range(250)]
+
+    def page(path: str, params: dict[str, int]) -> dict[str, object]:
+        return {"data": numbers[params["_skip"] :][: params["_limit"]]}
+
+    monkeypatch.setattr(connector.api, "get", page)
+    assert list(connector.api.listed("blocked_phone_number/")) == numbers
+
+
+def test_another_address_than_close_s(connector_to: MakeConnector, close: RunningClose) -> None:
+    health = connector_to(settings={"base_url": close.url.replace("/v1", "/v9")}).health()
+    assert not health.ok
+    assert "SALES_AGENT_CLOSE__BASE_URL is not that of Close's API" in health.message
+    assert "There is no me/ at http://127.0.0.1" in health.message
 
 
 def test_statuses_say_what_they_are_set_to_say(connector_to: MakeConnector, close: RunningClose) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 import pytest
+from requests.structures import CaseInsensitiveDict
 
 from sales_agent_dagster.crm.close.api import CloseDialect, words_of
 from sales_agent_dagster.crm.close.events import event_of
@@ -22,7 +23,8 @@ BARE = Mapper(Schema({Kind.COMPANY: {}, Kind.CONTACT: {}}), CloseSettings())
 
 def reply(status: int, body: Any = None, **headers: str) -> Reply:
     raw = orjson.dumps(body) if body is not None else b""
-    return Reply(status, {name.replace("_", "-"): value for name, value in headers.items()}, raw, "req", body)
+    given = CaseInsensitiveDict({name.replace("_", "-"): value for name, value in headers.items()})
+    return Reply(status, given, raw, "req", body)
 
 
 @pytest.mark.parametrize(
@@ -43,6 +45,14 @@ def reply(status: int, body: Any = None, **headers: str) -> Reply:
             {"emails.0.email": "Bad."},
         ),
         ({"field-errors": "Bad."}, "request: Bad.", {"request": "Bad."}),
+        (
+            {"field-errors": {"name": ["Too long.", "Odd."]}},
+            "name: Too long. Odd.",
+            {"name": "Too long. Odd."},
+        ),
+        ({"errors": {"name": ["Too long."]}}, "name: Too long.", {"name": "Too long."}),
+        ({"errors": "Bad.", "field-errors": None}, "Bad.", {}),
+        ({"message": "Bad."}, "Bad.", {}),
         (["nonsense"], "", {}),
         (None, "", {}),
     ],
@@ -69,7 +79,11 @@ def test_an_error_without_words() -> None:
         ({"error": "x"}, {"RateLimit": "limit=60, remaining=0, reset=2.25", "Retry_After": "3"}, 2.25),
         ({"error": "x"}, {"Retry_After": "3"}, 3.0),
         ({"error": "x", "rate_reset": 4.5}, {}, 4.5),
+        ({"error": {"message": "x", "rate_reset": 1.5}}, {}, 1.5),
         ({"error": "x", "rate_reset": "soon"}, {"RateLimit": "nonsense"}, None),
+        ({"error": "x"}, {"RateLimit": "limit=60, remaining=0", "RateLimit_Reset": "2.5"}, 2.5),
+        ({"error": "x"}, {"X_Rate_Limit_Remaining": "0", "X_Rate_Limit_Reset": "4.25"}, 4.25),
+        ({"error": "x"}, {"X_Rate_Limit_Remaining": "0", "X_Rate_Limit_Reset": "1764430000"}, None),
     ],
 )
 def test_how_long_to_wait(body: Any, headers: dict[str, str], wait: float | None) -> None:
@@ -78,11 +92,35 @@ def test_how_long_to_wait(body: Any, headers: dict[str, str], wait: float | None
     assert error.retry_after == wait
 
 
-def test_the_rate_is_told_or_not() -> None:
-    hint = CloseDialect().hint_of(reply(200, {}, RateLimit="limit=100, remaining=50, reset=5"))
-    assert hint is not None
-    assert (hint.limit, hint.remaining, hint.reset_s) == (100, 50, 5.0)
-    assert CloseDialect().hint_of(reply(200, {})) is None
+@pytest.mark.parametrize(
+    ("headers", "told"),
+    [
+        ({"RateLimit": "limit=100, remaining=50, reset=5"}, (100, 50, 5.0, 0.5)),
+        ({"RateLimit": "Limit=100; Remaining=0; Reset=0.25"}, (100, 0, 0.25, 0.0)),
+        ({"RateLimit": "remaining=50,limit=100,reset=5"}, (100, 50, 5.0, 0.5)),
+        (
+            {"RateLimit": '"default";r=50;t=5', "RateLimit_Policy": '"default";q=100;w=5'},
+            (None, 50, 5.0, None),
+        ),
+        (
+            {"RateLimit_Limit": "100", "RateLimit_Remaining": "50", "RateLimit_Reset": "5"},
+            (100, 50, 5.0, 0.5),
+        ),
+        (
+            {"X_Rate_Limit_Limit": "100", "X_Rate_Limit_Remaining": "50", "X_Rate_Limit_Reset": "5.5"},
+            (100, 50, 5.5, 0.5),
+        ),
+        ({"RateLimit": "limit=100, remaining=50"}, None),
+        ({"X_Rate_Limit_Remaining": "inf", "X_Rate_Limit_Reset": "-1"}, None),
+        ({}, None),
+    ],
+)
+def test_the_rate_is_told_in_several_forms_or_not(
+    headers: dict[str, str], told: tuple[float | None, ...] | None
+) -> None:
+    hint = CloseDialect().hint_of(reply(200, {}, **headers))
+    found = hint and (hint.limit, hint.remaining, hint.reset_s, hint.quota_left)
+    assert found == told
 
 
 def entry(**more: Any) -> dict[str, Any]:
@@ -109,6 +147,10 @@ def test_events_that_tell_little() -> None:
     assert event_of(entry(object_type="task.lead"), BARE) is None
     assert event_of(entry(action="something_new"), BARE) is None
     assert event_of(entry(object_type="activity.email", data={"status": "inbox"}), BARE) is None
+    assert event_of(entry(action="merged", meta=None), BARE) is None, "of what, it does not say"
+    nobody = entry(object_type="activity.email", action="created", lead_id=None, data={"status": "inbox"})
+    assert event_of(nobody, BARE) is None
+    assert event_of(entry(action="merged", meta={"merge_source_lead_id": "lead_1"}), BARE) is None
 
 
 @pytest.mark.parametrize(

@@ -157,6 +157,42 @@ def test_nothing_that_hangs_on_a_lead_goes_without_one(
     assert close.objects("lead") == []
 
 
+@pytest.mark.parametrize(
+    ("lacks", "said"),
+    [("Sales Agent Key", "no custom field for our key"), ("Sales Agent Tier", "no field for tier")],
+)
+def test_what_setup_would_create_is_told_so(
+    connector_to: MakeConnector, close: RunningClose, lacks: str, said: str
+) -> None:
+    connector_to().ensure_fields(dry_run=False)
+    fields = close.crm.store.custom_fields["lead"]
+    del fields[next(key for key, field in fields.items() if field["name"] == lacks)]
+    result = only(connector_to().push([create("c1", company="Acme", tier="GOLD")]))
+    assert isinstance(result, Failed)
+    assert said in result.message
+    assert result.remedy == "SALES_AGENT_CRM__MODE=live sales-agent crm setup"
+
+
+@pytest.mark.parametrize("status", ["402", "403"])
+def test_what_the_key_may_not_do_is_not_tried_again_and_again(
+    connector_to: MakeConnector, close: RunningClose, status: str
+) -> None:
+    connector = connector_to(concurrency=1)
+    connector.ensure_fields(dry_run=False)
+    lead = made(connector)
+    close.log.clear()
+    close.fault(status, method="POST", path="/lead/", times=99)
+    operations = [create(f"c{number}", company=f"C {number}") for number in range(20)]
+    operations.append(update(lead, company="Acme Two"))
+    results = list(connector.push(operations))
+    refused = [result for result in results if isinstance(result, Deferred)]
+    assert {result.failure for result in refused} == {FailureClass.PERMISSION}
+    assert len(refused) == 20
+    assert [each.path for each in close.writes()] == ["/lead/", f"/lead/{lead}/"], "other work goes on"
+    close.app.plan.standing.clear()
+    assert all(isinstance(result, Sent) for result in connector.push(operations[:20])), "for one push only"
+
+
 def test_drafts_are_drafts(connector: CloseConnector, close: RunningClose) -> None:
     lead = made(connector)
     draft = create("d1", Kind.EMAIL_DRAFT, company_id=lead, subject="Hi", body="Text", email="jo@acme.com")
