@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -11,7 +10,7 @@ from typing import Any
 from requests import PreparedRequest
 from requests.auth import AuthBase
 
-from sales_agent_dagster.crm.errors import Ambiguous, RecordGone, Unavailable
+from sales_agent_dagster.crm.errors import Ambiguous, PermissionRefused, RecordGone, Unavailable
 from sales_agent_dagster.crm.fields import Kind
 from sales_agent_dagster.crm.http import Reply, TransportOptions
 from sales_agent_dagster.crm.hubspot.dialect import SEARCH_PACE, HubSpotDialect, pace_of
@@ -25,6 +24,14 @@ BATCH = 100
 SEARCH_PAGE = 200
 HISTORY_BATCH = 50
 """Most objects per batch read that asks for the history of values."""
+
+NUMBERED = {
+    "objects": "/crm/v3/objects",
+    "properties": "/crm/v3/properties",
+    "associations": "/crm/v4/associations",
+    "pipelines": "/crm/v3/pipelines",
+}
+"""Paths without a date, by family: each family gets its dated ones at a time of its own."""
 
 Raw = dict[str, Any]
 
@@ -43,9 +50,8 @@ class Client:
     """One account. Every method raises the errors of ``crm.errors``."""
 
     def __init__(self, settings: HubSpotSettings, options: TransportOptions) -> None:
-        self._settings = settings
-        self._lock = threading.Lock()
-        self._version: str | None = None
+        self._dated = settings.api_version
+        self._bases = dict(NUMBERED) if settings.api_version == "v3" else dict[str, str]()
         self.transport = Transport(
             settings.base_url,
             _Bearer(settings),
@@ -57,22 +63,24 @@ class Client:
 
     @property
     def version(self) -> str:
-        """The API's version in use: the one of the settings, or v3 where the account does not serve it."""
-        with self._lock:
-            if self._version is None:
-                self._version = self._served_version()
-            return self._version
+        """The version in use for properties: the one of the settings, or v3 where that is not served."""
+        return "v3" if self._bases.get("properties") == NUMBERED["properties"] else self._dated
 
-    def account(self) -> tuple[Raw, datetime]:
-        """The account's details, and what HubSpot's clock says, UTC."""
-        reply = self.transport.request("GET", "/account-info/v3/details")
-        return _parsed(reply), _clock_of(reply)
+    def account(self) -> Raw:
+        """The account's details; none where the token may not read them or they are not served."""
+        try:
+            return _parsed(self.transport.request("GET", "/account-info/v3/details"))
+        except (PermissionRefused, RecordGone):
+            return {}
+
+    def clock(self, kind: Kind) -> datetime:
+        """What HubSpot's clock says, UTC, by a call that needs no more than reading these objects."""
+        return _clock_of(self._call("GET", "objects", OBJECTS[kind], params={"limit": 1}))
 
     def search(self, kind: Kind, body: Mapping[str, Any]) -> Raw:
         """One page of a search: ``results``, ``total`` and perhaps ``paging``."""
-        path = f"{self._objects(kind)}/search"
-        reply = self.transport.request("POST", path, json=body, reads=True, group="search")
-        return _parsed(reply)
+        path = f"{OBJECTS[kind]}/search"
+        return _parsed(self._call("POST", "objects", path, json=body, reads=True, group="search"))
 
     def read(
         self,
@@ -103,9 +111,9 @@ class Client:
         if history:
             body["propertiesWithHistory"] = list(history)
         params = {"archived": "true"} if archived else None
-        path = f"{self._objects(kind)}/batch/read"
+        path = f"{OBJECTS[kind]}/batch/read"
         results: list[Raw] = _parsed(
-            self.transport.request("POST", path, json=body, params=params, reads=True)
+            self._call("POST", "objects", path, json=body, params=params, reads=True)
         ).get("results", [])
         return results
 
@@ -119,10 +127,9 @@ class Client:
         Returns:
             The answer, and whether rows that it refuses may have been written by an attempt before.
         """
-        path = f"{self._objects(kind)}/batch/{verb}"
-        reply = self.transport.request(
-            "POST", path, json={"inputs": list(inputs)}, idempotent=True, still=still
-        )
+        path = f"{OBJECTS[kind]}/batch/{verb}"
+        body = {"inputs": list(inputs)}
+        reply = self._call("POST", "objects", path, json=body, idempotent=True, still=still)
         return _parsed(reply, wrote=True), reply.perhaps_done
 
     def archived(self, kind: Kind, properties: Sequence[str], after: str | None) -> Raw:
@@ -130,33 +137,39 @@ class Client:
         params = {"archived": "true", "limit": BATCH, "properties": ",".join(properties)}
         if after:
             params["after"] = after
-        return _parsed(self.transport.request("GET", self._objects(kind), params=params))
+        return _parsed(self._call("GET", "objects", OBJECTS[kind], params=params))
 
     def archive(self, kind: Kind, record_id: str) -> None:
         """Move an object to the recycle bin; one that is not there is no error."""
-        self.transport.request("DELETE", f"{self._objects(kind)}/{record_id}")
+        self._call("DELETE", "objects", f"{OBJECTS[kind]}/{record_id}")
 
     def gdpr_delete(self, contact_id: str) -> None:
         """Delete a contact and its history for good."""
-        path = f"{self._objects(Kind.CONTACT)}/gdpr-delete"
-        self.transport.request("POST", path, json={"objectId": contact_id}, idempotent=True)
+        path = f"{OBJECTS[Kind.CONTACT]}/gdpr-delete"
+        given: Raw = {"json": {"objectId": contact_id}, "idempotent": True}
+        try:
+            self._call("POST", "objects", path, **given)
+        except RecordGone:
+            # That may also say that this version of the API cannot do it.
+            self.transport.request("POST", f"{NUMBERED['objects']}/{path}", **given)
 
     def associate(self, kind: Kind, other: Kind, pairs: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
         """Make the default association of each pair; those that are made now."""
         inputs = [{"from": {"id": one}, "to": {"id": two}} for one, two in pairs]
-        path = f"{self._associations(kind, other)}/batch/associate/default"
-        body = _parsed(
-            self.transport.request("POST", path, json={"inputs": inputs}, idempotent=True), wrote=True
-        )
-        return {(str(made["from"]["id"]), str(made["to"]["id"])) for made in body.get("results", ())}
+        path = f"{OBJECTS[kind]}/{OBJECTS[other]}/batch/associate/default"
+        reply = self._call("POST", "associations", path, json={"inputs": inputs}, idempotent=True)
+        body = _parsed(reply, wrote=True)
+        if not body.get("errors") and not body.get("results"):
+            return set(pairs)  # done, and not a word of it
+        return {(_end_id(made, "from"), _end_id(made, "to")) for made in body.get("results") or ()}
 
     def companies_of(self, kind: Kind, ids: Sequence[str]) -> dict[str, str]:
         """By object the company it belongs to: the primary one, else the first."""
-        path = f"{self._associations(kind, Kind.COMPANY)}/batch/read"
+        path = f"{OBJECTS[kind]}/{OBJECTS[Kind.COMPANY]}/batch/read"
         found: dict[str, str] = {}
         for some in chunks(ids, 1000):
             inputs = [{"id": record_id} for record_id in some]
-            body = _parsed(self.transport.request("POST", path, json={"inputs": inputs}, reads=True))
+            body = _parsed(self._call("POST", "associations", path, json={"inputs": inputs}, reads=True))
             for result in body.get("results", ()):
                 ends = sorted(result.get("to", ()), key=_primary_first)
                 if ends:
@@ -165,13 +178,13 @@ class Client:
 
     def properties(self, kind: Kind) -> dict[str, Raw]:
         """All property definitions by name."""
-        body = _parsed(self.transport.request("GET", self._properties(kind)))
+        body = _parsed(self._call("GET", "properties", OBJECTS[kind]))
         return {str(result["name"]): result for result in body.get("results", ())}
 
     def has_property(self, kind: Kind, name: str) -> bool:
         """Whether there is such a property."""
         try:
-            self.transport.request("GET", f"{self._properties(kind)}/{name}")
+            self._call("GET", "properties", f"{OBJECTS[kind]}/{name}")
         except RecordGone:
             return False
         return True
@@ -182,44 +195,41 @@ class Client:
         Raises:
             ConflictFound: it is there already.
         """
-        self.transport.request("POST", self._properties(kind), json=definition, idempotent=True)
+        self._call("POST", "properties", OBJECTS[kind], json=definition, idempotent=True)
 
     def stages(self) -> dict[str, str]:
         """Labels of deal stages by id."""
-        path = f"/crm/v3/pipelines/{OBJECTS[Kind.OPPORTUNITY]}"
-        if self.version != "v3":
-            path = f"/crm/pipelines/{self.version}/{OBJECTS[Kind.OPPORTUNITY]}"
-        body = _parsed(self.transport.request("GET", path))
+        body = _parsed(self._call("GET", "pipelines", OBJECTS[Kind.OPPORTUNITY]))
         return {
             str(stage["id"]): str(stage["label"])
             for pipeline in body.get("results", ())
             for stage in pipeline.get("stages", ())
         }
 
-    def _served_version(self) -> str:
-        wanted = self._settings.api_version
-        if wanted == "v3":
-            return wanted
+    def _call(self, method: str, family: str, path: str, **given: Any) -> Reply:
+        """One call below a family of paths; arguments as of ``Transport.request``.
+
+        The paths with the settings' date are taken, until they answer 404 and those without a date do not:
+        then these, for good.
+        """
+        if base := self._bases.get(family):
+            return self.transport.request(method, f"{base}/{path}", **given)
+        base = f"/crm/{family}/{self._dated}"
         try:
-            self.transport.request("GET", f"/crm/properties/{wanted}/companies/hs_object_id")
-        except RecordGone:
-            return "v3"
-        return wanted
+            reply = self.transport.request(method, f"{base}/{path}", **given)
+        except RecordGone as error:
+            if error.perhaps_done:
+                raise
+            base = NUMBERED[family]
+            reply = self.transport.request(method, f"{base}/{path}", **given)
+        self._bases[family] = base
+        return reply
 
-    def _objects(self, kind: Kind) -> str:
-        version = self.version
-        base = "/crm/v3/objects" if version == "v3" else f"/crm/objects/{version}"
-        return f"{base}/{OBJECTS[kind]}"
 
-    def _properties(self, kind: Kind) -> str:
-        version = self.version
-        base = "/crm/v3/properties" if version == "v3" else f"/crm/properties/{version}"
-        return f"{base}/{OBJECTS[kind]}"
-
-    def _associations(self, kind: Kind, other: Kind) -> str:
-        version = self.version
-        base = "/crm/v4/associations" if version == "v3" else f"/crm/associations/{version}"
-        return f"{base}/{OBJECTS[kind]}/{OBJECTS[other]}"
+def next_page(body: Mapping[str, Any]) -> str | None:
+    """Where the next page begins; None on the last one."""
+    after = ((body.get("paging") or {}).get("next") or {}).get("after")
+    return None if after is None else str(after)
 
 
 def chunks(items: Iterable[Any], size: int) -> Iterable[list[Any]]:
@@ -232,6 +242,12 @@ def _primary_first(end: Mapping[str, Any]) -> tuple[bool, int]:
     # 1 and 5: the primary company of a contact and of a deal.
     primary = any(kind.get("typeId") in (1, 5) for kind in end.get("associationTypes", ()))
     return (not primary, int(end["toObjectId"]))
+
+
+def _end_id(made: Mapping[str, Any], end: str) -> str:
+    """Id of an end of an association, in either of the two shapes that HubSpot's answers have."""
+    told = made.get(end)
+    return str(told.get("id") if isinstance(told, Mapping) else made.get(f"{end}ObjectId"))
 
 
 def _parsed(reply: Reply, *, wrote: bool = False) -> Raw:

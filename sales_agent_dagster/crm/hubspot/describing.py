@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from sales_agent_dagster.crm.contract import Description, EnsuredField, FieldState, RemoteField
-from sales_agent_dagster.crm.errors import ConflictFound, InvalidRequest
+from sales_agent_dagster.crm.errors import ConflictFound, InvalidRequest, PermissionRefused
 from sales_agent_dagster.crm.fields import EXTERNAL_KEY, FIELDS, FieldType, Kind
 from sales_agent_dagster.crm.hubspot.client import BATCH, Client, Raw
 from sales_agent_dagster.crm.hubspot.mapping import OBJECTS, FieldMap
@@ -29,10 +29,17 @@ def describe(
     client: Client, fields: FieldMap, account: Mapping[str, object], settings: HubSpotSettings
 ) -> Description:
     """The account and the properties that our fields go to."""
-    schema = {kind: client.properties(kind) for kind in OBJECTS}
-    title = f"HubSpot account {account.get('portalId')} ({account.get('accountType')}), API {client.version}"
+    schema = {kind: _schema(client, kind) for kind in OBJECTS}
+    title = f"{title_of(account)}, API {client.version}"
     limits = {"batch": BATCH, "searches_per_second": 5, "requests_per_10s": settings.requests_per_10s}
     return Description(title, settings.app_id, list(_described(fields, schema)), limits)
+
+
+def title_of(account: Mapping[str, object]) -> str:
+    """The account by its number and type; a token that may not read its details knows neither."""
+    number, kind = account.get("portalId"), account.get("accountType")
+    title = f"HubSpot account {number}" if number else "HubSpot account of unknown number"
+    return f"{title} ({kind})" if kind else title
 
 
 def _described(fields: FieldMap, schema: Mapping[Kind, Mapping[str, Raw]]) -> Iterator[RemoteField]:
@@ -50,6 +57,16 @@ def _described(fields: FieldMap, schema: Mapping[Kind, Mapping[str, Raw]]) -> It
                 choices=tuple(str(option["value"]) for option in options),
                 length=field.length,
             )
+
+
+def _schema(client: Client, kind: Kind) -> Mapping[str, Raw]:
+    """The properties; deals are only read, and a token that may not has none."""
+    try:
+        return client.properties(kind)
+    except PermissionRefused:
+        if kind is not Kind.OPPORTUNITY:
+            raise
+        return {}
 
 
 def ensure(client: Client, fields: FieldMap, *, dry_run: bool) -> list[EnsuredField]:

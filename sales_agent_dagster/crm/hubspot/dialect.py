@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+import orjson
+
 from sales_agent_dagster.crm.errors import ConflictFound, CrmError, RateLimited
 from sales_agent_dagster.crm.http import Reply, error_of_status, retry_after_of
 from sales_agent_dagster.crm.rates import Pace, RateHint
@@ -27,6 +29,7 @@ Whether they count towards the app's window, too, is not said: they are taken to
 _DAY_S = 86_400.0
 _LOCKED_S = 2.0
 _EXISTING = re.compile(r"Existing ID: *(\d+)|(\d+) already has that value")
+_VALUES = re.compile(r"Property values were not valid: (\[.*\])", re.DOTALL)
 NO_SUCH_PROPERTY = "PROPERTY_DOESNT_EXIST"
 NOT_UNIQUE = "CONFLICTING_UNIQUE_VALUE"
 
@@ -49,7 +52,7 @@ class HubSpotDialect:
             return None
         parsed = reply.json()
         body = parsed if isinstance(parsed, dict) else {}
-        message = str(body.get("message") or f"HubSpot answered {reply.status}.")
+        message = message_of(body) or f"HubSpot answered {reply.status}."
         if reply.status == 401:
             message = f"HubSpot refuses SALES_AGENT_HUBSPOT__TOKEN: {message}"
         code = str(body.get("category") or body.get("errorType") or "") or None
@@ -77,6 +80,39 @@ class HubSpotDialect:
         return RateHint(most, max(1, int(most * SHARE)), WINDOW_S, quota)
 
 
+def message_of(body: Mapping[str, Any]) -> str:
+    """HubSpot's words: of a refused value only what is wrong with it, of a refused token what it lacks."""
+    message = str(body.get("message") or "")
+    if refused := _refused_values(body):
+        return (
+            " ".join(str(one.get("message") or one.get("error") or "") for one in refused).strip() or message
+        )
+    scopes = dict.fromkeys(
+        str(scope)
+        for error in _dicts(body.get("errors"))
+        for scope in _context_of(error).get("requiredGranularScopes") or ()
+    )
+    return f"{message} It lacks one of: {', '.join(scopes)}." if scopes else message
+
+
+def _refused_values(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """``{message, error, name}`` of refused values, which HubSpot writes as JSON into its message."""
+    found = _VALUES.search(str(body.get("message") or ""))
+    try:
+        return _dicts(orjson.loads(found[1])) if found else []
+    except orjson.JSONDecodeError:
+        return []
+
+
+def _dicts(told: object) -> list[Mapping[str, Any]]:
+    return [one for one in told if isinstance(one, dict)] if isinstance(told, list) else []
+
+
+def _context_of(error: Mapping[str, Any]) -> Mapping[str, Any]:
+    told = error.get("context")
+    return told if isinstance(told, dict) else {}
+
+
 def existing_id(message: str) -> str | None:
     """Id of the record in the way, as HubSpot writes it into its messages."""
     found = _EXISTING.search(message)
@@ -84,12 +120,12 @@ def existing_id(message: str) -> str | None:
 
 
 def fields_of(body: Mapping[str, Any]) -> dict[str, str]:
-    """Error code by property, of a validation error in either of the two shapes that are seen."""
+    """Error code by property, of a validation error in any of the three shapes that are seen."""
     found: dict[str, str] = {}
-    for error in body.get("errors") or ():
-        for name in (error.get("context") or {}).get("propertyName") or ():
+    for error in _dicts(body.get("errors")):
+        for name in _context_of(error).get("propertyName") or ():
             found[str(name)] = str(error.get("code") or error.get("message") or "")
-    for error in body.get("validationResults") or ():
+    for error in _refused_values(body) + _dicts(body.get("validationResults")):
         if error.get("name"):
             found[str(error["name"])] = str(error.get("error") or error.get("message") or "")
     return found

@@ -10,7 +10,15 @@ from typing import Any
 from sales_agent_dagster.crm.canonical import canonical
 from sales_agent_dagster.crm.contract import Candidate, Operation, Record, Subject
 from sales_agent_dagster.crm.fields import Kind
-from sales_agent_dagster.crm.hubspot.client import BATCH, HISTORY_BATCH, SEARCH_PAGE, Client, Raw, chunks
+from sales_agent_dagster.crm.hubspot.client import (
+    BATCH,
+    HISTORY_BATCH,
+    SEARCH_PAGE,
+    Client,
+    Raw,
+    chunks,
+    next_page,
+)
 from sales_agent_dagster.crm.hubspot.mapping import CREATED, MERGED, FieldMap, milliseconds, modified_property
 from sales_agent_dagster.crm.hubspot.pulling import archived_since
 from sales_agent_dagster.domain.values.web import read_website
@@ -160,7 +168,7 @@ class Finder:
         while True:
             page = self._client.search(kind, body)
             ids += [str(raw["id"]) for raw in page.get("results", ())]
-            after = page.get("paging", {}).get("next", {}).get("after")
+            after = next_page(page)
             if not after or int(after) >= MAX_RESULTS:
                 break
             body["after"] = after

@@ -8,7 +8,7 @@ from typing import Any
 
 from sales_agent_dagster.crm.contract import Event, EventAction
 from sales_agent_dagster.crm.fields import Kind
-from sales_agent_dagster.crm.hubspot.client import SEARCH_PAGE, Client, Raw
+from sales_agent_dagster.crm.hubspot.client import SEARCH_PAGE, Client, Raw, next_page
 from sales_agent_dagster.crm.hubspot.mapping import REPLIED, milliseconds, modified_property, moment_of
 
 INDEX_LAG = timedelta(seconds=60)
@@ -94,7 +94,7 @@ def archived_since(
             for raw in page.get("results", ())
             if since is None or moment_of(str(raw.get("archivedAt") or raw["updatedAt"])) >= since
         ]
-        after = page.get("paging", {}).get("next", {}).get("after")
+        after = next_page(page)
         if not after:
             return
 

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from itertools import zip_longest
-from typing import Any
 
 from sales_agent_dagster.crm.contract import (
     Action,
-    Deferred,
-    Failed,
-    FailureClass,
     Operation,
     PushResult,
     Sent,
@@ -33,22 +29,16 @@ from sales_agent_dagster.crm.errors import (
 )
 from sales_agent_dagster.crm.fields import Kind
 from sales_agent_dagster.crm.hubspot.client import BATCH, Client, Raw, chunks
-from sales_agent_dagster.crm.hubspot.dialect import NO_SUCH_PROPERTY, NOT_UNIQUE, existing_id, fields_of
+from sales_agent_dagster.crm.hubspot.dialect import NO_SUCH_PROPERTY
 from sales_agent_dagster.crm.hubspot.finding import Finder
-from sales_agent_dagster.crm.hubspot.mapping import FieldMap, milliseconds, moment_of
+from sales_agent_dagster.crm.hubspot.mapping import MERGED, FieldMap, milliseconds
 from sales_agent_dagster.crm.hubspot.notes import fields_of_html
+from sales_agent_dagster.crm.hubspot.outcomes import result_of, row_error, rows_of, sent_of, unfinished
 
 ORDER = (Kind.COMPANY, Kind.CONTACT, Kind.NOTE, Kind.EMAIL_DRAFT)
 PUSH_BATCH = 800
 _REFUSED = (InvalidRequest, ConflictFound, RecordGone)
-_UNREACHED = (423, 477)
-"""Locked, and moving to another data centre: refused before anything was done."""
-
-_REMEDIES = {
-    FailureClass.VALIDATION: "Correct the value in the source or in HubSpot's property, then plan again.",
-    FailureClass.CONFLICT: "Link the lead to the record that has the value, or change one of the two.",
-    FailureClass.GONE: "Pull again: the record was deleted or merged in HubSpot.",
-}
+_TOLD = (*_REFUSED, RateLimited, AuthRefused, PermissionRefused, Unavailable, Ambiguous)
 Part = tuple[Kind, Action, list[Operation]]
 
 
@@ -99,7 +89,7 @@ class Pusher:
         kind, action, operations = part
         try:
             return self._push(kind, action, operations)
-        except (*_REFUSED, RateLimited, AuthRefused, PermissionRefused, Unavailable, Ambiguous) as error:
+        except _TOLD as error:
             return [result_of(one, error) for one in operations]
 
     def _push(self, kind: Kind, action: Action, operations: list[Operation]) -> list[PushResult]:
@@ -113,19 +103,40 @@ class Pusher:
             results += known
         if not operations:
             return results
-        written = self._write(kind, action, operations)
+        try:
+            written = self._write(kind, action, operations)
+        except _TOLD as error:
+            written = [result_of(one, error) for one in operations]
         if action is Action.CREATE and kind is not Kind.COMPANY:
+            self._attach_lost(kind, operations, written)
             written = self._associated(kind, operations, written)
         return results + written
 
+    def _attach_lost(self, kind: Kind, operations: list[Operation], written: list[PushResult]) -> None:
+        """Attach what was created without an answer: reading back then finds it whole, and never writes."""
+        unknown = {one.op_id for one in written if isinstance(one, Unknown)}
+        lost = {one.external_key: one for one in operations if one.op_id in unknown}
+        if not lost:
+            return
+        try:
+            alone = {
+                str(record.external_key): record.remote_id
+                for record in self._finder.by_key(kind, lost)
+                if record.company_id is None
+            }
+        except CrmError:
+            return
+        there = [one for key, one in lost.items() if key in alone]
+        self._associated(kind, there, [Sent(one.op_id, alone[one.external_key], True) for one in there])
+
     def _with_company(self, operations: list[Operation]) -> tuple[list[Operation], list[PushResult]]:
-        """Operations whose company is there: nothing is created that could hang on nothing."""
+        """Operations whose company, or its survivor, is there: nothing is created to hang on nothing."""
         wanted = {one.company_id for one in operations if one.company_id}
-        there: set[str] = set()
+        there: dict[str, str] = {}
         for some in chunks(wanted, BATCH):
-            for raw in self._client.read(Kind.COMPANY, some, ["hs_merged_object_ids"]):
-                merged = str(raw["properties"].get("hs_merged_object_ids") or "")
-                there |= {str(raw["id"]), *merged.split(";")}
+            for raw in self._client.read(Kind.COMPANY, some, [MERGED]):
+                merged = str(raw["properties"].get(MERGED) or "")
+                there |= dict.fromkeys((str(raw["id"]), *merged.split(";")), str(raw["id"]))
         gone = RecordGone("Its company is not in HubSpot any more.", status=404)
         fit: list[Operation] = []
         results: list[PushResult] = []
@@ -133,7 +144,7 @@ class Pusher:
             if one.company_id and one.company_id not in there:
                 results.append(result_of(one, gone))
             else:
-                fit.append(one)
+                fit.append(replace(one, company_id=there[one.company_id]) if one.company_id else one)
         return fit, results
 
     def _unless_there(self, operations: list[Operation]) -> tuple[list[Operation], list[PushResult]]:
@@ -183,7 +194,25 @@ class Pusher:
             half = len(operations) // 2
             first = self._write(kind, action, operations[:half])
             return first + self._halved(kind, action, operations[half:])
-        return self._results(action, operations, body, perhaps_done)
+        found, nameless = self._results(action, operations, body, perhaps_done)
+        left = [one for one in operations if one.op_id not in found]
+        found.update((one.op_id, one) for one in self._silent(kind, action, left, nameless))
+        return [found[one.op_id] for one in operations]
+
+    def _silent(
+        self, kind: Kind, action: Action, operations: list[Operation], nameless: list[CrmError]
+    ) -> list[PushResult]:
+        """Rows that an answer does not name, though it may have refused some without saying which.
+
+        Then they go again by halves until each stands alone; not where an attempt before may have written
+        them, since people may have edited them by now.
+        """
+        if not nameless or (nameless[0].perhaps_done and len(operations) > 1):
+            return [Unknown(one.op_id, "HubSpot's answer does not name the row.") for one in operations]
+        if len(operations) <= 1:
+            return [result_of(one, nameless[0]) for one in operations]
+        half = len(operations) // 2
+        return self._halved(kind, action, operations[:half]) + self._halved(kind, action, operations[half:])
 
     def _are_keys_free(self, kind: Kind, operations: list[Operation]) -> bool:
         """Whether no record has these keys, nor had one that went: nothing of the request was done."""
@@ -215,23 +244,28 @@ class Pusher:
 
     def _results(
         self, action: Action, operations: list[Operation], body: Raw, perhaps_done: bool
-    ) -> list[PushResult]:
-        """By trace id; HubSpot promises no order, and of a result without its id the key tells."""
+    ) -> tuple[dict[str, PushResult], list[CrmError]]:
+        """Results by operation, and refusals that name no row.
+
+        By trace id, since HubSpot promises no order; without one the key tells.
+        """
         found: dict[str, PushResult] = {}
         by_key = {self._name_of(action, one): one for one in operations}
-        for raw in body.get("results", ()):
+        for raw in body.get("results") or ():
             at = raw.get("objectWriteTraceId")
             key = raw["properties"].get(self._fields.key_property) if action is Action.CREATE else raw["id"]
             operation = operations[int(at)] if at is not None else by_key.get(str(key).lower())
             if operation is not None:
-                found[operation.op_id] = _sent(operation, raw)
-        for error in body.get("errors", ()):
-            told = _row_error(error)
+                found[operation.op_id] = sent_of(operation, raw)
+        nameless: list[CrmError] = []
+        for error in body.get("errors") or ():
+            told = row_error(error)
+            told = in_doubt(told) if perhaps_done else told
             told.perhaps_done = perhaps_done
-            for operation in _rows_of(error, operations, by_key):
-                found[operation.op_id] = result_of(operation, in_doubt(told) if perhaps_done else told)
-        silent = "HubSpot's answer does not name the row."
-        return [found.get(one.op_id) or Unknown(one.op_id, silent) for one in operations]
+            refused = list(rows_of(error, operations, by_key))
+            found.update((one.op_id, result_of(one, told)) for one in refused)
+            nameless += [] if refused else [told]
+        return found, nameless
 
     def _name_of(self, action: Action, operation: Operation) -> str:
         return (operation.external_key if action is Action.CREATE else operation.remote_id or "").lower()
@@ -239,21 +273,27 @@ class Pusher:
     def _associated(
         self, kind: Kind, operations: list[Operation], written: list[PushResult]
     ) -> list[PushResult]:
-        """Attach what was created; what could not be is due again, and its second upsert changes nothing."""
+        """Attach what was created; a contact that could not be is due again.
+
+        To its company last, so that what has one wants for nothing.
+        """
         sent = {one.op_id: one for one in written if isinstance(one, Sent)}
-        failures: dict[str, PushResult] = {}
-        for other in (Kind.COMPANY, Kind.CONTACT):
+        failures, unsure = dict[str, PushResult](), set[str]()
+        for other in (Kind.CONTACT, Kind.COMPANY):
             pairs = {
                 operation.op_id: (sent[operation.op_id].remote_id, to)
                 for operation in operations
-                if operation.op_id in sent and (to := _end_of(operation, other))
+                if operation.op_id in sent.keys() - unsure and (to := _end_of(operation, other))
             }
             if not pairs:
                 continue
             try:
                 made = self._client.associate(kind, other, list(pairs.values()))
             except CrmError as error:
-                failures.update((op_id, _unfinished(op_id, one, error)) for op_id, (one, _) in pairs.items())
+                unsure |= pairs.keys()
+                failures.update(
+                    (op_id, unfinished(kind, op_id, one, error)) for op_id, (one, _) in pairs.items()
+                )
                 continue
             alone = {op_id: one for op_id, (one, to) in pairs.items() if (one, to) not in made}
             failures.update(self._unattached(kind, other, operations, alone))
@@ -271,83 +311,15 @@ class Pusher:
         try:
             there = {str(raw["id"]) for raw in self._client.read(kind, list(alone.values()), [])}
         except CrmError as error:
-            return {op_id: _unfinished(op_id, one, error) for op_id, one in alone.items()}
+            return {op_id: unfinished(kind, op_id, one, error) for op_id, one in alone.items()}
         lost = RecordGone(f"Its {other.value} is not in HubSpot any more.", status=404)
         return {one.op_id: result_of(one, lost) for one in operations if alone.get(one.op_id) in there}
-
-
-def result_of(operation: Operation, error: CrmError) -> PushResult:
-    """What an error means for an operation that it was raised for."""
-    op_id, text = operation.op_id, error.message
-    if isinstance(error, AuthRefused):
-        return Deferred(op_id, FailureClass.AUTH, text)
-    if isinstance(error, PermissionRefused):
-        return Deferred(op_id, FailureClass.PERMISSION, text)
-    if isinstance(error, RateLimited):
-        return Deferred(op_id, FailureClass.RATE, text)
-    went = isinstance(error, RecordGone) and error.perhaps_done
-    reached = isinstance(error, Unavailable) and error.status not in _UNREACHED
-    if isinstance(error, Ambiguous) or went or reached:
-        # It may have been done, by the last attempt or by one before.
-        return Unknown(op_id, text)
-    if isinstance(error, Unavailable):
-        return Deferred(op_id, FailureClass.TRANSIENT, text)
-    failure = _failure_of(error)
-    remedy = _REMEDIES[failure]
-    if NO_SUCH_PROPERTY in error.fields.values():
-        remedy = "Create HubSpot's missing properties with `sales-agent crm setup`, then apply again."
-    return Failed(op_id, failure, text, remedy, error.remote_id or existing_id(text))
-
-
-def _failure_of(error: CrmError) -> FailureClass:
-    if isinstance(error, RecordGone):
-        return FailureClass.GONE
-    taken = isinstance(error, ConflictFound) or NOT_UNIQUE in error.fields.values()
-    return FailureClass.CONFLICT if taken else FailureClass.VALIDATION
 
 
 def _all_alike(error: CrmError, fields: FieldMap, kind: Kind) -> bool:
     """True when the batch failed for a property of ours that is not there: every row would."""
     missing = {name for name, code in error.fields.items() if code == NO_SUCH_PROPERTY}
     return bool(missing & {fields.key_property, *fields.own.get(kind, {}).values()})
-
-
-def _sent(operation: Operation, raw: Mapping[str, Any]) -> Sent:
-    changed = raw.get("updatedAt")
-    return Sent(
-        operation.op_id,
-        str(raw["id"]),
-        created=bool(raw.get("new", False)),
-        modified_at=moment_of(str(changed)) if changed else None,
-    )
-
-
-def _rows_of(
-    error: Mapping[str, Any], operations: list[Operation], by_key: Mapping[str, Operation]
-) -> Iterable[Operation]:
-    context = error.get("context") or {}
-    traces = context.get("objectWriteTraceId") or ()
-    if traces:
-        return [operations[int(at)] for at in traces]
-    return [by_key[key] for given in context.get("ids") or () if (key := str(given).lower()) in by_key]
-
-
-def _row_error(error: Mapping[str, Any]) -> CrmError:
-    """An error in a 207 as the exception that it would be alone."""
-    message, category = str(error.get("message") or "refused"), str(error.get("category") or "")
-    kinds: dict[str, type[CrmError]] = {
-        "CONFLICT": ConflictFound,
-        "OBJECT_NOT_FOUND": RecordGone,
-        "RATE_LIMITS": RateLimited,
-        "MISSING_SCOPES": PermissionRefused,
-        "VALIDATION_ERROR": InvalidRequest,
-    }
-    return kinds.get(category, Ambiguous)(message, code=category, fields=fields_of(error))
-
-
-def _unfinished(op_id: str, remote_id: str, error: CrmError) -> PushResult:
-    words = f"Created, but not attached yet: {error.message}"
-    return Deferred(op_id, FailureClass.TRANSIENT, words, remote_id)
 
 
 def _end_of(operation: Operation, other: Kind) -> str | None:

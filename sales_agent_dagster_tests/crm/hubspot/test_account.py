@@ -105,7 +105,7 @@ def test_the_dated_version_or_v3(
     assert [len(page.records) for page in crm.pull("contacts", None)] == [1]
     assert [len(page.records) for page in crm.pull("opportunities", None)] == [0]
     assert f"API {used}" in crm.describe().account
-    assert all(used in one.path or "v4" in one.path for one in hubspot.writes())
+    assert all(used in one.path or "v4" in one.path for one in hubspot.writes() if one.status != 404)
 
 
 def test_health_is_one_call_and_never_raises(hubspot: RunningServer, connect: Connect) -> None:
