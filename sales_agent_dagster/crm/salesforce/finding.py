@@ -29,9 +29,19 @@ class Finder:
         """Columns to read: those of the layout that the organisation has."""
         return [name for name in self._layout.selected(sobject) if self._client.has(sobject, name)]
 
+    def among(self, sobject: SObject, column: str, values: Iterable[str]) -> Iterator[str]:
+        """Conditions that a column is one of the values; none where the user may not see the column."""
+        return one_of(column, values) if self._client.has(sobject, column) else iter(())
+
+    def has(self, sobject: SObject, column: str) -> bool:
+        """Whether the user may see a column."""
+        return self._client.has(sobject, column)
+
     def select(self, sobject: SObject, condition: str, *, deleted: bool = False) -> list[Row]:
-        """All rows of an object that fulfil a condition."""
+        """All rows of an object that fulfil a condition; none of one that the user may not see."""
         columns = ", ".join(self.columns(sobject))
+        if not columns:
+            return []
         return self._client.rows(f"SELECT {columns} FROM {sobject} WHERE {condition}", deleted=deleted)
 
     def record(self, kind: Kind, sobject: SObject, row: Row) -> Record | None:
@@ -40,7 +50,7 @@ class Finder:
 
     def appeared(self, sobject: SObject, since: datetime | None) -> Iterator[Record]:
         """Companies and people of an object that were created at or after ``since`` without our key."""
-        if not any(sobject in HOLDERS[kind] for kind in _LOOKED_FOR):
+        if not any(sobject in HOLDERS[kind] for kind in _LOOKED_FOR) or not self.columns(sobject):
             return
         conditions = [f"CreatedDate >= {moment(since)}"] if since else []
         keys = {self._layout.key(kind, sobject) for kind in _LOOKED_FOR if sobject in HOLDERS[kind]}
@@ -88,7 +98,7 @@ class Finder:
         wanted = list(dict.fromkeys(keys))
         folded = {key.casefold(): key for key in wanted}
         for sobject in HOLDERS[kind]:
-            for condition in one_of(self._layout.key(kind, sobject), wanted):
+            for condition in self.among(sobject, self._layout.key(kind, sobject), wanted):
                 for row in self.select(sobject, condition, deleted=deleted):
                     record = self.record(kind, sobject, row)
                     key = folded.get((record.external_key or "").casefold()) if record else None
@@ -104,7 +114,7 @@ class Finder:
         found: dict[str, str] = {}
         wanted = list(addresses)
         for sobject, live in ((SObject.LEAD, " AND IsConverted = false"), (SObject.CONTACT, "")):
-            for condition in one_of("Email", wanted):
+            for condition in self.among(sobject, "Email", wanted):
                 for row in self.select(sobject, f"{condition}{live}"):
                     found[str(row["Email"]).lower()] = row["Id"]
         return found
