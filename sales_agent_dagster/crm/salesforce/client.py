@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sales_agent_dagster.crm.errors import InvalidRequest
+from sales_agent_dagster.crm.errors import InvalidRequest, PermissionRefused, RecordGone
 from sales_agent_dagster.crm.http import Reply, TransportOptions
 from sales_agent_dagster.crm.rates import Pace
 from sales_agent_dagster.crm.salesforce.dialect import SalesforceDialect
@@ -42,11 +42,15 @@ class Results(NamedTuple):
 class Client:
     """The API. Safe to share between threads.
 
+    Args:
+        needed: the object without which there is nothing to do.
+
     Raises:
         ConfigurationError: settings are missing.
     """
 
-    def __init__(self, settings: SalesforceSettings, options: TransportOptions) -> None:
+    def __init__(self, settings: SalesforceSettings, options: TransportOptions, needed: SObject) -> None:
+        self._needed = needed
         self.url = check_login(settings)
         self.tokens = Tokens(settings, self.url, options)
         self.transport = Transport(self.url, self.tokens, SalesforceDialect(), options, pace=_PACE)
@@ -63,17 +67,42 @@ class Client:
         """A call below the version's path."""
         return self.transport.request(method, f"{self._base}/{path}", **given)
 
-    def limits(self) -> Mapping[str, Any]:
-        """Named limits with ``Max`` and ``Remaining``."""
-        return object_of(self.call("GET", "limits"))
+    def daily_calls(self) -> Mapping[str, Any]:
+        """The day's calls, ``Max`` and ``Remaining``; empty for a user who may not see them.
+
+        That takes the permission View Setup and Configuration, which nothing else here needs.
+        """
+        try:
+            told = object_of(self.call("GET", "limits")).get("DailyApiRequests")
+        except (PermissionRefused, RecordGone):
+            return {}
+        return told if isinstance(told, dict) else {}
 
     def fields(self, sobject: SObject) -> dict[str, Row]:
-        """The object's fields that the user may see, by name; asked for once."""
+        """The object's fields that the user may see, by name; asked for once.
+
+        None: the user may not see the object.
+
+        Raises:
+            PermissionRefused: it is the object that is needed.
+        """
         with self._lock:
             if sobject not in self._described:
-                described = object_of(self.call("GET", f"sobjects/{sobject}/describe"))
-                self._described[sobject] = {one["name"]: one for one in described.get("fields", ())}
+                self._described[sobject] = self._describe(sobject)
             return self._described[sobject]
+
+    def _describe(self, sobject: SObject) -> dict[str, Row]:
+        try:
+            described = object_of(self.call("GET", f"sobjects/{sobject}/describe"))
+        except RecordGone as error:
+            if sobject is self._needed:
+                raise PermissionRefused(
+                    f"The integration's user may not see the object {sobject}: let a permission set read, "
+                    "create and edit it.",
+                    status=error.status,
+                ) from error
+            return {}
+        return {one["name"]: one for one in described.get("fields", ())}
 
     def forget_fields(self) -> None:
         """Ask for the fields again: somebody may have created some."""
@@ -84,6 +113,11 @@ class Client:
         """Whether a column, or the reference that a path goes through, is there."""
         relation, dot, _ = column.partition(".")
         return (f"{relation}Id" if dot else column) in self.fields(sobject)
+
+    def takes(self, sobject: SObject, column: str) -> bool:
+        """Whether a column is there and the user may edit it."""
+        found = self.fields(sobject).get(column)
+        return found is not None and bool(found.get("updateable", True))
 
     def pages(self, query: str, *, deleted: bool = False) -> Iterator[list[Row]]:
         """Pages of a query; the addresses of further ones are followed as they are told.

@@ -28,7 +28,7 @@ from sales_agent_dagster.crm.salesforce.lookup import Lookup
 from sales_agent_dagster.crm.salesforce.pulling import REPLIES, STREAMS, Puller, streams
 from sales_agent_dagster.crm.salesforce.pushing import Pusher
 from sales_agent_dagster.crm.salesforce.routing import Router
-from sales_agent_dagster.crm.salesforce.schema import Schema, fields_of
+from sales_agent_dagster.crm.salesforce.schema import Held, Schema
 from sales_agent_dagster.settings import SalesforceSettings
 
 COMPANY_OBJECTS = {"lead": SObject.LEAD, "account_contact": SObject.ACCOUNT}
@@ -46,7 +46,7 @@ class SalesforceConnector:
     def __init__(self, settings: SalesforceSettings, options: TransportOptions) -> None:
         company_object = COMPANY_OBJECTS[settings.object_mode]
         layout = Layout(settings)
-        self._client = Client(settings, options)
+        self._client = Client(settings, options, company_object)
         self._finder = Finder(self._client, layout)
         self._lookup = Lookup(self._finder, layout)
         self._puller = Puller(self._client, self._finder, layout)
@@ -56,7 +56,7 @@ class SalesforceConnector:
         self._eraser = Eraser(self._client, self._finder, layout)
         self.counters, self.fence = self._client.transport.counters, self._client.transport.fence
         self.capabilities = Capabilities(
-            fields=fields_of(layout),
+            fields=Held(self._client, layout, company_object),
             push_batch=10_000,
             lookup_batch=100,
             # Queries read the database itself, not an index that lags.
@@ -117,13 +117,14 @@ class SalesforceConnector:
     def health(self) -> Health:
         """Whether the login works, and what is left of the day's quota."""
         try:
-            calls = self._client.limits().get("DailyApiRequests", {})
+            calls = self._client.daily_calls()
         except CrmError as error:
             return Health(ok=False, message=str(error))
         most, left = float(calls.get("Max", 0)), float(calls.get("Remaining", 0))
-        return Health(
-            ok=True, message=f"{left:.0f} of {most:.0f} calls left", quota_left=left / most if most else None
-        )
+        if not most:
+            # A header of every answer tells it, too, where the answer itself is refused.
+            return Health(ok=True, message="logged in", quota_left=self.counters.quota_left)
+        return Health(ok=True, message=f"{left:.0f} of {most:.0f} calls left", quota_left=left / most)
 
     def close(self) -> None:
         """Close connections."""

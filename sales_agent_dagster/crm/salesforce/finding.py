@@ -30,9 +30,19 @@ class Finder:
         """Columns to read: those of the layout that the organisation has."""
         return [name for name in self._layout.selected(sobject) if self._client.has(sobject, name)]
 
+    def among(self, sobject: SObject, column: str, values: Iterable[str]) -> Iterator[str]:
+        """Conditions that a column is one of the values; none where the user may not see the column."""
+        return one_of(column, values) if self._client.has(sobject, column) else iter(())
+
+    def has(self, sobject: SObject, column: str) -> bool:
+        """Whether the user may see a column."""
+        return self._client.has(sobject, column)
+
     def select(self, sobject: SObject, condition: str, *, deleted: bool = False) -> list[Row]:
-        """All rows of an object that fulfil a condition."""
+        """All rows of an object that fulfil a condition; none of one that the user may not see."""
         columns = ", ".join(self.columns(sobject))
+        if not columns:
+            return []
         return self._client.rows(f"SELECT {columns} FROM {sobject} WHERE {condition}", deleted=deleted)
 
     def record(self, kind: Kind, sobject: SObject, row: Row) -> Record | None:
@@ -41,7 +51,7 @@ class Finder:
 
     def appeared(self, sobject: SObject, since: datetime | None) -> Iterator[Record]:
         """Companies and people of an object that were created at or after ``since`` without our key."""
-        if not any(sobject in HOLDERS[kind] for kind in _LOOKED_FOR):
+        if not any(sobject in HOLDERS[kind] for kind in _LOOKED_FOR) or not self.columns(sobject):
             return
         conditions = [f"CreatedDate >= {moment(since)}"] if since else []
         keys = {self._layout.key(kind, sobject) for kind in _LOOKED_FOR if sobject in HOLDERS[kind]}
@@ -88,8 +98,8 @@ class Finder:
         wanted = list(dict.fromkeys(keys))
         folded = {key.casefold(): key for key in wanted}
         for sobject in HOLDERS[kind]:
-            key_column = self._layout.key(kind, sobject)
-            for row in self._any(sobject, one_of(key_column, wanted), deleted=deleted):
+            conditions = self.among(sobject, self._layout.key(kind, sobject), wanted)
+            for row in self._any(sobject, conditions, deleted=deleted):
                 record = self.record(kind, sobject, row)
                 key = folded.get((record.external_key or "").casefold()) if record else None
                 if record is None or key is None:
@@ -104,7 +114,8 @@ class Finder:
         found: dict[str, str] = {}
         wanted = list(addresses)
         for sobject, live in ((SObject.LEAD, " AND IsConverted = false"), (SObject.CONTACT, "")):
-            for row in self._any(sobject, [f"{condition}{live}" for condition in one_of("Email", wanted)]):
+            conditions = (f"{condition}{live}" for condition in self.among(sobject, "Email", wanted))
+            for row in self._any(sobject, conditions):
                 found[str(row["Email"]).lower()] = row["Id"]
         return found
 

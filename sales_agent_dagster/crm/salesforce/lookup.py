@@ -12,7 +12,7 @@ from sales_agent_dagster.crm.record import Record
 from sales_agent_dagster.crm.salesforce.client import Row
 from sales_agent_dagster.crm.salesforce.finding import Finder
 from sales_agent_dagster.crm.salesforce.layout import HOLDERS, Layout, SObject
-from sales_agent_dagster.crm.salesforce.soql import any_of, like, one_of, quoted
+from sales_agent_dagster.crm.salesforce.soql import any_of, like, quoted
 from sales_agent_dagster.domain.values.phone import read_phones
 from sales_agent_dagster.domain.values.web import read_website
 
@@ -74,7 +74,7 @@ class Lookup:
         """What a lead with our key was converted to counts as having it."""
         keys: dict[str, str] = {}
         column = self._layout.key(kind, SObject.LEAD)
-        for condition in one_of(column, [subject.external_key for subject in subjects]):
+        for condition in self._finder.among(SObject.LEAD, column, [one.external_key for one in subjects]):
             for row in self._finder.select(SObject.LEAD, f"{condition} AND IsConverted = true"):
                 lead = self._finder.record(kind, SObject.LEAD, row)
                 if lead is not None and lead.merged_into:
@@ -85,7 +85,8 @@ class Lookup:
     def _add_employers(self, pool: _Pool, subjects: Sequence[Subject]) -> None:
         """An account counts as having its contacts' addresses."""
         addresses: dict[str, list[str]] = {}
-        for condition in one_of("Email", [address for one in subjects for address in one.emails]):
+        emails = [address for one in subjects for address in one.emails]
+        for condition in self._finder.among(SObject.CONTACT, "Email", emails):
             for row in self._finder.select(SObject.CONTACT, condition):
                 if row.get("AccountId"):
                     addresses.setdefault(row["AccountId"], []).append(str(row["Email"]).lower())
@@ -93,16 +94,17 @@ class Lookup:
             pool.add(record, *(("email", address) for address in addresses[remote_id]))
 
     def _conditions(self, kind: Kind, sobject: SObject, subjects: Sequence[Subject]) -> Iterator[str]:
-        """Conditions of queries: first what has an index, then patterns."""
-        exact = [f"{self._layout.key(kind, sobject)} = {quoted(one.external_key)}" for one in subjects]
+        """Conditions of queries: first what has an index, then patterns; only of columns that are there."""
+        key, phone = self._layout.key(kind, sobject), self._layout.columns[kind, sobject]["phone"]
+        exact = [(key, f"= {quoted(one.external_key)}") for one in subjects]
         if sobject is not SObject.ACCOUNT:
-            exact += [f"Email = {quoted(address)}" for one in subjects for address in one.emails]
-        yield from any_of(list(dict.fromkeys(exact)))
-        phone = self._layout.columns[kind, sobject]["phone"]
-        loose = [f"{phone} LIKE {_spelled(number)}" for one in subjects for number in one.phones]
+            exact += [("Email", f"= {quoted(address)}") for one in subjects for address in one.emails]
+        loose = [(phone, f"LIKE {_spelled(number)}") for one in subjects for number in one.phones]
         if kind is Kind.COMPANY:
-            loose += [f"Website LIKE {like(domain)}" for one in subjects for domain in one.domains]
-        yield from any_of(list(dict.fromkeys(loose)))
+            loose += [("Website", f"LIKE {like(domain)}") for one in subjects for domain in one.domains]
+        for asked in (exact, loose):
+            there = [f"{column} {test}" for column, test in asked if self._finder.has(sobject, column)]
+            yield from any_of(list(dict.fromkeys(there)))
 
 
 def _spelled(phone: str) -> str:

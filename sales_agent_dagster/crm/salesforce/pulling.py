@@ -70,7 +70,11 @@ class Puller:
         recent = [f"SystemModstamp >= {moment(since)}"] if since else []
         if stream != REPLIES:
             sobject, _ = STREAMS[stream]
-            yield from self._pages(sobject, self._finder.columns(sobject), recent, since)
+            columns = self._finder.columns(sobject)
+            if columns:
+                yield from self._pages(sobject, columns, recent, since)
+            else:
+                _LOG.warning("The integration's user may not see the object %s: it is not pulled.", sobject)
             return
         try:
             yield from self._pages(SObject.EMAIL_RELATION, _REPLY_COLUMNS, [_FROM_PEOPLE, *recent], since)

@@ -127,6 +127,8 @@ class Router:
         missing = [name for name in named if not self._client.has(sobject, name)]
         if missing:
             message = f"{sobject} has no field {', '.join(missing)} that the integration's user may see."
+            if not self._client.fields(sobject):
+                message = f"The integration's user may not see the object {sobject}."
             remedy = "Create it, or show it to the user: `sales-agent crm setup` says how."
             routed.refuse(operation, FailureClass.VALIDATION, message, remedy)
             return

@@ -11,7 +11,7 @@ import pytest
 
 from sales_agent_dagster.crm.contract import Connector, EnsuredField, FieldState, Health
 from sales_agent_dagster.crm.errors import Unavailable
-from sales_agent_dagster.crm.fields import Kind
+from sales_agent_dagster.crm.fields import EXTERNAL_KEY, Kind
 from sales_agent_dagster.crm.http import Exchange
 from sales_agent_dagster.crm.redacting import redacted
 from sales_agent_dagster.crm.smoke import live_smoke
@@ -98,12 +98,12 @@ def test_a_lost_answer_leaves_nothing_behind(connector: Connector, stand: Stand,
 
 def test_a_bad_start_is_the_end(connector: Connector, stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
     stand.clear_log()
-    missing = [EnsuredField(Kind.COMPANY, "score", FieldState.MISSING)]
+    missing = [EnsuredField(Kind.COMPANY, EXTERNAL_KEY, FieldState.MISSING)]
     with monkeypatch.context() as patch:
         patch.setattr(connector, "ensure_fields", lambda *, dry_run: missing)
         steps = ran(connector, stand)
     assert not steps["fields"][0]
-    assert "score" in steps["fields"][1]
+    assert EXTERNAL_KEY in steps["fields"][1]
     with monkeypatch.context() as patch:
         patch.setattr(connector, "health", lambda: Health(False, "refused"))
         assert ran(connector, stand) == {"log in": (False, "refused")}
@@ -111,6 +111,16 @@ def test_a_bad_start_is_the_end(connector: Connector, stand: Stand, monkeypatch:
         patch.setattr(connector, "push", _raise)
         assert ran(connector, stand)["create"] == (False, "down")
     assert stand.writes() == 0
+
+
+def test_a_field_that_it_does_not_write_may_be_missing(
+    connector: Connector, stand: Stand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    missing = [EnsuredField(Kind.COMPANY, "score", FieldState.MISSING)]
+    monkeypatch.setattr(connector, "ensure_fields", lambda *, dry_run: missing)
+    steps = ran(connector, stand)
+    assert all(ok for ok, _ in steps.values())
+    assert "score" in steps["fields"][1]
 
 
 def test_what_could_not_be_deleted_is_told(
