@@ -30,6 +30,7 @@ from sales_agent_dagster.domain.profile import load_profile
 from sales_agent_dagster.enrichment.registry import make_providers
 from sales_agent_dagster.enrichment.waterfall import load_waterfall
 from sales_agent_dagster.inference.build import engine_name
+from sales_agent_dagster.matching.model import load_model
 from sales_agent_dagster.settings import PROJECT_ROOT, Settings, load_settings, variable_of
 from sales_agent_dagster.warehouse.database import Warehouse
 from sales_agent_dagster.warehouse.migrating import revisions, stored_revision
@@ -43,6 +44,8 @@ LOW_DISK_BYTES = 2**30
 PREFIX = "SALES_AGENT_"
 COMPOSE_VARIABLES = frozenset({"SALES_AGENT_UI_PORT", "SALES_AGENT_WEBHOOK_PORT"})
 """Read by docker-compose.yml, not by us."""
+
+SCORECARD = "Runs with --engine scorecard need no model."
 
 
 class State(Enum):
@@ -104,6 +107,7 @@ def examine() -> Iterator[Finding]:
         _disk,
         _warehouse,
         _profile,
+        _linkage,
         _providers,
         _dagster_home,
         _incoming,
@@ -217,6 +221,18 @@ def _profile(settings: Settings) -> Finding:
     return Finding("Profile", State.OK, f"{profile.name} ({settings.profile_path})")
 
 
+def _linkage(settings: Settings) -> Finding:
+    path = settings.linkage_model_path
+    if path is None:
+        return Finding("Linkage model", State.OPTIONAL, "the shipped one decides which leads are one company")
+    try:
+        model = load_model(path)
+    except ConfigurationError as error:
+        advice = "Correct SALES_AGENT_LINKAGE_MODEL_PATH, or unset it."
+        return Finding("Linkage model", State.BROKEN, str(error), advice)
+    return Finding("Linkage model", State.OK, f"version {model.version} ({path})")
+
+
 def _providers(settings: Settings) -> Finding:
     try:
         waterfall = load_waterfall(settings.waterfall_path)
@@ -276,16 +292,25 @@ def _cerebras(settings: Settings) -> Finding:
     if not chosen:
         return Finding("Cerebras", State.OK, f"set; unused by the {settings.engine} engine")
     from sales_agent_dagster.inference.cerebras.endpoint import endpoint_of
+    from sales_agent_dagster.inference.cerebras.errors import NO_LIST, Rejected
 
+    models = ", then ".join((settings.cerebras.model, *settings.cerebras.fallback_models))
     try:
         host = endpoint_of(settings).host
         asyncio.run(_ask_for_models(settings))
+    except Rejected as error:
+        if error.status not in NO_LIST:
+            return Finding("Cerebras", State.BROKEN, str(error), SCORECARD)
+        detail = f"{host} gives no list of models: HTTP {error.status}"
+        advice = (
+            f"Check CEREBRAS_BASE_URL; if it is right, the first question tells whether {models} is there."
+        )
+        return Finding("Cerebras", State.WARNING, detail, advice)
     except TransientError as error:
         advice = "Leads get the scorecard's answers while it is away; --retry-degraded asks again."
         return Finding("Cerebras", State.WARNING, str(error), advice)
     except SalesAgentError as error:
-        return Finding("Cerebras", State.BROKEN, str(error), "Runs with --engine scorecard need no model.")
-    models = ", then ".join((settings.cerebras.model, *settings.cerebras.fallback_models))
+        return Finding("Cerebras", State.BROKEN, str(error), SCORECARD)
     return Finding("Cerebras", State.OK, f"{host} answers and offers {models}")
 
 
