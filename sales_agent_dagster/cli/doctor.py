@@ -30,7 +30,6 @@ from sales_agent_dagster.domain.profile import load_profile
 from sales_agent_dagster.enrichment.registry import make_providers
 from sales_agent_dagster.enrichment.waterfall import load_waterfall
 from sales_agent_dagster.inference.build import engine_name
-from sales_agent_dagster.matching.model import load_model
 from sales_agent_dagster.settings import PROJECT_ROOT, Settings, load_settings, variable_of
 from sales_agent_dagster.warehouse.database import Warehouse
 from sales_agent_dagster.warehouse.migrating import revisions, stored_revision
@@ -225,6 +224,8 @@ def _linkage(settings: Settings) -> Finding:
     path = settings.linkage_model_path
     if path is None:
         return Finding("Linkage model", State.OPTIONAL, "the shipped one decides which leads are one company")
+    from sales_agent_dagster.matching.model import load_model  # only who sets a path pays for numpy
+
     try:
         model = load_model(path)
     except ConfigurationError as error:
