@@ -119,6 +119,18 @@ def test_a_list_is_values_with_commas_or_json(
         ("SALES_AGENT_CEREBRAS__FALLBACK_MODELS", "[a", "JSON array"),
         ("SALES_AGENT_CLOSE__WEBHOOK_KEY", "abc", "SALES_AGENT_CLOSE__WEBHOOK_KEY: must be"),
         ("SALES_AGENT_ENGINE", "fast", "SALES_AGENT_ENGINE: must be 'auto'"),
+        (
+            "SALES_AGENT_CLOSE__BASE_URL",
+            "api.close.com",
+            "__BASE_URL: must be an address that begins with https",
+        ),
+        ("SALES_AGENT_HUBSPOT__BASE_URL", "ftp://x", "__BASE_URL: must be an address that begins with https"),
+        ("SALES_AGENT_HUBSPOT__API_VERSION", "4", "__API_VERSION: must be v3 or a year and month"),
+        ("SALES_AGENT_HUBSPOT__PROPERTY_PREFIX", "Ours", "__PROPERTY_PREFIX: must be at most 31 lower-case"),
+        ("SALES_AGENT_SALESFORCE__INSTANCE_URL", "https://a.example/x", "__INSTANCE_URL: must be an address"),
+        ("SALES_AGENT_SALESFORCE__API_VERSION", "v67", "__API_VERSION: must be a version such as 67.0"),
+        ("SALES_AGENT_SALESFORCE__FIELD_PREFIX", "Ours", "__FIELD_PREFIX: must be letters"),
+        ("SALES_AGENT_SERVICE__PUBLIC_URL", "https://a.example/", "__PUBLIC_URL: must be an address"),
     ],
 )
 def test_what_cannot_be_read_is_told_by_its_variable(

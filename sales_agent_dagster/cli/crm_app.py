@@ -33,7 +33,7 @@ class Mode(StrEnum):
 def plan(
     csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Write every line to a CSV file.")] = None,
     as_json: Json = False,
-    limit: Annotated[int, typer.Option(min=1, help="Print at most this many lines.")] = 60,
+    limit: Annotated[int, typer.Option(metavar="N", min=1, help="Print at most this many lines.")] = 60,
     pull: Annotated[bool, typer.Option(help="First read what changed in the CRM.")] = True,
     batch: Batch = None,
 ) -> None:

@@ -44,6 +44,8 @@ PREFIX = "SALES_AGENT_"
 COMPOSE_VARIABLES = frozenset({"SALES_AGENT_UI_PORT", "SALES_AGENT_WEBHOOK_PORT"})
 """Read by docker-compose.yml, not by us."""
 
+SCORECARD = "Runs with --engine scorecard need no model."
+
 
 class State(Enum):
     """How a finding reads: a mark, and its colour."""
@@ -104,6 +106,7 @@ def examine() -> Iterator[Finding]:
         _disk,
         _warehouse,
         _profile,
+        _linkage,
         _providers,
         _dagster_home,
         _incoming,
@@ -217,6 +220,20 @@ def _profile(settings: Settings) -> Finding:
     return Finding("Profile", State.OK, f"{profile.name} ({settings.profile_path})")
 
 
+def _linkage(settings: Settings) -> Finding:
+    path = settings.linkage_model_path
+    if path is None:
+        return Finding("Linkage model", State.OPTIONAL, "the shipped one decides which leads are one company")
+    from sales_agent_dagster.matching.model import load_model  # only who sets a path pays for numpy
+
+    try:
+        model = load_model(path)
+    except ConfigurationError as error:
+        advice = "Correct SALES_AGENT_LINKAGE_MODEL_PATH, or unset it."
+        return Finding("Linkage model", State.BROKEN, str(error), advice)
+    return Finding("Linkage model", State.OK, f"version {model.version} ({path})")
+
+
 def _providers(settings: Settings) -> Finding:
     try:
         waterfall = load_waterfall(settings.waterfall_path)
@@ -276,16 +293,25 @@ def _cerebras(settings: Settings) -> Finding:
     if not chosen:
         return Finding("Cerebras", State.OK, f"set; unused by the {settings.engine} engine")
     from sales_agent_dagster.inference.cerebras.endpoint import endpoint_of
+    from sales_agent_dagster.inference.cerebras.errors import NO_LIST, Rejected
 
+    models = ", then ".join((settings.cerebras.model, *settings.cerebras.fallback_models))
     try:
         host = endpoint_of(settings).host
         asyncio.run(_ask_for_models(settings))
+    except Rejected as error:
+        if error.status not in NO_LIST:
+            return Finding("Cerebras", State.BROKEN, str(error), SCORECARD)
+        detail = f"{host} gives no list of models: HTTP {error.status}"
+        advice = (
+            f"Check CEREBRAS_BASE_URL; if it is right, the first question tells whether {models} is there."
+        )
+        return Finding("Cerebras", State.WARNING, detail, advice)
     except TransientError as error:
         advice = "Leads get the scorecard's answers while it is away; --retry-degraded asks again."
         return Finding("Cerebras", State.WARNING, str(error), advice)
     except SalesAgentError as error:
-        return Finding("Cerebras", State.BROKEN, str(error), "Runs with --engine scorecard need no model.")
-    models = ", then ".join((settings.cerebras.model, *settings.cerebras.fallback_models))
+        return Finding("Cerebras", State.BROKEN, str(error), SCORECARD)
     return Finding("Cerebras", State.OK, f"{host} answers and offers {models}")
 
 

@@ -18,10 +18,10 @@ from sales_agent_dagster.cli.crm_app import app as crm_app
 from sales_agent_dagster.cli.exits import ExitCode
 from sales_agent_dagster.domain.errors import ConfigurationError, SalesAgentError
 
-EXIT_CODES = """\
-Exit codes: 0 all good; 1 a batch failed, or nothing was found; 2 wrong usage or configuration;
-3 a file was quarantined, everything else is done; 130 interrupted.
-"""
+EXIT_CODES = (
+    "Exit codes: 0 all good; 1 a batch failed, or nothing was found; 2 wrong usage or configuration; "
+    "3 a file was quarantined, everything else is done; 130 interrupted."
+)
 
 GC_THRESHOLDS = (50_000, 25, 25)
 
@@ -229,7 +229,7 @@ def dedupe(
 def query(
     sql: Annotated[str, typer.Argument(metavar="SQL", help="One SELECT; see docs/tables.md.")],
     output: Annotated[Format, typer.Option("--format", help="How to print the rows.")] = Format.TABLE,
-    limit: Annotated[int, typer.Option(min=1, help="Print at most this many rows.")] = 1000,
+    limit: Annotated[int, typer.Option(metavar="N", min=1, help="Print at most this many rows.")] = 1000,
 ) -> None:
     """Ask the tables. Read-only: nothing can be changed."""
     from sales_agent_dagster.cli.query import print_query
@@ -276,7 +276,7 @@ def doctor() -> None:
 
 @app.command()
 def ui(
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")] = 3000,
+    port: Annotated[int, typer.Option(metavar="PORT", min=1, max=65535, help="Port on 127.0.0.1.")] = 3000,
 ) -> None:
     """Open Dagster's web UI, with the incoming folder watched."""
     from sales_agent_dagster.cli.ui import open_ui
@@ -292,7 +292,7 @@ def serve(
         typer.Option(metavar="HOST", help="Address; default: SALES_AGENT_SERVICE__HOST, this machine."),
     ] = None,
     port: Annotated[
-        int | None, typer.Option(min=0, max=65535, help="Default: SALES_AGENT_SERVICE__PORT.")
+        int | None, typer.Option(metavar="PORT", min=0, max=65535, help="Default: SALES_AGENT_SERVICE__PORT.")
     ] = None,
 ) -> None:
     """Receive the CRM's webhooks. Serves POST /webhooks/close and /webhooks/hubspot, GET /healthz."""

@@ -130,9 +130,12 @@ class Call:
                 request, timeout=timeout, allow_redirects=False, **self._line.environment
             )
         except RequestException as error:
-            message = f"No answer from {_host(request)}: {type(error).__name__}."
-            kind = Unavailable if self._twice or _never_sent(error) else Ambiguous
-            raise kind(message) from error
+            if _never_sent(error):
+                raise Unavailable(
+                    f"No connection to {_host(request)}: is the address right, can it be reached from here?"
+                ) from error
+            kind = Unavailable if self._twice else Ambiguous
+            raise kind(f"No answer from {_host(request)}: {type(error).__name__}.") from error
 
     def _read(self, response: requests.Response, request_id: str, seconds: float) -> Reply:
         line, headers = self._line, response.headers

@@ -62,7 +62,9 @@ def load_ownership(path: Path) -> Ownership:
     try:
         document = read_yaml(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ConfigurationError(f"{path}: cannot be read ({error.strerror}).") from None
+        raise ConfigurationError(
+            f"{path}: cannot be read ({error.strerror}). Set SALES_AGENT_CRM_RULES_PATH."
+        ) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{path} is not valid YAML, {yaml_fault(error)}.") from None
     if faults := list(_faults(document)):

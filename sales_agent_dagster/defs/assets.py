@@ -43,10 +43,10 @@ resolved_leads = stage_asset(
 qualified_leads = agent_asset(
     QualifiedLeads(),
     qualification.PROMPT,
-    """**Score 0-100, tier and why**, by the profile's weights; a model may move it by 15 points at most.
+    """**Score 0-100, tier and why**, by the profile's weights.
 
-    `factors` lists every factor with its points and the evidence; `next_steps` says what to do. Where the
-    file states an ICP score, `icp_delta` is the difference.
+    A model may move the score by 15 points at most. `factors` lists every factor with its points and the
+    evidence; `next_steps` says what to do. Where the file states an ICP score, `icp_delta` is the difference.
     """,
 )
 

@@ -89,8 +89,7 @@ class LinkageModel(BaseModel):
     """Everything that turns compared leads into bits.
 
     Attributes:
-        version: changes with every change of a figure.
-        version: of the figures; of trained ones a hash of them.
+        version: changes with every change of a figure; of trained ones a hash of them.
         norm_version: version of the normalisation it was trained on.
         trained_on: what the figures come from, for people.
         matches_per_lead: expected matching pairs per lead.

@@ -24,6 +24,23 @@ def _not_blank(secret: SecretStr) -> SecretStr:
     return secret
 
 
+def _fits(pattern: str, words: str) -> AfterValidator:
+    """Texts that a pattern fits; pydantic's own words of one that it does not fit are the pattern."""
+
+    def checked(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise ValueError(f"must be {words}")
+        return text
+
+    return AfterValidator(checked)
+
+
+_BEGINNING = "an address that begins with https:// or http://"
+_INTERNAL = "lower-case letters, digits and _, a letter first"
+Url = Annotated[str, _fits(r"https?://[^\s?#]+", f"{_BEGINNING}, without ? and #")]
+Host = Annotated[str, _fits(r"https?://[^/?#\s]+/?", f"{_BEGINNING}, without a path")]
+
+
 class CrmSettings(BaseModel):
     """Which CRM is synced, and how far.
 
@@ -65,7 +82,7 @@ class CloseSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     api_key: SecretStr | None = None
-    base_url: str = Field(default="https://api.close.com/api/v1/", pattern=r"^https?://[^\s?#]+$")
+    base_url: Url = "https://api.close.com/api/v1/"
     field_prefix: str = Field(default="Sales Agent", max_length=40)
     do_not_contact_statuses: Listed = ("Do Not Contact",)
     customer_statuses: Listed = ("Customer",)
@@ -88,10 +105,14 @@ class HubSpotSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     token: SecretStr | None = None
-    base_url: str = "https://api.hubapi.com"
-    api_version: str = Field(default="2026-09", pattern=r"^(v3|\d{4}-\d{2})$")
-    property_prefix: str = Field(default="sales_agent_", pattern=r"^[a-z][a-z0-9_]{0,30}$")
-    do_not_call_property: str | None = Field(default=None, pattern=r"^[a-z][a-z0-9_]*$")
+    base_url: Url = "https://api.hubapi.com"
+    api_version: Annotated[str, _fits(r"v3|\d{4}-\d{2}", "v3 or a year and month, such as 2026-09")] = (
+        "2026-09"
+    )
+    property_prefix: Annotated[str, _fits(r"[a-z][a-z0-9_]{0,30}", f"at most 31 {_INTERNAL}")] = (
+        "sales_agent_"
+    )
+    do_not_call_property: Annotated[str, _fits(r"[a-z][a-z0-9_]*", _INTERNAL)] | None = None
     requests_per_10s: int = Field(default=100, ge=1)
     app_id: str | None = None
     client_secret: Annotated[SecretStr, AfterValidator(_not_blank)] | None = None
@@ -113,8 +134,8 @@ class SalesforceSettings(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    instance_url: str | None = Field(default=None, pattern=r"^https?://[^/]+/?$")
-    login_url: str | None = Field(default=None, pattern=r"^https?://[^/]+/?$")
+    instance_url: Host | None = None
+    login_url: Host | None = None
     client_id: str | None = None
     client_secret: SecretStr | None = None
     username: str | None = None
@@ -122,8 +143,11 @@ class SalesforceSettings(BaseModel):
     private_key_path: Path | None = None
     audience: str = "https://login.salesforce.com"
     object_mode: Literal["lead", "account_contact"] = "lead"
-    api_version: str = Field(default="67.0", pattern=r"^\d{2,3}\.0$")
-    field_prefix: str = Field(default="Sales_Agent_", pattern=r"^[A-Za-z](_?[A-Za-z0-9]){0,20}_$")
+    api_version: Annotated[str, _fits(r"\d{2,3}\.0", "a version such as 67.0")] = "67.0"
+    field_prefix: Annotated[
+        str,
+        _fits("[A-Za-z](_?[A-Za-z0-9]){0,20}_", "letters, digits and single _, a letter first and _ last"),
+    ] = "Sales_Agent_"
     bulk_above: int = Field(default=2000, ge=200)
 
 
@@ -139,5 +163,7 @@ class ServiceSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
     host: str = "127.0.0.1"
     port: int = Field(default=8790, ge=0, le=65_535)
-    public_url: str | None = Field(default=None, pattern=r"^https?://[^/?#\s]+$")
+    public_url: (
+        Annotated[str, _fits(r"https?://[^/?#\s]+", f"{_BEGINNING}, without a path and / at its end")] | None
+    ) = None
     max_body_kb: int = Field(default=1024, ge=1)

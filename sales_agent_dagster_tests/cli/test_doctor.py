@@ -2,12 +2,16 @@
 
 import socket
 from pathlib import Path
+from unittest.mock import AsyncMock
 
 import pytest
 import sqlalchemy as sa
 import yaml
 
 from sales_agent_dagster.cli import doctor
+from sales_agent_dagster.inference.cerebras.client import CerebrasClient
+from sales_agent_dagster.inference.cerebras.errors import Rejected
+from sales_agent_dagster.matching.model import load_model
 from sales_agent_dagster.settings import PROJECT_ROOT
 from sales_agent_dagster.warehouse.database import Warehouse
 from sales_agent_dagster_tests.cerebras_server.running import RunningServer
@@ -175,6 +179,26 @@ def test_a_model_that_is_offered_and_one_that_is_not(
     assert "set; unused" in found(cli("doctor").out, "Cerebras")
 
 
+@pytest.mark.parametrize("status", [404, 405])
+def test_a_server_without_a_list_of_models_may_have_ours_all_the_same(
+    cli: Cli, cerebras: RunningServer, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    if status == 405:
+        monkeypatch.setattr(CerebrasClient, "models", AsyncMock(side_effect=Rejected(405)))
+    monkeypatch.setenv("CEREBRAS_BASE_URL", f"{cerebras.url}/wrong")
+    outcome = cli("doctor")
+    line = found(outcome.out, "Cerebras")
+    assert (outcome.code, line.split()[1]) == (0, "warning")
+    assert f"no list of models: HTTP {status}  Check CEREBRAS_BASE_URL" in line
+
+
+def test_a_key_that_is_not_let_in(cli: Cli, cerebras: RunningServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    cerebras.reset(api_key="right")
+    monkeypatch.setenv("CEREBRAS_BASE_URL", cerebras.url)
+    outcome = cli("doctor")
+    assert (outcome.code, found(outcome.out, "Cerebras").split()[1]) == (1, "BROKEN")
+
+
 def test_an_engine_without_its_key(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SALES_AGENT_ENGINE", "cerebras")
     outcome = cli("doctor")
@@ -247,6 +271,26 @@ def test_each_variable_that_is_set_is_named_and_misspelt_ones_are_told(
     outcome = cli("doctor")
     assert (outcome.code, found(outcome.out, "Settings").split()[1]) == (0, "warning")
     assert "without effect: SALES_AGENT_ENGIN." in found(outcome.out, "Settings")
+
+
+def test_the_linkage_model(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "not set" in found(cli("doctor").out, "Linkage model")
+    path, shipped = tmp_path / "model.json", load_model()
+    monkeypatch.setenv("SALES_AGENT_LINKAGE_MODEL_PATH", str(path))
+    for content, told in (
+        (None, "No such file"),
+        ("{}", "is not a linkage model"),
+        (shipped.model_copy(update={"norm_version": "1"}).model_dump_json(), "weights do not fit"),
+    ):
+        if content is not None:
+            path.write_text(content)
+        outcome = cli("doctor")
+        assert (outcome.code, found(outcome.out, "Linkage model").split()[2]) == (1, "BROKEN")
+        assert told in found(outcome.out, "Linkage model")
+        assert "SALES_AGENT_LINKAGE_MODEL_PATH" in found(outcome.out, "Linkage model")
+    path.write_text(shipped.model_dump_json())
+    outcome = cli("doctor")
+    assert (outcome.code, found(outcome.out, "Linkage model").split()[2]) == (0, "ok")
 
 
 def test_the_crm(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -107,6 +107,15 @@ def test_a_model_that_is_not_offered_stops_the_run_with_what_to_do(
     assert provider.stats.requests == 0
 
 
+def test_an_address_at_which_there_is_no_api_is_told_by_its_setting(
+    cli: Cli, provider: RunningServer, leads: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CEREBRAS_BASE_URL", f"{provider.url}/wrong")
+    outcome = cli("run", str(leads))
+    assert outcome.code == 0
+    assert f"check CEREBRAS_BASE_URL, for {provider.url}/wrong has no list of models either" in outcome.out
+
+
 def test_the_scorecard_by_choice(cli: Cli, home: Path, provider: RunningServer, leads: Path) -> None:
     assert cli("run", str(leads), "--engine", "scorecard").code == 0
     assert {engine for engine, _ in engines(home)["qualified_leads"]} == {"scorecard"}

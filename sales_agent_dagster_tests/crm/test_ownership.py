@@ -53,7 +53,7 @@ def test_all_faults_are_told_at_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (None, "cannot be read"),
+        (None, "cannot be read .*SALES_AGENT_CRM_RULES_PATH"),
         (b"a: [", r"not valid YAML, line \d: "),
         (b"\xff\xfe", "not valid YAML"),
         (b"- a", "sections"),

@@ -49,6 +49,7 @@ class CerebrasClient:
         self._connections = connections
         # Not the path alone: the SDK would join it to its base URL anew for every request.
         self._completions_url = f"{endpoint.url}{COMPLETIONS_PATH}"
+        self._unlisted = False  # its list of models is not found
 
     async def complete(self, request: CompletionRequest, timeout_s: float) -> Completion:
         """One request, one response.
@@ -66,7 +67,12 @@ class CerebrasClient:
         sending = sdk.post(
             self._completions_url, content=request.body, cast_to=httpx.Response, options={"timeout": timeout}
         )
-        response = await self._received(sending, timeout_s)
+        try:
+            response = await self._received(sending, timeout_s)
+        except Rejected as refusal:
+            if refusal.status != 404 or not self._unlisted:
+                raise
+            raise Rejected(404, refusal.detail, fix=_nowhere(self.endpoint.url)) from None
         return read_response(response.content, _plain(response.headers), request.prompt_tokens)
 
     async def models(self) -> list[str]:
@@ -75,7 +81,11 @@ class CerebrasClient:
 
         sdk = await shared_sdk(self.endpoint, self._connections)
         asking = sdk.get(MODELS_PATH, cast_to=httpx.Response, options={"timeout": MODELS_TIMEOUT_S})
-        response = await self._received(asking, MODELS_TIMEOUT_S)
+        try:
+            response = await self._received(asking, MODELS_TIMEOUT_S)
+        except Rejected as refusal:
+            self._unlisted = refusal.status == 404
+            raise
         ids = _model_ids(response.content)
         if ids is None:
             raise Rejected(response.status_code, f"{self.endpoint.host} gives no list of models")
@@ -124,6 +134,13 @@ async def check_models(client: CerebrasClient, settings: Settings) -> None:
             + "\n  ".join(faults)
             + f"\nIt offers {shown}."
         )
+
+
+def _nowhere(url: str) -> str:
+    return (
+        f"check CEREBRAS_BASE_URL, for {url} has no list of models either; "
+        "if there is none, check SALES_AGENT_CEREBRAS__MODEL"
+    )
 
 
 def _did_you_mean(model: str, offered: Sequence[str]) -> str:

@@ -20,7 +20,7 @@ from sales_agent_dagster.inference.cerebras.asking import Asker, Flow
 from sales_agent_dagster.inference.cerebras.buying import Buyer, NotBought, Order
 from sales_agent_dagster.inference.cerebras.client import CerebrasClient, check_models
 from sales_agent_dagster.inference.cerebras.endpoint import endpoint_of
-from sales_agent_dagster.inference.cerebras.errors import Rejected
+from sales_agent_dagster.inference.cerebras.errors import NO_LIST, Rejected
 from sales_agent_dagster.inference.cerebras.questions import Question, question_of
 from sales_agent_dagster.inference.engine import (
     MAX_REASON,
@@ -311,7 +311,7 @@ class CerebrasEngine:
         try:
             await asyncio.shield(checking)
         except Rejected as error:
-            if error.status not in (404, 405):
+            if error.status not in NO_LIST:
                 raise
             _log.warning("The server gives no list of models (%s); whether it has ours is seen later.", error)
             self._checked = asyncio.create_task(asyncio.sleep(0))

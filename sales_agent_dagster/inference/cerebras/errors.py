@@ -28,6 +28,9 @@ from sales_agent_dagster.domain.errors import PermanentError, TransientError
 MAX_DETAIL = 200
 """Characters of a provider's own words that are repeated in our messages."""
 
+NO_LIST = frozenset({404, 405})
+"""Refusals of the list of models by a server that may have none: a proxy of one that does."""
+
 _BUSY = frozenset({408, 409, 425})
 _FIXES = {
     200: "this is not the API of a model server; check CEREBRAS_BASE_URL",
@@ -59,14 +62,17 @@ class RateLimitHeaders:
 class Rejected(PermanentError):
     """The provider refuses the request and would refuse it again; the message names the fix.
 
+    Args:
+        fix: instead of the usual one of the status.
+
     Attributes:
         status: HTTP status, or the one a ``status_code`` in the body puts in its place.
         detail: the provider's own words, in full; for no message.
     """
 
-    def __init__(self, status: int, detail: str = "") -> None:
-        fix = _FIXES.get(status, "the server refuses this request; check CEREBRAS_BASE_URL")
-        super().__init__(_message(f"HTTP {status}: {fix}", detail))
+    def __init__(self, status: int, detail: str = "", *, fix: str | None = None) -> None:
+        usual = _FIXES.get(status, "the server refuses this request; check CEREBRAS_BASE_URL")
+        super().__init__(_message(f"HTTP {status}: {fix or usual}", detail))
         self.status = status
         self.detail = detail
 

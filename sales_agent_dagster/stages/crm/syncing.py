@@ -7,6 +7,7 @@ from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from sales_agent_dagster.crm.fields import Kind
+from sales_agent_dagster.domain.errors import SalesAgentError
 from sales_agent_dagster.stages.crm.auditing import breaches
 from sales_agent_dagster.stages.crm.context import SyncContext
 from sales_agent_dagster.stages.crm.lease import Lease
@@ -62,7 +63,8 @@ def _recorded(context: SyncContext) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        context.card.stopped = f"{type(error).__name__}: {error}"[:300]
+        kind = "" if isinstance(error, SalesAgentError) else f"{type(error).__name__}: "
+        context.card.stopped = f"{kind}{error}"[:300]  # ours are written for people
         save_card(context, started, context.now())
         raise
 

@@ -150,7 +150,8 @@ crm_outbox = sa.Table(
     text(
         "state",
         "planned: not sent yet, and never for the preview; sending: on its way; sent: surely done; "
-        "unknown: the answer was lost; failed: surely not done, due again; "
+        "unknown: the answer was lost; "
+        "failed: not done, or not to its end, as far as anybody knew, due again; "
         "dead: failed too often, due when it changes.",
         null=False,
     ),

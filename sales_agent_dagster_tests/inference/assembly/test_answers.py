@@ -255,14 +255,23 @@ def test_tokens_per_minute_are_learned(make_engine: MakeEngine, cerebras: Runnin
     assert engine.limiter.limits_of(MODEL) == Limits(tokens=300_000)
 
 
-def test_a_server_without_a_list_of_models_is_used_all_the_same(
+def test_a_server_without_a_list_of_models_is_asked_all_the_same(
     make_engine: MakeEngine, cerebras: RunningServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     engine = make_engine(more={"cerebras_base_url": f"{cerebras.url}/nowhere"})
     answers = asyncio.run(engine.answer_all(tasks(2), SCOPE))
     assert "gives no list of models" in caplog.text
     assert engines(answers) == {"scorecard": 2}
-    assert all("HTTP 404" in str(answer.degraded_reason) for answer in given(answers))
+    told = f"HTTP 404: check CEREBRAS_BASE_URL, for {cerebras.url}/nowhere has no list of models either"
+    assert all(str(answer.degraded_reason).startswith(told) for answer in given(answers))
+
+
+def test_of_a_server_with_a_list_of_models_the_address_is_not_suspected(
+    make_engine: MakeEngine, cerebras: RunningServer
+) -> None:
+    cerebras.match(f'"model":"{MODEL}"', "404")
+    [answer] = given(asyncio.run(make_engine().answer_all(tasks(1), SCOPE)))
+    assert str(answer.degraded_reason).startswith("HTTP 404: no such model or path")
 
 
 def test_a_warm_engine_has_checked_the_models_before_the_first_question(

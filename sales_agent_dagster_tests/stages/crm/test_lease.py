@@ -19,7 +19,7 @@ from sales_agent_dagster.domain.errors import TransientError
 from sales_agent_dagster.stages.crm import holder
 from sales_agent_dagster.stages.crm.lease import LEASE, SKEW, Lease, LeaseHeld
 from sales_agent_dagster.warehouse.database import Warehouse
-from sales_agent_dagster.warehouse.schema import crm_dead_letters, crm_leases, crm_outbox
+from sales_agent_dagster.warehouse.schema import crm_dead_letters, crm_leases, crm_outbox, crm_sync_runs
 from sales_agent_dagster_tests.crm.fake import FakeCrm
 from sales_agent_dagster_tests.stages.crm.wanting import company, context_of, run_sync, want
 
@@ -70,6 +70,16 @@ def test_a_living_process_of_this_host_keeps_it_past_its_time(
             pass
     with lease_of(sqlite_warehouse, crm):
         pass
+
+
+def test_a_sync_beside_another_one_says_so_in_its_report_card(
+    sqlite_warehouse: Warehouse, crm: FakeCrm
+) -> None:
+    with lease_of(sqlite_warehouse, crm), pytest.raises(LeaseHeld):
+        run_sync(sqlite_warehouse, crm)
+    with sqlite_warehouse.reading() as connection:
+        [told] = connection.scalars(sa.select(crm_sync_runs.c.stopped))
+    assert told == "Another sync writes to fake. Try again when it has ended."
 
 
 def test_a_killed_process_gives_it_up_at_once(sqlite_warehouse: Warehouse, crm: FakeCrm) -> None:
