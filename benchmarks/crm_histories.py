@@ -18,7 +18,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -35,6 +35,8 @@ CHUNK = 20
 """Histories per task of a worker."""
 
 _lives: Lives | None = None
+_open = ExitStack()
+"""Ends with the worker."""
 
 
 @contextmanager
@@ -52,7 +54,7 @@ def _some(vendor: str, seeds: range) -> tuple[list[tuple[int, Outcome]], float]:
     """Outcomes of some seeds in this worker, and the CPU seconds that they took."""
     global _lives
     if _lives is None:
-        _lives = lives().__enter__()  # ends with the worker
+        _lives = _open.enter_context(lives())
     before = time.process_time()
     return [(seed, _lives(vendor, seed)) for seed in seeds], time.process_time() - before
 

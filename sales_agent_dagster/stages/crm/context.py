@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -81,9 +81,14 @@ class SyncContext:
         """Who we are to the CRM (``Description.writer``)."""
         return self.connector.describe().writer
 
+    @cached_property
+    def holds(self) -> Mapping[Kind, frozenset[str]]:
+        """By kind the fields that the CRM can hold; some CRMs have to be asked."""
+        return dict(self.connector.capabilities.fields)
+
     def fields_of(self, kind: Kind) -> frozenset[str]:
         """Fields that the CRM can hold; empty when it has no such kind."""
-        return self.connector.capabilities.fields.get(kind, frozenset())
+        return self.holds.get(kind, frozenset())
 
 
 def open_sync(

@@ -87,6 +87,7 @@ def plan(
 
     Each page is read as the warehouse stands when its turn comes.
     """
+    _ = context.holds  # the CRM may have to be asked, which is not done within a transaction
     if ids is None:
         with context.warehouse.reading() as connection:
             ids = entity_ids(connection)

@@ -6,6 +6,7 @@ has any effect: whatever its ``finally`` clauses want to write or send is stoppe
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -71,13 +72,18 @@ class Machine:
         self.at_commit: Callable[[], None] = lambda: None
         self._names = 0
         self._engine = warehouse.engine
+        self._mine = threading.local()
         sa.event.listen(self._engine, "begin", self._begins, insert=True)
         sa.event.listen(self._engine, "commit", self._commits)
+        sa.event.listen(self._engine, "checkout", self._checkout)
+        sa.event.listen(self._engine, "checkin", self._checkin)
 
     def close(self) -> None:
         """Let go of the warehouse."""
         sa.event.remove(self._engine, "begin", self._begins)
         sa.event.remove(self._engine, "commit", self._commits)
+        sa.event.remove(self._engine, "checkout", self._checkout)
+        sa.event.remove(self._engine, "checkin", self._checkin)
 
     def new(self, *, elsewhere: bool) -> Process:
         """A process of another machine, of which nobody can tell whether it lives, or a dead one of this."""
@@ -103,6 +109,16 @@ class Machine:
     def step(self, kind: str) -> None:
         if self.running is not None:
             self.running.step(kind)
+
+    def is_connected(self) -> bool:
+        """Whether this thread has a connection to the warehouse."""
+        return getattr(self._mine, "connections", 0) > 0
+
+    def _checkout(self, *_: object) -> None:
+        self._mine.connections = getattr(self._mine, "connections", 0) + 1
+
+    def _checkin(self, *_: object) -> None:
+        self._mine.connections = getattr(self._mine, "connections", 0) - 1
 
     def _begins(self, _connection: sa.Connection) -> None:
         if self.running is not None:

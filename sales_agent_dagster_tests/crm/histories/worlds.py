@@ -140,6 +140,7 @@ class Wire(DirectAdapter):
         method, path = str(request.method), requests.utils.urlparse(str(request.url)).path
         writes = world.writes(method, path)
         if machine.running is not None:
+            assert not machine.is_connected(), "A CRM that answers slowly keeps no transaction open."
             world.ledger.compared(but=path if writes else "")
         machine.step(WRITES if writes else READS)
         new: list[Mutation] = []
