@@ -222,6 +222,9 @@ def print_card(card: Mapping[str, Any]) -> None:
     if card["rejected_by_class"]:
         classes = ", ".join(f"{number:,} {name}" for name, number in card["rejected_by_class"].items())
         say(f"{'Rejected':<10} {classes}: `sales-agent crm status` says why and what to do", indent=2)
+    if card["still_unknown"]:
+        words = "the next sync asks the CRM again whether these were done; a record is not made twice"
+        say(f"{'Unknown':<10} {card['still_unknown']:,}: {words}", indent=2)
     calls = [f"{card['requests']:,} calls"]
     if card["p95_ms"] is not None:
         calls.append(f"p95 {card['p95_ms']:.0f} ms")

@@ -193,6 +193,7 @@ def test_a_plan_tells_whose_last_operation_is_undecided(
     close.fault("drop_before", method="POST", path="/lead/", times=2)
     applied = cli("crm", "apply")
     assert (applied.code, "2 still unknown" in applied.out) == (1, True)
+    assert "2: the next sync asks the CRM again" in applied.out
     planned = cli("crm", "plan", "--csv", str(tmp_path / "plan.csv"))
     assert planned.code == 0, planned.err
     assert "company      2 undecided" in planned.out

@@ -57,7 +57,7 @@ class Lease:
         with self._context.warehouse.transaction() as connection:
             row = self._row(connection)
             if row is not None and self._is_held(row):
-                raise LeaseHeld(f"Another sync writes to {self._context.crm}.")
+                raise LeaseHeld(f"Another sync writes to {self._context.crm}: try again when it has ended.")
             self._keep(connection)
         self._heart.start()
         self._context.connector.fence.passes = self.holds
