@@ -22,7 +22,7 @@ from sales_agent_dagster.stages.crm.context import SyncContext, open_sync
 from sales_agent_dagster.stages.crm.desired import entity_ids
 from sales_agent_dagster.stages.crm.erasing import erase
 from sales_agent_dagster.stages.crm.linking import answer_review, reviews
-from sales_agent_dagster.stages.crm.listing import plan_rows
+from sales_agent_dagster.stages.crm.listing import plan_rows, review_rows
 from sales_agent_dagster.stages.crm.outbox import try_again
 from sales_agent_dagster.stages.crm.planning import plan
 from sales_agent_dagster.stages.crm.pulling import pull
@@ -236,10 +236,12 @@ def print_card(card: Mapping[str, Any]) -> None:
 
 
 def _print_reviews(context: SyncContext) -> None:
-    waiting = reviews(context)
+    waiting = review_rows(context)
     if not waiting:
         say("Nothing to review.")
         return
-    rows = [(link.external_key, str(link.kind), link.remote_id, link.reason) for link in waiting]
-    print_table(["Key", "Kind", "Record", "Why it may be"], rows)
+    for one in waiting:
+        say((one.external_key, "bold"), f"  {one.kind}  ", (one.company, "bold"))
+        say(f"Is it {one.record or 'this record'}, {one.place}?", indent=4)
+        say((one.reason, "dim"), indent=4)
     say((f"{count(len(waiting), 'open question')}; --accept KEY or --reject KEY answers.", "dim"))
