@@ -22,7 +22,7 @@ from sales_agent_dagster.stages.crm.context import SyncContext, open_sync
 from sales_agent_dagster.stages.crm.desired import entity_ids
 from sales_agent_dagster.stages.crm.erasing import erase
 from sales_agent_dagster.stages.crm.linking import answer_review, reviews
-from sales_agent_dagster.stages.crm.listing import plan_rows
+from sales_agent_dagster.stages.crm.listing import plan_rows, review_rows
 from sales_agent_dagster.stages.crm.outbox import try_again
 from sales_agent_dagster.stages.crm.planning import plan
 from sales_agent_dagster.stages.crm.pulling import pull
@@ -222,6 +222,9 @@ def print_card(card: Mapping[str, Any]) -> None:
     if card["rejected_by_class"]:
         classes = ", ".join(f"{number:,} {name}" for name, number in card["rejected_by_class"].items())
         say(f"{'Rejected':<10} {classes}: `sales-agent crm status` says why and what to do", indent=2)
+    if card["still_unknown"]:
+        words = "the next sync asks the CRM again whether these were done; a record is not made twice"
+        say(f"{'Unknown':<10} {card['still_unknown']:,}: {words}", indent=2)
     calls = [f"{card['requests']:,} calls"]
     if card["p95_ms"] is not None:
         calls.append(f"p95 {card['p95_ms']:.0f} ms")
@@ -233,10 +236,12 @@ def print_card(card: Mapping[str, Any]) -> None:
 
 
 def _print_reviews(context: SyncContext) -> None:
-    waiting = reviews(context)
+    waiting = review_rows(context)
     if not waiting:
         say("Nothing to review.")
         return
-    rows = [(link.external_key, str(link.kind), link.remote_id, link.reason) for link in waiting]
-    print_table(["Key", "Kind", "Record", "Why it may be"], rows)
+    for one in waiting:
+        say((one.external_key, "bold"), f"  {one.kind}  ", (one.company, "bold"))
+        say(f"Is it {one.record or 'this record'}, {one.place}?", indent=4)
+        say((one.reason, "dim"), indent=4)
     say((f"{count(len(waiting), 'open question')}; --accept KEY or --reject KEY answers.", "dim"))

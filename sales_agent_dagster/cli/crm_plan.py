@@ -30,10 +30,17 @@ def print_plan(rows: Sequence[PlanRow], limit: int) -> None:
     shown = [row for row in rows if row.step not in ("unchanged", "skip")]
     if not shown:
         say("Nothing to send.")
+    told: str | None = None
     for (step, kind, company, remote_id), some in groupby(shown[:limit], _record):
         say((step, _STYLES.get(step, "")), f" {kind}  ", (company, "bold"), f"  {remote_id or ''}".rstrip())
         for row in some:
-            _print_field(row)
+            if row.field is not None:
+                _print_field(row)
+            elif row.reason == told:
+                say(("The same.", "dim"), indent=4)
+            else:
+                told = row.reason
+                say((told, "dim"), indent=4)
     if len(shown) > limit:
         say((f"{len(shown) - limit:,} more lines: --limit, --csv or --json shows all.", "dim"))
     _print_left_alone("skip", [row for row in rows if row.step == "skip" and not row.waits])
@@ -52,9 +59,6 @@ def _record(row: PlanRow) -> tuple[str, str, str, str | None]:
 
 
 def _print_field(row: PlanRow) -> None:
-    if row.field is None:
-        say((row.reason, "dim"), indent=4)
-        return
     name = f"{row.field:<{_NAME_WIDTH}}"
     if row.step == "create":
         say(name, _cut(row.after, _room()), indent=4)

@@ -11,6 +11,7 @@ from sales_agent_dagster.cli.exits import ExitCode
 from sales_agent_dagster.cli.opening import open_warehouse
 from sales_agent_dagster.cli.terminal import count, gap, print_json, print_table, say
 from sales_agent_dagster.settings import Settings
+from sales_agent_dagster.stages.crm.listing import company_names
 from sales_agent_dagster.stages.crm.stored import MAX_REFUSALS
 from sales_agent_dagster.warehouse.schema import crm_dead_letters, crm_outbox, crm_sync_runs, crm_watermarks
 
@@ -43,9 +44,13 @@ def _state(connection: sa.Connection) -> dict[str, Any]:
         "dead_letters": sa.select(letters).order_by(letters.c.last_seen.desc()).limit(SHOWN_LETTERS),
         "watermarks": sa.select(crm_watermarks).order_by(crm_watermarks.c.crm, crm_watermarks.c.stream),
     }
-    return {
+    found = {
         name: [dict(row) for row in connection.execute(query).mappings()] for name, query in queries.items()
     }
+    names = company_names(connection, {letter["entity_id"] for letter in found["dead_letters"]})
+    for letter in found["dead_letters"]:
+        letter["company"] = names.get(letter["entity_id"], "")
+    return found
 
 
 def _print(state: dict[str, Any]) -> None:
@@ -79,10 +84,11 @@ def _print(state: dict[str, Any]) -> None:
         gap()
         say((f"{count(len(state['dead_letters']), 'record')} refused", "bold"))
         print_table(
-            ["Key", "Kind", "Class", "Times", "The CRM's words", "What to do"],
+            ["Key", "Company", "Kind", "Class", "Times", "The CRM's words", "What to do"],
             [
                 (
                     letter["external_key"],
+                    letter["company"],
                     letter["kind"],
                     letter["failure"],
                     letter["attempts"],

@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import Any, Protocol
 
 import orjson
@@ -139,11 +140,17 @@ def error_of_status(reply: Reply, message: str, **details: Any) -> CrmError | No
 
 
 def retry_after_of(headers: Mapping[str, str]) -> float | None:
-    """Seconds of ``Retry-After``; None when it is missing or a date, which none of our CRMs sends."""
+    """Seconds of ``Retry-After``, of a date by the answer's own (RFC 9110, 10.2.3); None without."""
+    told = headers.get("Retry-After", "")
     try:
-        return max(0.0, float(headers.get("Retry-After", "")))
+        return max(0.0, float(told))
     except ValueError:
+        pass
+    try:
+        wait = parsedate_to_datetime(told) - parsedate_to_datetime(headers.get("Date", ""))
+    except (TypeError, ValueError):
         return None
+    return max(0.0, wait.total_seconds())
 
 
 class Fence:

@@ -138,6 +138,7 @@ def test_what_is_refused_is_told_with_its_remedy_and_sent_again_when_asked(
     assert (refused.code, "1 rejected" in refused.out) == (1, True)
     shown = cli("crm", "status")
     assert "then plan again" in " ".join(shown.out.split())
+    assert "E3 Acme E3 company validation" in " ".join(shown.out.split())
     assert "--again" not in shown.out
     with warehouse.transaction() as connection:
         connection.execute(sa.update(crm_dead_letters).values(attempts=5))
@@ -158,6 +159,17 @@ def test_questions_are_listed_and_unknown_keys_refused(cli: Cli) -> None:
     refused = cli("crm", "review", "--accept", "E1")
     assert refused.code == 1
     assert "no open question about company E1" in refused.err
+
+
+@pytest.mark.usefixtures("_account")
+def test_a_question_names_both_sides(cli: Cli, close: RunningClose) -> None:
+    cli("crm", "setup")
+    lead = close.ask("POST", "/lead/", {"name": "ACME E.1"})
+    assert cli("crm", "plan").code == 0
+    shown = cli("crm", "review")
+    assert "E1  company  Acme E1" in shown.out
+    assert f"Is it ACME E.1, {lead['html_url']}?" in shown.out
+    assert "1 open question; --accept KEY or --reject KEY answers." in shown.out
 
 
 @pytest.mark.usefixtures("_account")
@@ -193,6 +205,7 @@ def test_a_plan_tells_whose_last_operation_is_undecided(
     close.fault("drop_before", method="POST", path="/lead/", times=2)
     applied = cli("crm", "apply")
     assert (applied.code, "2 still unknown" in applied.out) == (1, True)
+    assert "2: the next sync asks the CRM again" in applied.out
     planned = cli("crm", "plan", "--csv", str(tmp_path / "plan.csv"))
     assert planned.code == 0, planned.err
     assert "company      2 undecided" in planned.out

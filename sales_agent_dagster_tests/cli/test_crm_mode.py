@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from sales_agent_dagster.cli.crm_plan import print_plan
@@ -75,5 +77,10 @@ def test_a_plan_is_shown_record_by_record(capsys: pytest.CaptureFixture[str]) ->
     assert max(map(len, lines)) <= 160
     assert sum(line.startswith("skip company") for line in lines) == 5
     assert lines[-1] == "2 more are left alone: --csv or --json says why."
+    contact = replace(row("review", None, key="E2"), kind="contact")
+    other = replace(row("review", None, key="E5"), reason="Another one.")
+    print_plan([row("review", None, key="E2"), contact, other], 10)
+    told = [line.strip() for line in capsys.readouterr().out.splitlines()[1::2]]
+    assert told == ["Why so.", "The same.", "Another one."]
     print_plan(rows, 1)
     assert "3 more lines" in capsys.readouterr().out

@@ -11,7 +11,8 @@ from typing import Any
 from pydantic import SecretStr
 
 from sales_agent_dagster.crm.close import finding, pulling, pushing, reading_back
-from sales_agent_dagster.crm.close.api import CloseApi, CloseDialect, KeyAuth, Object
+from sales_agent_dagster.crm.close.api import CloseApi, KeyAuth, Object
+from sales_agent_dagster.crm.close.dialect import CloseDialect
 from sales_agent_dagster.crm.close.events import event_of
 from sales_agent_dagster.crm.close.mapping import Mapper, moment_of
 from sales_agent_dagster.crm.close.queries import condition, regular

@@ -136,9 +136,9 @@ def _keys_of(mapper: Mapper, kind: Kind, value: Object) -> Iterator[tuple[str, s
     contacts = value.get("contacts") or () if kind is Kind.COMPANY else (value,)
     for contact in contacts:
         for email in contact.get("emails") or ():
-            yield "email", str(email["email"]).strip().lower()
+            yield "email", str(email.get("email") or "").strip().lower()
         for phone in contact.get("phones") or ():
-            yield "phone", _e164(phone["phone"])
+            yield "phone", _e164(phone.get("phone") or "")
     if kind is Kind.COMPANY:
         yield "phone", _e164(value.get(f"custom.{ids.get('phone')}") or "")
         host = str(canonical(Kind.COMPANY, "website", value.get("url") or "") or "").partition("/")[0]

@@ -116,7 +116,7 @@ def _store_kind(
         fresh.append(record)
         found = list(_changes(record, about.before))
         human = [change for change in found if not _ours(context, kind, change, record, about)]
-        if found and not human:
+        if about.before is not None and not human:
             context.card.echoes += 1
         changes += [_change_row(context, record, about, change) for change in human]
         if about.agreed and found:

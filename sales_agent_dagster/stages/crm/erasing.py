@@ -17,6 +17,7 @@ from sales_agent_dagster.crm.contract import Action, Sent, Subject, SuppressionS
 from sales_agent_dagster.crm.fields import Kind
 from sales_agent_dagster.domain.errors import ConfigurationError
 from sales_agent_dagster.stages.crm.context import SyncContext
+from sales_agent_dagster.stages.crm.naming import Notes, folded, names_of, notes_naming
 from sales_agent_dagster.stages.crm.suppressing import normal, remember_erased, token_of
 from sales_agent_dagster.warehouse.schema import (
     METADATA,
@@ -87,21 +88,23 @@ def erase(context: SyncContext, email: str) -> Receipt:
     receipt = Receipt()
     with context.warehouse.transaction() as connection:
         remember_erased(context, connection, address)
-        ids = _remote_ids(context, connection, address)
-        receipt.refused += _undecided(context, connection, address)
+        names = names_of(context, connection, address)
+        notes = notes_naming(context, connection, address, names)
+        ids = _remote_ids(context, connection, address) | {Kind.NOTE: notes.remote_ids}
+        receipt.refused += _undecided(context, connection, address, notes)
     found = context.connector.lookup(Kind.CONTACT, [Subject(address, emails=(address,))])
     ids[Kind.CONTACT] |= {
         one.record.remote_id for some in found.values() for one in some if "email" in one.evidence
     }
-    for kind in (Kind.EMAIL_DRAFT, Kind.CONTACT):
+    for kind in (Kind.NOTE, Kind.EMAIL_DRAFT, Kind.CONTACT):
         _erase_remote(context, kind, sorted(ids[kind]), receipt)
     with context.warehouse.transaction() as connection:
         receipt.archives = _archives(connection, address)
-        _erase_sync_rows(context, connection, address, ids, receipt)
+        _erase_sync_rows(context, connection, address, ids, notes, receipt)
         _erase_people(connection, address, receipt)
         _erase_answers(context, connection, address, receipt)
         for table in METADATA.sorted_tables:
-            receipt.count(table, _scrub(connection, table, address))
+            receipt.count(table, _scrub(connection, table, address, names))
     return receipt
 
 
@@ -130,7 +133,7 @@ def _remote_ids(context: SyncContext, connection: sa.Connection, address: str) -
     return found
 
 
-def _undecided(context: SyncContext, connection: sa.Connection, address: str) -> list[str]:
+def _undecided(context: SyncContext, connection: sa.Connection, address: str, notes: Notes) -> list[str]:
     """What may be in the CRM without anybody knowing yet: its index may not show it to a look-up."""
     row = crm_outbox.c
     query = sa.select(row.kind).where(
@@ -139,9 +142,10 @@ def _undecided(context: SyncContext, connection: sa.Connection, address: str) ->
         row.state.in_(OPEN_STATES),
         _holds(row.payload, address),
     )
+    kinds = set(connection.scalars(query)) | ({Kind.NOTE.value} if notes.undecided else set())
     return [
         f"{kind}: its last operation has no known outcome yet. Run the erasure again after the next sync."
-        for kind in sorted(set(connection.scalars(query)))
+        for kind in sorted(kinds)
     ]
 
 
@@ -160,9 +164,10 @@ def _erase_sync_rows(
     connection: sa.Connection,
     address: str,
     ids: Mapping[Kind, set[str]],
+    notes: Notes,
     receipt: Receipt,
 ) -> None:
-    """Rows about the person's records alone; the links of drafts stay, so that none is made again."""
+    """Rows about the person's records alone; the links of notes and drafts stay: none is made again."""
     contacts = sorted(ids[Kind.CONTACT])
     contact = Kind.CONTACT.value
     gone = sa.delete(crm_contacts).where(
@@ -189,6 +194,7 @@ def _erase_sync_rows(
             sent.crm == context.crm,
             sa.or_(
                 sent.remote_id.in_([*contacts, *ids[Kind.EMAIL_DRAFT]]),
+                sent.op_id.in_(notes.op_ids),
                 # Never arrived, or nobody knows where: only the payload says whom it is about.
                 sa.and_(
                     sent.remote_id.is_(None),
@@ -258,8 +264,11 @@ def _holds(column: sa.ColumnElement[Any], address: str) -> sa.ColumnElement[bool
     return text.contains(address, autoescape=True)
 
 
-def _scrub(connection: sa.Connection, table: sa.Table, address: str) -> int:
-    """Take the address out of every text and document of a table; returns the rows changed."""
+def _scrub(connection: sa.Connection, table: sa.Table, address: str, names: frozenset[str]) -> int:
+    """Take the address out of every text and document of a table; returns the rows changed.
+
+    What else such a document says is one of the person's names goes, too.
+    """
     columns = [
         column
         for column in table.columns
@@ -271,31 +280,33 @@ def _scrub(connection: sa.Connection, table: sa.Table, address: str) -> int:
     query = sa.select(*keys, *columns).where(sa.or_(*(_holds(column, address) for column in columns)))
     rows = connection.execute(query).all()
     for row in rows:
-        values = _scrubbed(zip(columns, row[len(keys) :], strict=True), address)
+        values = _scrubbed(zip(columns, row[len(keys) :], strict=True), address, names)
         where = [column == value for column, value in zip(keys, row, strict=False)]
         connection.execute(sa.update(table).where(*where).values(values))
     return len(rows)
 
 
-def _scrubbed(cells: Iterable[tuple[sa.Column[Any], Any]], address: str) -> dict[str, Any]:
+def _scrubbed(
+    cells: Iterable[tuple[sa.Column[Any], Any]], address: str, names: frozenset[str]
+) -> dict[str, Any]:
     pattern = re.compile(re.escape(address), re.IGNORECASE)
     values: dict[str, Any] = {}
     for column, value in cells:
         if isinstance(value, str) and not isinstance(column.type, sa.JSON):
             values[column.name] = pattern.sub(ERASED, value)
         elif value is not None and isinstance(column.type, sa.JSON):
-            values[column.name] = _without(value, pattern)
+            values[column.name] = _without(value, pattern, names)
     return values
 
 
-def _without(document: Any, pattern: re.Pattern[str]) -> Any:
-    """A document without the address, and without the people in it who have it."""
+def _without(document: Any, pattern: re.Pattern[str], names: frozenset[str]) -> Any:
+    """A document without the address and the names, and without the people in it who have the address."""
     if isinstance(document, str):
-        return pattern.sub(ERASED, document)
+        return ERASED if folded(document) in names else pattern.sub(ERASED, document)
     if isinstance(document, list):
-        return [_without(item, pattern) for item in document if not _is_person(item, pattern)]
+        return [_without(item, pattern, names) for item in document if not _is_person(item, pattern)]
     if isinstance(document, dict):
-        return {name: _without(value, pattern) for name, value in document.items()}
+        return {name: _without(value, pattern, names) for name, value in document.items()}
     return document
 
 

@@ -8,7 +8,7 @@ import orjson
 import pytest
 from requests.structures import CaseInsensitiveDict
 
-from sales_agent_dagster.crm.close.api import CloseDialect, words_of
+from sales_agent_dagster.crm.close.dialect import CloseDialect, words_of
 from sales_agent_dagster.crm.close.events import event_of
 from sales_agent_dagster.crm.close.mapping import Mapper
 from sales_agent_dagster.crm.close.schema import Schema

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from sales_agent_dagster.crm.close import CloseConnector
@@ -92,3 +94,17 @@ def test_a_dead_cursor_in_a_lookup(connector: CloseConnector, close: RunningClos
 
 def test_reading_kinds_that_have_no_path(connector: CloseConnector) -> None:
     assert connector.read(Kind.NOTE, ["acti_x"]) == {}
+
+
+def test_people_without_values_have_no_keys(
+    connector: CloseConnector, acme: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = connector.api.found
+
+    def bare(*given: Any) -> list[dict[str, Any]]:
+        empty = [{"emails": [{"email": None}, {}], "phones": [{}], "name": None}, {"emails": None}]
+        return [{**value, "contacts": empty} for value in found(*given)]
+
+    monkeypatch.setattr(connector.api, "found", bare)
+    subject = Subject("k1", emails=("jo@acme.com",), domains=("acme.com",))
+    assert evidence(connector, Kind.COMPANY, subject) == [(acme, ("domain",))]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sales_agent_dagster.crm.close import CloseConnector
+from sales_agent_dagster.crm.close import CloseConnector, api
 from sales_agent_dagster.crm.close.mapping import moment_of
 from sales_agent_dagster.crm.contract import Event, EventAction, Page, Record
 from sales_agent_dagster.crm.errors import InvalidRequest, Unavailable
@@ -43,6 +44,42 @@ def test_a_pull_crosses_the_search_cap(connector: CloseConnector, close: Running
     moments = [page.complete_to for page in pages]
     assert moments == sorted(moments)
     assert moments[-1] == found[-1].modified_at - OVERLAP
+
+
+def test_a_search_that_does_not_count_is_read_to_its_end(
+    connector: CloseConnector, close: RunningClose, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    close.options.search_cap = 50
+    monkeypatch.setattr(api, "SEARCH_CAP", 50)
+    asked = connector.api._search
+
+    def uncounted(body: dict[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in asked(body).items() if name != "count"}
+
+    monkeypatch.setattr(connector.api, "_search", uncounted)
+    close.fill(120)
+    found = records(connector.pull("companies", None))
+    assert len(found) == len({record.remote_id for record in found}) == 120
+
+
+def test_smaller_pages_than_asked_for(
+    connector: CloseConnector, close: RunningClose, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, most, limits = connector.api._search, 100, []
+
+    def bounded(body: dict[str, Any]) -> dict[str, Any]:
+        if body["_limit"] > most:
+            raise InvalidRequest("Too many.", status=400, fields={"_limit": f"At most {most}."})
+        limits.append(body["_limit"])
+        return asked(body)
+
+    monkeypatch.setattr(connector.api, "_search", bounded)
+    close.fill(250)
+    assert len(records(connector.pull("companies", None))) == 250
+    assert limits == [1, 100, 100, 100]
+    most = 20
+    with pytest.raises(InvalidRequest, match="Too many"):
+        records(connector.pull("companies", None))
 
 
 def test_more_of_one_instant_than_a_search_gives(connector: CloseConnector, close: RunningClose) -> None:

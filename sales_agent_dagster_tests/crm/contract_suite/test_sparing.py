@@ -114,13 +114,13 @@ def everything(warehouse: Warehouse) -> str:
 def test_who_is_erased_is_nowhere_and_does_not_come_back(syncs: Syncs, stand: Stand) -> None:
     person = {"email": "jo@acme.example", "contact_name": "Jo Doe"}
     ids = want(syncs.warehouse, "batch-1", [company("E1", contacts=[JO, AL])], **person)
-    campaign(syncs.warehouse, "batch-1", ids)
+    campaign(syncs.warehouse, "batch-1", ids, call="Hello Jo Doe. I am calling about generators.")
     for _ in range(2):
         syncs()
         stand.advance(600)
     assert (len(stand.pulled(Kind.CONTACT)), stand.drafts()) == (2, 1)
     receipt = erase(syncs.context(), " JO@acme.example ")
-    assert (receipt.remote, receipt.refused) == ({"contact": 1, "email_draft": 1}, [])
+    assert (receipt.remote, receipt.refused) == ({"contact": 1, "email_draft": 1, "note": 1}, [])
     for _ in range(2):
         for text in (stand.texts(), everything(syncs.warehouse)):
             assert "jo@acme" not in text.lower()

@@ -30,10 +30,11 @@ from sales_agent_dagster.warehouse.schema import (
     enrichment_cache,
     enrichment_credits,
     enrichment_suppressions,
+    imported_leads,
     suppression,
 )
 from sales_agent_dagster_tests.crm.fake import FakeCrm
-from sales_agent_dagster_tests.stages.crm.wanting import company, context_of, run_sync, want
+from sales_agent_dagster_tests.stages.crm.wanting import campaign, company, context_of, run_sync, want
 
 JO = {"contact_name": "Jo Doe", "email": "Jo@acme.example"}
 AL = {"contact_name": "Al Roe", "email": "al@acme.example"}
@@ -81,6 +82,66 @@ def test_nothing_of_the_person_is_left_and_nothing_comes_back(warehouse: Warehou
         tokens = connection.scalars(sa.select(suppression.c.token)).all()
     assert tokens == [token_of("pepper", SuppressionScope.EMAIL, "jo@acme.example")]
     assert erase(context, "jo@acme.example").remote == {}
+
+
+@pytest.mark.parametrize("said", ["Hello Jo. This is Al.", "Hello Ms DOE,", "Ask for jo  doe."])
+def test_our_note_that_names_the_person_goes_and_is_not_made_again(
+    sqlite_warehouse: Warehouse, said: str
+) -> None:
+    crm = FakeCrm()
+    jo = {"email": "jo@acme.example", "contact_name": "Jo Doe", "contact_first_name": "Jo"}
+    companies = [company("E1", contacts=[JO]), company("E2")]
+    ids = want(sqlite_warehouse, "batch-1", companies, **jo, contact_last_name="Doe", raw={"who": " jo DOE"})
+    campaign(sqlite_warehouse, "batch-1", ids[1:])
+    campaign(sqlite_warehouse, "batch-1", ids[:1], call=said)
+    lead = imported_leads.c
+    with sqlite_warehouse.transaction() as connection:
+        al = {"email": "al@acme.example", "contact_name": "Jo Poe", "contact_last_name": "Poe"}
+        nobody = sa.update(imported_leads).where(lead.lead_id == ids[1])
+        connection.execute(nobody.values(**al, raw={"who": "Jo"}))
+        connection.execute(
+            sa.update(imported_leads).where(lead.lead_id == ids[0]).values(extra={"mail": jo["email"]})
+        )
+    run_sync(sqlite_warehouse, crm)
+    assert len(crm.living(Kind.NOTE)) == 2
+    receipt = erase(context_of(sqlite_warehouse, crm, lambda: crm.now), "jo@acme.example")
+    assert receipt.remote == {"contact": 1, "email_draft": 1, "note": 1}
+    [note] = crm.living(Kind.NOTE)
+    assert "Ask for the owner." in str(note.fields["body"]), "the other company's names nobody"
+    left = everything(sqlite_warehouse)
+    assert said not in left
+    assert "doe" not in left.lower()
+    assert "Jo Poe" in left
+    run_sync(sqlite_warehouse, crm)
+    assert len(crm.living(Kind.NOTE)) == 1
+
+
+def test_a_note_that_names_nobody_stays(sqlite_warehouse: Warehouse) -> None:
+    crm = FakeCrm()
+    jo = {"email": "jo@acme.example", "contact_name": "Jo Doe", "contact_first_name": "O"}
+    ids = want(sqlite_warehouse, "batch-1", [company("E1", contacts=[JO])], **jo)
+    campaign(sqlite_warehouse, "batch-1", ids)
+    run_sync(sqlite_warehouse, crm)
+    receipt = erase(context_of(sqlite_warehouse, crm, lambda: crm.now), "jo@acme.example")
+    assert receipt.remote == {"contact": 1, "email_draft": 1}
+    assert len(crm.living(Kind.NOTE)) == 1
+
+
+def test_a_note_of_which_nobody_knows_yet_is_told(sqlite_warehouse: Warehouse) -> None:
+    crm = FakeCrm()
+    jo = {"email": "jo@acme.example", "contact_name": "Jo Doe"}
+    ids = want(sqlite_warehouse, "batch-1", [company("E1")], **jo)
+    campaign(sqlite_warehouse, "batch-1", ids)
+    run_sync(sqlite_warehouse, crm)
+    row = crm_outbox.c
+    with sqlite_warehouse.transaction() as connection:
+        lost = {"state": "unknown", "remote_id": None, "payload": {"body": "Hello Jo Doe."}}
+        connection.execute(sa.update(crm_outbox).where(row.kind == "note").values(lost))
+    receipt = erase(context_of(sqlite_warehouse, crm, lambda: crm.now), "jo@acme.example")
+    assert [text.partition(":")[0] for text in receipt.refused] == ["note"]
+    with sqlite_warehouse.reading() as connection:
+        kept = connection.scalar(sa.select(row.payload).where(row.kind == "note"))
+    assert kept == {"body": "Hello Jo Doe."}, "what is read back is compared with it"
 
 
 def test_what_providers_said_of_the_person_is_forgotten(sqlite_warehouse: Warehouse) -> None:

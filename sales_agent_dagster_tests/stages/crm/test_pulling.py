@@ -94,6 +94,20 @@ def test_what_we_wrote_ourselves_counts_as_an_echo(sqlite_warehouse: Warehouse) 
     assert context.card.echoes == 1
 
 
+def test_a_record_whose_date_alone_moved_counts_as_an_echo(sqlite_warehouse: Warehouse) -> None:
+    """Its contacts were created, by us: of itself it says nothing new."""
+    crm = FakeCrm()
+    want(sqlite_warehouse, "batch-1", [company("E1"), company("E2")])
+    run_sync(sqlite_warehouse, crm)
+    first, other = crm.living()
+    for record, fields in ((first, {}), (other, {"city": "Akron"})):
+        moved = replace(record, modified_at=crm.tick(60), fields={**record.fields, **fields})
+        crm.records[Kind.COMPANY, record.remote_id] = moved
+    context = context_of(sqlite_warehouse, crm, lambda: crm.now)
+    pull_streams(context, ["companies"])
+    assert (context.card.pulled, context.card.echoes, context.card.human_changes) == (2, 1, 1)
+
+
 def test_a_watermark_only_goes_forward(sqlite_warehouse: Warehouse) -> None:
     crm = FakeCrm()
     context = context_of(sqlite_warehouse, crm, lambda: crm.now)

@@ -52,9 +52,11 @@ def want(
     return ids
 
 
-def campaign(warehouse: Warehouse, batch_id: str, ids: Sequence[str]) -> None:
+def campaign(
+    warehouse: Warehouse, batch_id: str, ids: Sequence[str], *, call: str = "Ask for the owner."
+) -> None:
     """Each lead has a campaign: a call, which becomes a note, and an e-mail, which becomes a draft."""
-    words = {"call": (None, "Ask for the owner."), "email": ("Generators", "Would a short call be useful?")}
+    words = {"call": (None, call), "email": ("Generators", "Would a short call be useful?")}
     messages = [
         {
             "batch_id": batch_id,
