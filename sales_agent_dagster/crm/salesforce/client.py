@@ -202,7 +202,11 @@ def object_of(reply: Reply) -> Mapping[str, Any]:
     """
     body = reply.json()
     if not isinstance(body, dict):
-        raise InvalidRequest("Salesforce's answer is no object.", status=reply.status)
+        variable = variable_of("salesforce", "instance_url")
+        raise InvalidRequest(
+            f"Salesforce's answer is none of its API: {variable} must be the address of My Domain.",
+            status=reply.status,
+        )
     return body
 
 
