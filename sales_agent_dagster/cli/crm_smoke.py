@@ -9,7 +9,7 @@ from secrets import token_hex
 import orjson
 
 from sales_agent_dagster.cli.exits import ExitCode
-from sales_agent_dagster.cli.terminal import print_table, say
+from sales_agent_dagster.cli.terminal import count, print_table, say
 from sales_agent_dagster.crm.http import Exchange, TransportOptions
 from sales_agent_dagster.crm.redacting import redacted
 from sales_agent_dagster.crm.registry import connect
@@ -47,7 +47,7 @@ def smoke(settings: Settings, file: Path | None) -> ExitCode:
     )
     kept = file or settings.home / "crm" / f"live-smoke-{system}-{tag}.jsonl"
     _write(kept, traffic)
-    say(f"{len(traffic)} requests, without what they say of anybody, in {kept}.")
+    say(f"{count(len(traffic), 'request')}, without what they say of anybody, in {kept}.")
     return ExitCode.OK if all(step.ok for step in steps) else ExitCode.FAILED
 
 

@@ -58,8 +58,8 @@ class BulkJobs:
             return [(write, outcomes.not_done(write.operation, error)) for write in writes]
         try:
             self._close(job_id)
-            self._wait(job_id)
-            return self._results(job_id, writes)
+            job = self._wait(job_id)
+            return self._results(job, writes)
         except CrmError as error:
             return [(write, Unknown(write.operation.op_id, str(error))) for write in writes]
 
@@ -78,14 +78,14 @@ class BulkJobs:
             self._client.call("PUT", path, data=csv_of(writes), headers=headers)
         except InvalidRequest as error:
             # Uploaded by an attempt whose answer was lost: a job takes one upload only.
-            if error.code != "INVALIDJOBSTATE":
+            if error.code != "INVALIDJOBSTATE" and not error.perhaps_done:
                 raise
 
     def _close(self, job_id: str) -> None:
         try:
             self._client.call("PATCH", f"jobs/ingest/{job_id}", json={"state": "UploadComplete"})
         except InvalidRequest as error:
-            if error.code != "INVALIDJOBSTATE":
+            if error.code != "INVALIDJOBSTATE" and not error.perhaps_done:
                 raise
 
     def _abort(self, job_id: str) -> None:
@@ -94,20 +94,21 @@ class BulkJobs:
         except CrmError:
             return  # Salesforce deletes open jobs after seven days
 
-    def _wait(self, job_id: str) -> None:
+    def _wait(self, job_id: str) -> Mapping[str, Any]:
         waited, pause = 0.0, _FIRST_POLL_S
         while True:
             job = object_of(self._client.call("GET", f"jobs/ingest/{job_id}"))
             if job["state"] in _DONE:
-                return
+                return job
             if waited >= LONGEST_WAIT_S:
                 raise InvalidRequest(f"Bulk job {job_id} is not done after {waited:.0f} s.")
             self._options.sleep(pause)
             waited += pause
             pause = min(pause * 1.5, _LONGEST_POLL_S)
 
-    def _results(self, job_id: str, writes: Sequence[Write]) -> Answered:
-        column = writes[0].key or "Id"
+    def _results(self, job: Mapping[str, Any], writes: Sequence[Write]) -> Answered:
+        job_id, column = str(job["id"]), writes[0].key or "Id"
+        why = str(job.get("errorMessage") or job["state"])
         answers: dict[str, Row] = {}
         for row in self._file(job_id, "successfulResults"):
             created = row.get("sf__Created") == "true"
@@ -115,7 +116,10 @@ class BulkJobs:
         for row in self._file(job_id, "failedResults"):
             answers[row[column].casefold()] = {"success": False, "errors": [error_of(row["sf__Error"])]}
         for row in self._file(job_id, "unprocessedrecords"):
-            error = {"statusCode": "SERVER_UNAVAILABLE", "message": "The bulk job ended before this row."}
+            error = {
+                "statusCode": "SERVER_UNAVAILABLE",
+                "message": f"The bulk job ended before this row: {why}",
+            }
             answers[row[column].casefold()] = {"success": False, "errors": [error]}
         missing = "The bulk job's results do not name the row."
         return [
@@ -124,7 +128,7 @@ class BulkJobs:
         ]
 
     def _file(self, job_id: str, name: str) -> Iterator[dict[str, str]]:
-        body = self._client.call("GET", f"jobs/ingest/{job_id}/{name}/").body.decode("utf-8")
+        body = self._client.call("GET", f"jobs/ingest/{job_id}/{name}/").body.decode("utf-8-sig")
         yield from csv.DictReader(io.StringIO(body, newline=""))
 
 

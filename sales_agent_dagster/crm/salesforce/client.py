@@ -13,7 +13,7 @@ from sales_agent_dagster.crm.salesforce.dialect import SalesforceDialect
 from sales_agent_dagster.crm.salesforce.layout import SObject
 from sales_agent_dagster.crm.salesforce.tokens import Tokens, check_login
 from sales_agent_dagster.crm.transport import Transport
-from sales_agent_dagster.settings import SalesforceSettings
+from sales_agent_dagster.settings import SalesforceSettings, variable_of
 
 MAX_COLLECTION = 200
 """Most records of one collection request."""
@@ -54,7 +54,8 @@ class Client:
         self.url = check_login(settings)
         self.tokens = Tokens(settings, self.url, options)
         self.transport = Transport(self.url, self.tokens, SalesforceDialect(), options, pace=_PACE)
-        self._base = f"services/data/v{settings.api_version}"
+        self._version = settings.api_version
+        self._base = f"services/data/v{self._version}"
         self._lock = threading.Lock()
         self._described: dict[SObject, dict[str, Row]] = {}
 
@@ -71,10 +72,16 @@ class Client:
         """The day's calls, ``Max`` and ``Remaining``; empty for a user who may not see them.
 
         That takes the permission View Setup and Configuration, which nothing else here needs.
+
+        Raises:
+            InvalidRequest: the organisation has no such version of the API.
         """
         try:
             told = object_of(self.call("GET", "limits")).get("DailyApiRequests")
-        except (PermissionRefused, RecordGone):
+        except PermissionRefused:
+            return {}
+        except RecordGone:
+            self._check_version()
             return {}
         return told if isinstance(told, dict) else {}
 
@@ -85,6 +92,7 @@ class Client:
 
         Raises:
             PermissionRefused: it is the object that is needed.
+            InvalidRequest: the organisation has no such version of the API.
         """
         with self._lock:
             if sobject not in self._described:
@@ -95,6 +103,7 @@ class Client:
         try:
             described = object_of(self.call("GET", f"sobjects/{sobject}/describe"))
         except RecordGone as error:
+            self._check_version()
             if sobject is self._needed:
                 raise PermissionRefused(
                     f"The integration's user may not see the object {sobject}: let a permission set read, "
@@ -103,6 +112,19 @@ class Client:
                 ) from error
             return {}
         return {one["name"]: one for one in described.get("fields", ())}
+
+    def _check_version(self) -> None:
+        """Tell a version that the organisation has not got from what the user may not see: both are a 404."""
+        try:
+            told = self.transport.request("GET", "services/data").json()
+        except RecordGone:
+            return
+        versions = [str(one.get("version")) for one in told] if isinstance(told, list) else []
+        if versions and self._version not in versions:
+            variable = variable_of("salesforce", "api_version")
+            raise InvalidRequest(
+                f"Salesforce has no API version {self._version} here. Set {variable} to {versions[-1]}."
+            )
 
     def forget_fields(self) -> None:
         """Ask for the fields again: somebody may have created some."""
@@ -180,7 +202,11 @@ def object_of(reply: Reply) -> Mapping[str, Any]:
     """
     body = reply.json()
     if not isinstance(body, dict):
-        raise InvalidRequest("Salesforce's answer is no object.", status=reply.status)
+        variable = variable_of("salesforce", "instance_url")
+        raise InvalidRequest(
+            f"Salesforce's answer is none of its API: {variable} must be the address of My Domain.",
+            status=reply.status,
+        )
     return body
 
 

@@ -56,7 +56,10 @@ class SalesforceDialect:
         if kind is None:
             return error_of_status(reply, message, code=code, fields=fields)
         # The day's quota comes back over the next 24 hours, and no header says when.
-        wait = _DAY_S if code == LIMIT_CODE and message.startswith("TotalRequests") else None
+        spent = code == LIMIT_CODE and message.startswith("TotalRequests")
+        wait = _DAY_S if spent else None
+        if spent:
+            message = f"Salesforce takes no more calls today; they come back over 24 hours. {message}"
         return kind(
             message,
             status=reply.status,
@@ -87,10 +90,12 @@ class TokenDialect:
         body = reply.json()
         told = body if isinstance(body, dict) else {}
         code = str(told.get("error") or "") or None
-        message = f"Salesforce refuses the login: {told.get('error_description') or code or reply.status}."
         if reply.status in (400, 401):
+            message = (
+                f"Salesforce refuses the login: {told.get('error_description') or code or reply.status}."
+            )
             return AuthRefused(message, status=reply.status, code=code, request_id=reply.request_id)
-        return error_of_status(reply, message, code=code)
+        return error_of_status(reply, f"Salesforce's login answered {reply.status}.", code=code)
 
     def hint_of(self, reply: Reply) -> RateHint | None:
         """Nothing: logins have a limit of their own, of which no header tells."""

@@ -50,10 +50,12 @@ _REMEDIES = {
     "INVALID_FIELD": "Create the field: `sales-agent crm setup` says how.",
     "INVALID_FIELD_FOR_INSERT_UPDATE": "Let the integration's user edit the field (field-level security).",
     "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST": "Add the value to the picklist, or let it take others.",
+    "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY": "An Apex trigger there failed: its words say which.",
+    "CANNOT_EXECUTE_FLOW_TRIGGER": "A flow there failed: its words say which.",
     "INVALID_CROSS_REFERENCE_KEY": "The record that it hangs on is gone: pull, then sync again.",
 }
 _OTHERWISE = "Correct the value and sync again."
-_PERMISSION_CODES = ("INSUFFICIENT_ACCESS", "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY")
+_PERMISSION_CODES = "INSUFFICIENT_ACCESS"
 
 
 def code_of(result: Mapping[str, Any]) -> str:
@@ -82,7 +84,8 @@ def of_result(operation: Operation, result: Mapping[str, Any], survivor: str | N
         return Deferred(operation.op_id, FailureClass.RATE, told)
     if code in (DUPLICATES, DUPLICATE_VALUE):
         other = survivor or blocker_of(result)
-        return Failed(operation.op_id, FailureClass.CONFLICT, told, _CONFLICT_REMEDY, other)
+        remedy = _CONFLICT_REMEDY.format(record=other or "the record that is there")
+        return Failed(operation.op_id, FailureClass.CONFLICT, told, remedy, other)
     if code in REPLACED:
         creates = operation.action is Action.CREATE
         kind = FailureClass.CONFLICT if creates and survivor else FailureClass.GONE
@@ -98,7 +101,7 @@ def of_result(operation: Operation, result: Mapping[str, Any], survivor: str | N
     )
 
 
-_CONFLICT_REMEDY = "Link the company to the record that is there, or merge them in Salesforce."
+_CONFLICT_REMEDY = "Link the company to {record}, or merge them in Salesforce."
 _GONE_REMEDY = "The record was deleted, merged or converted in Salesforce: pull, then sync again."
 
 

@@ -88,8 +88,8 @@ class Schema:
     def describe(self) -> Description:
         """Account, writer, fields and the day's quota."""
         organization = self._client.tokens.organization_id
-        name = self._name()
         calls = self._client.daily_calls()
+        name = self._name()
         fields = [one for kind in HOLDERS for one in self._fields(kind)]
         limits = {"daily_api_requests": float(calls["Max"])} if "Max" in calls else {}
         return Description(f"{name} ({organization})", self._client.tokens.user_id, fields, limits)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from sales_agent_dagster.crm.contract import FieldState
@@ -75,7 +77,7 @@ def test_health_tells_the_quota(leads: SalesforceConnector, organisation: Runnin
         leads.health()
     spent = leads.health()
     assert not spent.ok
-    assert "TotalRequests Limit exceeded" in spent.message
+    assert "no more calls today; they come back over 24 hours. TotalRequests Limit exceeded" in spent.message
 
 
 def test_a_retired_version_is_told(organisation: RunningServer) -> None:
@@ -85,6 +87,15 @@ def test_a_retired_version_is_told(organisation: RunningServer) -> None:
     [result] = push(connector, create(Kind.COMPANY, "k", company="x"))
     connector.close()
     assert not isinstance(result, Sent)
+
+
+def test_a_version_that_the_organisation_has_not_got_is_told(organisation: RunningServer) -> None:
+    connector = setting_up.connect(organisation, api_version="99.0")
+    wanted = r"no API version 99\.0 here\. Set SALES_AGENT_SALESFORCE__API_VERSION to \d\d\.0\."
+    assert re.search(wanted, connector.health().message)
+    with pytest.raises(InvalidRequest, match=wanted):
+        list(connector.pull("accounts", None))
+    connector.close()
 
 
 def test_erased_records_are_in_the_bin_and_gone_ones_are_done(

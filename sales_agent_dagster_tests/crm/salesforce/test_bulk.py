@@ -84,6 +84,19 @@ def test_lost_answers_make_no_duplicates(
     assert len(organisation.records("Lead")) == MANY
 
 
+@pytest.mark.parametrize("method", ["PUT", "PATCH"])
+def test_a_step_that_was_done_already_may_be_refused_with_any_code(
+    bulk: SalesforceConnector, organisation: RunningServer, method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "sales_agent_dagster_tests.salesforce_server.bulk.bad",
+        lambda code, message: bad("INVALIDJOB", message),
+    )
+    organisation.fault("drop", method=method, path="jobs/ingest")
+    assert all(isinstance(result, Sent) for result in push(bulk, *firms()))
+    assert len(organisation.records("Lead")) == MANY
+
+
 def test_a_job_that_could_not_be_filled_is_not_done(
     bulk: SalesforceConnector, organisation: RunningServer
 ) -> None:
@@ -126,6 +139,8 @@ def test_rows_that_a_failed_job_left_are_due_later(
     left = [result for result in results if isinstance(result, Deferred)]
     assert {result.failure for result in left} == {FailureClass.TRANSIENT}
     assert len(left) == MANY - 100
+    [job] = organisation.app.jobs.jobs.values()
+    assert {result.message.partition("before this row: ")[2] for result in left} == {job.error}
     assert len(organisation.records("Lead")) == 100
 
 

@@ -90,6 +90,12 @@ def test_a_wrong_secret_is_told_and_not_repeated_in_the_message(organisation: Ru
             connector.describe()
 
 
+def test_a_login_that_is_down_refuses_nobody(organisation: RunningServer) -> None:
+    organisation.fault("502", path="token", times=99)
+    with connected(organisation) as connector:
+        assert connector.health().message == "Salesforce's login answered 502."
+
+
 def test_an_assertion_in_place_of_a_secret(salesforce: RunningServer, tmp_path: Path) -> None:
     with by_key(salesforce) as connector:
         assert connector.health().ok

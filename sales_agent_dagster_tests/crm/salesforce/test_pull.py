@@ -257,7 +257,7 @@ def test_an_answer_that_is_no_page_is_refused(
     leads: SalesforceConnector, organisation: RunningServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(organisation.app.queries, "query", lambda *given: [])
-    with pytest.raises(InvalidRequest, match="no object"):
+    with pytest.raises(InvalidRequest, match="none of its API"):
         list(leads.pull("accounts", None))
 
 

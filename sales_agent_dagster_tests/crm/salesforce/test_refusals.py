@@ -87,6 +87,20 @@ def test_a_record_that_is_gone_by_now_may_have_been_written_before(code: str, ki
     assert isinstance(in_doubt(refused), kind)
 
 
+@pytest.mark.parametrize(
+    ("code", "remedy"),
+    [
+        ("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "An Apex trigger"),
+        ("CANNOT_EXECUTE_FLOW_TRIGGER", "A flow"),
+    ],
+)
+def test_an_automation_that_fails_is_no_matter_of_rights(code: str, remedy: str) -> None:
+    refused = of_result(create(Kind.COMPANY, "k"), {"errors": [{"statusCode": code}]}, None)
+    assert failed(refused)[0] is FailureClass.VALIDATION
+    assert isinstance(refused, Failed)
+    assert refused.remedy.startswith(remedy)
+
+
 @pytest.mark.parametrize("details", [True, False])
 def test_a_duplicate_rule_names_the_record_to_link(
     leads: SalesforceConnector, organisation: RunningServer, details: bool, monkeypatch: pytest.MonkeyPatch
@@ -98,6 +112,7 @@ def test_a_duplicate_rule_names_the_record_to_link(
     lead = organisation.create("Lead", LastName=NO_NAME, Company="Acme")
     [result] = push(leads, create(Kind.CONTACT, "ada", **ADA, company_id=lead))
     assert failed(result) == (FailureClass.CONFLICT, there)
+    assert f"Link the company to {there}," in str(result)
     assert organisation.record(lead)["Email"] is None
 
 
