@@ -262,9 +262,8 @@ def _merged(lost: str, survivor: Record) -> Record:
 
 
 def _verdict(operation: Operation, record: Record | None) -> Reconciled:
-    if record is None or _is_unfinished(operation, record):
-        return Reconciled(operation.op_id, Verdict.ABSENT)
-    return Reconciled(operation.op_id, Verdict.FOUND, record)
+    done = record is not None and not _is_unfinished(operation, record)
+    return Reconciled(operation.op_id, Verdict.FOUND if done else Verdict.ABSENT, record)
 
 
 def _is_unfinished(operation: Operation, record: Record) -> bool:

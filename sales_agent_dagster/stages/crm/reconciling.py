@@ -77,7 +77,7 @@ def _decide(context: SyncContext, waiting: Waiting, lost_at: datetime, told: Rec
             if settled:
                 _in_part(context, connection, operation, record)
                 return True
-        elif verdict.verdict is Verdict.ABSENT and settled:
+        elif verdict.verdict is Verdict.ABSENT and (settled or record is not None):
             _absent(context, connection, waiting)
             return True
     return False
@@ -189,7 +189,7 @@ def _in_part(context: SyncContext, connection: sa.Connection, operation: Operati
 def _absent(context: SyncContext, connection: sa.Connection, waiting: Waiting) -> None:
     operation = waiting.operation
     if operation.action is Action.CREATE:
-        mark(context, connection, [operation.op_id], "failed", message="It is surely not there.")
+        mark(context, connection, [operation.op_id], "failed", message="It is surely not there as a whole.")
         return
     gone = Failed(
         operation.op_id, FailureClass.GONE, "The record is gone.", "Nothing: it is not created again."
