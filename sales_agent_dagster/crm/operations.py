@@ -149,8 +149,8 @@ class Reconciled:
 
     Attributes:
         record: of ``FOUND`` the record as it is now: of a create the one with its key, of an update its own
-            or, where the CRM lets updates of a record that was merged away through, the survivor. Of an
-            ``ABSENT`` create the one that is there, but not attached yet.
+            or, where the CRM lets updates of a record that was merged away through, the survivor. Of
+            ``ABSENT`` what a create began and did not finish: that is due again, however late the CRM sees.
         others: where the CRM has no place for a key, all others that the operation may have created.
     """
 

@@ -150,7 +150,7 @@ class Pusher:
     def _unless_there(self, operations: list[Operation]) -> tuple[list[Operation], list[PushResult]]:
         """Contacts that are not there yet. One with our key was created before its answer was lost.
 
-        People may have edited it since, so that it is attached to its company and then told as it is.
+        People may have edited it since, so that it is attached to its company and then read back.
         """
         key = self._fields.key_property
         keys = [one.external_key for one in operations]
@@ -162,11 +162,9 @@ class Pusher:
         there = [one for one in operations if one.external_key.lower() in found]
         made = [Sent(one.op_id, found[one.external_key.lower()], created=False) for one in there]
         taken = "HubSpot has a contact with this key already."
-        results = [
-            result_of(one, ConflictFound(taken, remote_id=result.remote_id))
-            if isinstance(result, Sent)
-            else result
-            for one, result in zip(there, self._associated(Kind.CONTACT, there, list(made)), strict=True)
+        results: list[PushResult] = [
+            Unknown(result.op_id, taken) if isinstance(result, Sent) else result
+            for result in self._associated(Kind.CONTACT, there, list(made))
         ]
         return [one for one in operations if one not in there], results
 

@@ -77,7 +77,7 @@ def _decide(context: SyncContext, waiting: Waiting, lost_at: datetime, told: Rec
             if settled:
                 _in_part(context, connection, operation, record)
                 return True
-        elif verdict.verdict is Verdict.ABSENT and settled:
+        elif verdict.verdict is Verdict.ABSENT and (settled or record is not None):
             _absent(context, connection, waiting, record)
             return True
     return False

@@ -58,6 +58,23 @@ def test_the_settle_time_counts_from_the_loss_and_not_from_the_start_of_its_grou
     assert [record.external_key for record in crm.living()] == ["E1", "E2"]
 
 
+def test_what_was_begun_and_not_finished_is_due_again_at_once(
+    sqlite_warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crm = FakeCrm(lag=60)
+    want(sqlite_warehouse, "batch-1", [company("E1")])
+    crm.fault = lambda operation: "lost"
+    run_sync(sqlite_warehouse, crm)
+    [record] = crm.living()
+    crm.fault = lambda operation: None
+    with monkeypatch.context() as patched:
+        patched.setattr(
+            crm, "reconcile", lambda some: [Reconciled(one.op_id, Verdict.ABSENT, record) for one in some]
+        )
+        card = run_sync(sqlite_warehouse, crm)
+    assert (card["resolved"], card["still_unknown"]) == (1, 0)
+
+
 def test_of_a_lost_update_that_a_person_edited_the_rest_stays_ours(sqlite_warehouse: Warehouse) -> None:
     crm = FakeCrm()
     leads = want(sqlite_warehouse, "batch-1", [company(score=1.0, city="Akron")])
