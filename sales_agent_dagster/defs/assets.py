@@ -5,7 +5,7 @@
 
 Every table has exactly one row per imported lead of the batch, with a status and a reason.
 
-The first paragraph of a description stands alone in the graph (50 characters) and the catalogue (no Markdown).
+A description's first paragraph stands alone in the graph (50 characters) and the catalogue (no Markdown).
 """
 
 from __future__ import annotations
