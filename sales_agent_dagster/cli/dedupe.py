@@ -12,7 +12,8 @@ import pyarrow.compute as pc
 
 from sales_agent_dagster.cli.dedupe_files import LeadFile, read_leads, require_writable, write_decisions
 from sales_agent_dagster.cli.exits import ExitCode
-from sales_agent_dagster.cli.terminal import count, err, interactive, say
+from sales_agent_dagster.cli.terminal import err, interactive, say
+from sales_agent_dagster.domain.counted import count
 from sales_agent_dagster.matching.columns import normalise_columns
 from sales_agent_dagster.matching.dedupe import MERGE, OUTCOMES, REVIEW, Deduped, dedupe
 from sales_agent_dagster.matching.model import load_model

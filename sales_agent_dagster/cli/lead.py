@@ -9,7 +9,6 @@ from sales_agent_dagster.cli.exits import ExitCode
 from sales_agent_dagster.cli.opening import open_warehouse
 from sales_agent_dagster.cli.terminal import (
     complain,
-    count,
     err,
     gap,
     money,
@@ -20,6 +19,7 @@ from sales_agent_dagster.cli.terminal import (
     say,
 )
 from sales_agent_dagster.cli.waterfall import print_waterfall
+from sales_agent_dagster.domain.counted import count
 from sales_agent_dagster.settings import Settings
 from sales_agent_dagster.warehouse.reports import LeadMatch, find_leads, lead_history
 from sales_agent_dagster.warehouse.schema import STAGE_TABLES

@@ -11,7 +11,8 @@ from typing import Any
 import orjson
 
 from sales_agent_dagster.cli.exits import ExitCode
-from sales_agent_dagster.cli.terminal import complain, count, err, interactive, out, print_table, safe
+from sales_agent_dagster.cli.terminal import complain, err, interactive, out, print_table, safe
+from sales_agent_dagster.domain.counted import count
 from sales_agent_dagster.domain.errors import PermanentError
 from sales_agent_dagster.settings import Settings
 from sales_agent_dagster.warehouse import query

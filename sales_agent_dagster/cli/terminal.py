@@ -146,11 +146,6 @@ def bar(share: float, width: int = 24) -> str:
     return mark * (max(length, 1) if share > 0 else 0)
 
 
-def count(number: int, noun: str, plural: str | None = None) -> str:
-    """``1 row``, ``1,200 rows``."""
-    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
-
-
 def unless_zero(number: int) -> str:
     """``1,200``; nothing for 0."""
     return f"{number:,}" if number else ""
