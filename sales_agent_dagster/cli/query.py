@@ -62,6 +62,8 @@ def _print_table(result: query.QueryResult) -> None:
 
 def _readable(value: Any) -> Any:
     """A long float with four places, or below 1 with four digits; JSON and CSV have it in full."""
+    if isinstance(value, Decimal) and "." in str(value):
+        value = float(value)  # PostgreSQL's averages have sixteen places
     if not isinstance(value, float) or len(repr(value)) <= LONGEST_FLOAT:
         return value
     return round(value, 4) if abs(value) >= 1 else float(f"{value:.4g}")
