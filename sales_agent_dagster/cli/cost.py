@@ -13,7 +13,8 @@ from rich.text import Text
 from sales_agent_dagster.cli.exits import ExitCode
 from sales_agent_dagster.cli.figures import batch_progress
 from sales_agent_dagster.cli.opening import find_batch, open_warehouse
-from sales_agent_dagster.cli.terminal import bar, count, gap, money, print_json, print_table, say, unless_zero
+from sales_agent_dagster.cli.terminal import bar, gap, money, print_json, print_table, say, unless_zero
+from sales_agent_dagster.domain.counted import count
 from sales_agent_dagster.domain.errors import ConfigurationError
 from sales_agent_dagster.inference.build import engine_name
 from sales_agent_dagster.inference.prices import load_prices

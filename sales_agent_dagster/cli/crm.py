@@ -11,9 +11,10 @@ from typing import Any
 from sales_agent_dagster.cli.crm_plan import print_plan, print_totals, totals_of, write_plan
 from sales_agent_dagster.cli.exits import ExitCode
 from sales_agent_dagster.cli.opening import find_batch, open_warehouse
-from sales_agent_dagster.cli.terminal import count, gap, print_json, print_table, say
+from sales_agent_dagster.cli.terminal import gap, print_json, print_table, say
 from sales_agent_dagster.crm.contract import FieldState
 from sales_agent_dagster.crm.fields import Kind
+from sales_agent_dagster.domain.counted import count
 from sales_agent_dagster.domain.errors import ConfigurationError
 from sales_agent_dagster.domain.profile import load_profile
 from sales_agent_dagster.settings import Settings

@@ -10,7 +10,8 @@ from itertools import groupby
 from pathlib import Path
 
 from sales_agent_dagster.cli.query import inert
-from sales_agent_dagster.cli.terminal import count, gap, out, say
+from sales_agent_dagster.cli.terminal import gap, out, say
+from sales_agent_dagster.domain.counted import count
 from sales_agent_dagster.domain.errors import PermanentError
 from sales_agent_dagster.stages.crm.listing import PlanRow
 

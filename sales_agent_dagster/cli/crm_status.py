@@ -9,7 +9,8 @@ import sqlalchemy as sa
 from sales_agent_dagster.cli.crm import print_card
 from sales_agent_dagster.cli.exits import ExitCode
 from sales_agent_dagster.cli.opening import open_warehouse
-from sales_agent_dagster.cli.terminal import count, gap, print_json, print_table, say
+from sales_agent_dagster.cli.terminal import gap, print_json, print_table, say
+from sales_agent_dagster.domain.counted import count
 from sales_agent_dagster.settings import Settings
 from sales_agent_dagster.stages.crm.listing import company_names
 from sales_agent_dagster.stages.crm.stored import MAX_REFUSALS

@@ -12,12 +12,12 @@ import pyarrow.compute as pc
 
 from sales_agent_dagster.cli.dedupe_files import LeadFile, read_leads, require_writable, write_decisions
 from sales_agent_dagster.cli.exits import ExitCode
-from sales_agent_dagster.cli.terminal import count, err, interactive, say
+from sales_agent_dagster.cli.terminal import err, interactive, say
+from sales_agent_dagster.domain.counted import count
 from sales_agent_dagster.matching.columns import normalise_columns
 from sales_agent_dagster.matching.dedupe import MERGE, OUTCOMES, REVIEW, Deduped, dedupe
 from sales_agent_dagster.matching.model import load_model
 from sales_agent_dagster.matching.places_repair import rejoined_cities
-from sales_agent_dagster.matching.sentences import MOVED
 from sales_agent_dagster.matching.table import LeadTable, appended
 from sales_agent_dagster.matching.weigh import RELATIONS
 
@@ -97,9 +97,6 @@ def _decisions(leads: LeadFile, known: LeadFile | None, done: Deduped) -> Iterat
     for sentences in done.explanations(start):
         rows = slice(low, low := low + len(sentences))
         matched, outcome = done.matched[rows], done.outcome[rows]
-        # Merged for these bits, did not a second company come as near.
-        torn = (outcome == REVIEW) & (done.bits[rows] >= done.model.thresholds.auto)
-        torn &= ~np.asarray(pc.ends_with(sentences, MOVED).fill_null(False))
         partner = ids.take(pa.array(matched, mask=matched < 0))
         # Both tables may number their rows alike: the sentence says which one it means.
         named = pc.if_else(
@@ -113,7 +110,7 @@ def _decisions(leads: LeadFile, known: LeadFile | None, done: Deduped) -> Iterat
                 "decision": pa.array(OUTCOMES).take(pa.array(outcome)),
                 "bits": pa.array(np.round(done.bits[rows].astype(float), 2), from_pandas=True),
                 "matched_record_id": _typed(pc.if_else(pa.array(outcome != 0), partner, None), partner_type),
-                "explanation": _explained(outcome + torn, done.relation[rows], named, sentences),
+                "explanation": _explained(outcome + done.torn[rows], done.relation[rows], named, sentences),
             }
         )
 

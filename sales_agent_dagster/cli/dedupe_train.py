@@ -9,7 +9,8 @@ from typing import Any
 from sales_agent_dagster.cli.dedupe import WAREHOUSE, Steps, normalised
 from sales_agent_dagster.cli.dedupe_files import LeadFile, read_leads, require_place
 from sales_agent_dagster.cli.exits import ExitCode
-from sales_agent_dagster.cli.terminal import count, say
+from sales_agent_dagster.cli.terminal import say
+from sales_agent_dagster.domain.counted import count
 from sales_agent_dagster.domain.errors import ConfigurationError
 from sales_agent_dagster.matching.answers import Answered, AnswersReport, fit_answers
 from sales_agent_dagster.matching.calibrate import MIN_LABELS

@@ -21,10 +21,11 @@ from rich.text import Text
 from sales_agent_dagster.agents.checkpoints import VALKEY_EXTRA, checkpoint_store
 from sales_agent_dagster.cli.dagster_home import INSTANCE_FILE
 from sales_agent_dagster.cli.exits import ExitCode
-from sales_agent_dagster.cli.terminal import complain, count, gap, interactive, out, print_table, safe, say
+from sales_agent_dagster.cli.terminal import complain, gap, interactive, out, print_table, safe, say
 from sales_agent_dagster.crm.http import TransportOptions
 from sales_agent_dagster.crm.ownership import load_ownership
 from sales_agent_dagster.crm.registry import CONNECTORS, connect
+from sales_agent_dagster.domain.counted import count
 from sales_agent_dagster.domain.errors import ConfigurationError, SalesAgentError, TransientError
 from sales_agent_dagster.domain.profile import load_profile
 from sales_agent_dagster.enrichment.registry import make_providers

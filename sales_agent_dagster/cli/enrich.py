@@ -14,7 +14,8 @@ import sqlalchemy as sa
 
 from sales_agent_dagster.cli.exits import ExitCode
 from sales_agent_dagster.cli.opening import open_warehouse
-from sales_agent_dagster.cli.terminal import count, gap, money, print_table, say, unless_zero
+from sales_agent_dagster.cli.terminal import gap, money, print_table, say, unless_zero
+from sales_agent_dagster.domain.counted import count
 from sales_agent_dagster.domain.profile import load_profile
 from sales_agent_dagster.enrichment.registry import make_providers
 from sales_agent_dagster.enrichment.waterfall import load_waterfall

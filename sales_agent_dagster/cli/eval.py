@@ -12,8 +12,9 @@ from uuid import uuid4
 
 from sales_agent_dagster.cli.exits import ExitCode
 from sales_agent_dagster.cli.opening import open_warehouse
-from sales_agent_dagster.cli.terminal import count, gap, money, print_json, print_table, say
+from sales_agent_dagster.cli.terminal import LEAST_SHOWN_MS, gap, money, print_json, print_table, say
 from sales_agent_dagster.domain.calls import CallScope
+from sales_agent_dagster.domain.counted import count
 from sales_agent_dagster.domain.evaluation import EvaluationFigures, regressions
 from sales_agent_dagster.domain.profile import load_profile
 from sales_agent_dagster.domain.tiers import Tier
@@ -35,8 +36,6 @@ from sales_agent_dagster.warehouse.evaluations import (
 )
 
 MISSES_SHOWN = 20
-LEAST_SHOWN_MS = 0.05
-"""Rules answer in less: there is no latency to tell of."""
 
 
 @dataclass(frozen=True)

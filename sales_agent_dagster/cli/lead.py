@@ -9,9 +9,9 @@ from sales_agent_dagster.cli.exits import ExitCode
 from sales_agent_dagster.cli.opening import open_warehouse
 from sales_agent_dagster.cli.terminal import (
     complain,
-    count,
     err,
     gap,
+    milliseconds,
     money,
     out,
     print_json,
@@ -20,14 +20,12 @@ from sales_agent_dagster.cli.terminal import (
     say,
 )
 from sales_agent_dagster.cli.waterfall import print_waterfall
+from sales_agent_dagster.domain.counted import count
 from sales_agent_dagster.settings import Settings
 from sales_agent_dagster.warehouse.reports import LeadMatch, find_leads, lead_history
 from sales_agent_dagster.warehouse.schema import STAGE_TABLES
 
 MATCHES_SHOWN = 20
-LEAST_SHOWN_MS = 0.05
-"""Shorter times would read as none."""
-
 _STAGE_WIDTH = max(len(table.name) for table in STAGE_TABLES) + 2
 
 
@@ -128,7 +126,7 @@ def _print_stages(history: Mapping[str, Mapping[str, Any]]) -> None:
             stage,
             row["status"],
             " ".join(filter(None, (row.get("engine"), row.get("engine_version")))),
-            _milliseconds(row["latency_ms"]) if "latency_ms" in row else "",
+            milliseconds(row["latency_ms"]) if "latency_ms" in row else "",
             money(row["cost_usd"]) if "cost_usd" in row else "",
         )
         for stage, row in history.items()
@@ -139,10 +137,6 @@ def _print_stages(history: Mapping[str, Mapping[str, Any]]) -> None:
         if why := _why(stage, row):
             # Below the table: a column beside these five is too narrow for sentences.
             say((f"{stage:<{_STAGE_WIDTH}}", "bold"), why, hang=_STAGE_WIDTH)
-
-
-def _milliseconds(latency_ms: float) -> str:
-    return f"{latency_ms:.1f} ms" if latency_ms >= LEAST_SHOWN_MS or not latency_ms else "< 0.1 ms"
 
 
 def _why(stage: str, row: Mapping[str, Any]) -> str:

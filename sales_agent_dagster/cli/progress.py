@@ -15,7 +15,8 @@ import sqlalchemy as sa
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from sales_agent_dagster.cli.figures import BatchProgress, batch_progress
-from sales_agent_dagster.cli.terminal import count, err, interactive, say
+from sales_agent_dagster.cli.terminal import err, interactive, say
+from sales_agent_dagster.domain.counted import count
 from sales_agent_dagster.domain.errors import SalesAgentError
 from sales_agent_dagster.warehouse.database import Warehouse
 from sales_agent_dagster.warehouse.schema import STAGE_TABLES

@@ -11,7 +11,8 @@ from typing import Any
 import orjson
 
 from sales_agent_dagster.cli.exits import ExitCode
-from sales_agent_dagster.cli.terminal import complain, count, err, interactive, out, print_table, safe
+from sales_agent_dagster.cli.terminal import complain, err, interactive, out, print_table, safe
+from sales_agent_dagster.domain.counted import count
 from sales_agent_dagster.domain.errors import PermanentError
 from sales_agent_dagster.settings import Settings
 from sales_agent_dagster.warehouse import query
@@ -61,6 +62,8 @@ def _print_table(result: query.QueryResult) -> None:
 
 def _readable(value: Any) -> Any:
     """A long float with four places, or below 1 with four digits; JSON and CSV have it in full."""
+    if isinstance(value, Decimal) and "." in str(value):
+        value = float(value)  # PostgreSQL's averages have sixteen places
     if not isinstance(value, float) or len(repr(value)) <= LONGEST_FLOAT:
         return value
     return round(value, 4) if abs(value) >= 1 else float(f"{value:.4g}")

@@ -12,8 +12,9 @@ import sqlalchemy as sa
 
 from sales_agent_dagster.cli.exits import ExitCode
 from sales_agent_dagster.cli.opening import open_warehouse
-from sales_agent_dagster.cli.terminal import count, gap, print_table, say
+from sales_agent_dagster.cli.terminal import gap, print_table, say
 from sales_agent_dagster.cli.waterfall import print_waterfall
+from sales_agent_dagster.domain.counted import count
 from sales_agent_dagster.domain.profile import load_profile
 from sales_agent_dagster.inference.engine import ScorecardEngine
 from sales_agent_dagster.settings import Settings

@@ -21,7 +21,8 @@ from sales_agent_dagster.cli.figures import batch_progress, count_figures, count
 from sales_agent_dagster.cli.opening import open_warehouse
 from sales_agent_dagster.cli.progress import showing_progress
 from sales_agent_dagster.cli.summary import print_summary
-from sales_agent_dagster.cli.terminal import complain, count, err, gap, interactive, money, say
+from sales_agent_dagster.cli.terminal import complain, err, gap, interactive, money, say
+from sales_agent_dagster.domain.counted import count
 from sales_agent_dagster.domain.profile import load_profile
 from sales_agent_dagster.inference.build import build_engine, engine_name
 from sales_agent_dagster.settings import Settings

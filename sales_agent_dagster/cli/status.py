@@ -12,7 +12,8 @@ from rich.text import Text
 from sales_agent_dagster.cli.exits import ExitCode
 from sales_agent_dagster.cli.figures import progress_of
 from sales_agent_dagster.cli.opening import open_warehouse
-from sales_agent_dagster.cli.terminal import count, gap, print_json, print_table, say
+from sales_agent_dagster.cli.terminal import gap, print_json, print_table, say
+from sales_agent_dagster.domain.counted import count
 from sales_agent_dagster.domain.status import Status
 from sales_agent_dagster.settings import Settings
 from sales_agent_dagster.warehouse import reports

@@ -9,7 +9,8 @@ import sqlalchemy as sa
 from rich.text import Text
 
 from sales_agent_dagster.cli.figures import Figures
-from sales_agent_dagster.cli.terminal import bar, count, gap, money, print_table, say
+from sales_agent_dagster.cli.terminal import bar, gap, money, print_table, say
+from sales_agent_dagster.domain.counted import count
 from sales_agent_dagster.domain.status import Status
 from sales_agent_dagster.domain.tiers import Tier
 

@@ -19,6 +19,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+LEAST_SHOWN_MS = 0.05
+"""Shorter times would read as none."""
 PIPE_WIDTH = 4096
 """Columns when the output is not a terminal: nothing is wrapped or cut there."""
 
@@ -146,14 +148,14 @@ def bar(share: float, width: int = 24) -> str:
     return mark * (max(length, 1) if share > 0 else 0)
 
 
-def count(number: int, noun: str, plural: str | None = None) -> str:
-    """``1 row``, ``1,200 rows``."""
-    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
-
-
 def unless_zero(number: int) -> str:
     """``1,200``; nothing for 0."""
     return f"{number:,}" if number else ""
+
+
+def milliseconds(latency_ms: float) -> str:
+    """``0.1 ms``; what would read as none but is not, as ``< 0.1 ms``."""
+    return f"{latency_ms:.1f} ms" if latency_ms >= LEAST_SHOWN_MS or not latency_ms else "< 0.1 ms"
 
 
 def money(usd: float) -> str:

@@ -4,6 +4,8 @@
                    -> campaigns -> crm_synced_leads
 
 Every table has exactly one row per imported lead of the batch, with a status and a reason.
+
+A description's first paragraph stands alone in the graph (50 characters) and the catalogue (no Markdown).
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from sales_agent_dagster.stages.qualified import QualifiedLeads
 from sales_agent_dagster.stages.resolved import ResolvedLeads
 
 imported_leads = import_asset(
-    """The file's rows, **repaired beside raw**.
+    """The file's rows, repaired beside raw.
 
     Phones become E.164, ZIPs get their zeros back, names lose their legal form; each repair is named in
     `repairs`. A row that cannot be used is in `rejected_rows` with line, field, reason and remedy.
@@ -31,7 +33,7 @@ imported_leads = import_asset(
 
 resolved_leads = stage_asset(
     ResolvedLeads(),
-    """Which leads are **the same company**.
+    """Which leads are the same company.
 
     Name, phone, website, e-mail and address together, in bits of evidence; what they leave open waits in
     `sales-agent review`. The first lead of a company stands for it; later ones are duplicates and go no
@@ -43,7 +45,7 @@ resolved_leads = stage_asset(
 qualified_leads = agent_asset(
     QualifiedLeads(),
     qualification.PROMPT,
-    """**Score 0-100, tier and why**, by the profile's weights.
+    """Score 0-100, tier and why, by the profile's weights.
 
     A model may move the score by 15 points at most. `factors` lists every factor with its points and the
     evidence; `next_steps` says what to do. Where the file states an ICP score, `icp_delta` is the difference.
@@ -53,7 +55,7 @@ qualified_leads = agent_asset(
 enriched_leads = agent_asset(
     EnrichedLeads(),
     enrichment.PROMPT,
-    """**Facts beyond the file**, with sources.
+    """Facts beyond the file, with sources.
 
     Each fact in `facts` has its source and a confidence: region and time zone from ZIP and phone, kind of
     website and e-mail, equipment categories and trades from the brands carried. Websites, Apollo and Hunter
@@ -65,7 +67,7 @@ enriched_leads = agent_asset(
 analyzed_leads = agent_asset(
     AnalyzedLeads(),
     growth.PROMPT,
-    """**Room to grow**, computed from the leads themselves.
+    """Room to grow, computed from the leads themselves.
 
     Territory density, competitors with the same brands and trades, capability gaps; `expansion_score` with
     its reasons, each citing its figure. A model's words hold no number that is not one of the figures.
@@ -75,7 +77,7 @@ analyzed_leads = agent_asset(
 campaigns = agent_asset(
     Campaigns(),
     marketing.PROMPT,
-    """**How to reach each lead**, and when.
+    """How to reach each lead, and when.
 
     Channels in order, weekday and hour, first thing to do. The drafts (e-mail A and B, LinkedIn note, call
     script; a social post and a blog outline per market segment) are in `campaign_messages` and claim only
@@ -85,7 +87,7 @@ campaigns = agent_asset(
 
 crm_synced_leads = crm_asset(
     CrmSyncedLeads(),
-    """**What the CRM would be told**.
+    """What the CRM would be told.
 
     Create, update, unchanged or skip, with a diff per field: against the configured CRM as it is now, or a
     local `preview`. It is sent for batches that are set to (`sales-agent crm mode BATCH apply`, or `apply`

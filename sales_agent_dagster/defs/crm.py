@@ -16,11 +16,11 @@ from sales_agent_dagster.warehouse.schema import crm_contacts, crm_events, crm_l
 EVERY_MINUTES = 15
 
 PULLED = {
-    crm_leads: "**Companies as the CRM holds them.**\n\nThe next plan compares with them.",
-    crm_contacts: "**People as the CRM holds them.**\n\nThe next plan compares with them.",
-    crm_events: "**What happened in the CRM**, once each.\n\nChanges, deletions, merges, replies, opt-outs.",
+    crm_leads: "Companies as the CRM holds them.\n\nThe next plan compares with them.",
+    crm_contacts: "People as the CRM holds them.\n\nThe next plan compares with them.",
+    crm_events: "What happened in the CRM, once each.\n\nChanges, deletions, merges, replies, opt-outs.",
 }
-"""Tables and what the UI says of them; the graph shows the first paragraph, about 50 characters of it."""
+"""Tables and what the UI says of them: the catalogue shows no Markdown, the graph 50 characters."""
 
 
 @dg.multi_asset(

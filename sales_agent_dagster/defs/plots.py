@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sales_agent_dagster.defs.svg import FONT_PX, Frame, Picture, Scale, counts, stacked
+from sales_agent_dagster.domain.counted import count
 from sales_agent_dagster.settings import Sla
 from sales_agent_dagster.warehouse.providers import ProviderService
 
@@ -40,7 +41,7 @@ _DOTTED, _DASHED = "1 3", "5 3"
 
 def score_histogram(title: str, scores: Sequence[float]) -> str:
     """Markdown image: how many leads have which score, 0-100 in steps of 5."""
-    picture = Picture(f"{title}, {_leads(len(scores))}", Frame())
+    picture = Picture(f"{title}, {count(len(scores), 'lead')}", Frame())
     across = picture.frame.across(0, MOST_POINTS)
     _histogram(picture, across, {BAR_COLOR: counts(scores, 0, MOST_POINTS, SCORE_BINS)}, (0, MOST_POINTS))
     picture.x_axis(across, "points")
@@ -49,7 +50,7 @@ def score_histogram(title: str, scores: Sequence[float]) -> str:
 
 def latency_histogram(latencies_ms: Sequence[float], p50_ms: float, p95_ms: float, sla: Sla) -> str:
     """Markdown image: how long the leads took, with p50 and p95; a limit is drawn when it is near."""
-    picture = Picture(f"latency, {_leads(len(latencies_ms))}", Frame())
+    picture = Picture(f"latency, {count(len(latencies_ms), 'lead')}", Frame())
     low, high = min(latencies_ms), max(latencies_ms)
     limit = sla.p95_ms if sla.p95_ms is not None and sla.p95_ms <= NEAR * high else None
     across = picture.frame.across(min(low, p50_ms), max(high, p95_ms, limit or 0.0))
@@ -77,7 +78,7 @@ def bits_histogram(bits_by_decision: Mapping[str, Sequence[float]]) -> str:
     """Markdown image: evidence that leads are one company with the one they are most like, by decision."""
     shown = {name: bits_by_decision[name] for name in DECISION_COLORS if bits_by_decision.get(name)}
     values = [bits for found in shown.values() for bits in found]
-    picture = Picture(f"evidence, {_leads(len(values))}", Frame())
+    picture = Picture(f"evidence, {count(len(values), 'lead')}", Frame())
     across = picture.frame.across(min(values), max(values))
     bounds = (across.low, across.high)
     stacks = {DECISION_COLORS[name]: counts(found, *bounds, BITS_BINS) for name, found in shown.items()}
@@ -135,10 +136,6 @@ def provider_bars(services: Mapping[str, ProviderService]) -> str:
     picture.legend({name.replace("_", " "): color for name, color in OUTCOME_COLORS.items()})
     picture.x_axis(across, "lookups")
     return picture.markdown()
-
-
-def _leads(number: int) -> str:
-    return f"{number:,} lead" if number == 1 else f"{number:,} leads"
 
 
 def _histogram(

@@ -18,6 +18,7 @@ from sales_agent_dagster.defs.alerts import report_failure
 from sales_agent_dagster.defs.failures import run_failures
 from sales_agent_dagster.defs.jobs import LEAD_PIPELINE
 from sales_agent_dagster.defs.partitions import LEAD_BATCHES, PARTITION_TAG
+from sales_agent_dagster.domain.counted import count
 from sales_agent_dagster.domain.errors import SalesAgentError
 from sales_agent_dagster.settings import Settings
 from sales_agent_dagster.stages.intake.register import register_file
@@ -155,8 +156,7 @@ def _register(
         context.log.exception(f"{path.name} is left out until it changes.")
         return ()
     if registration.outcome == "new":
-        batches = len(registration.batch_ids)
-        context.log.info(f"{path.name}: new, {batches} {'batch' if batches == 1 else 'batches'}.")
+        context.log.info(f"{path.name}: new, {count(len(registration.batch_ids), 'batch', 'batches')}.")
         return registration.batch_ids
     context.log.warning(f"{path.name}: {registration.outcome}. {registration.reason}")
     return ()

@@ -15,6 +15,12 @@ A bad row or a failed lead is data (a row with a reason), never an exception tha
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from sales_agent_dagster.domain.counted import count
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 
 class SalesAgentError(Exception):
@@ -60,7 +66,14 @@ def value_fault(message: str) -> str:
     return message.removeprefix("Value error, ").replace("Input should be", "must be")
 
 
+def value_faults(error: ValidationError, whole: str) -> list[str]:
+    """Each fault of a document with its place, such as ``icp.tiers``; ``whole`` stands for all of it."""
+    return [
+        f"{'.'.join(map(str, fault['loc'])) or whole}: {value_fault(fault['msg'])}"
+        for fault in error.errors()
+    ]
+
+
 def with_faults(what: str, faults: Sequence[str]) -> str:
     """``what`` and all its faults, a line each."""
-    number = f"{len(faults)} {'fault' if len(faults) == 1 else 'faults'}"
-    return f"{what} has {number}:\n  " + "\n  ".join(faults)
+    return f"{what} has {count(len(faults), 'fault')}:\n  " + "\n  ".join(faults)

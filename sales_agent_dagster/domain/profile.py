@@ -9,7 +9,7 @@ from typing import Literal, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from sales_agent_dagster.domain.errors import ConfigurationError, value_fault, with_faults
+from sales_agent_dagster.domain.errors import ConfigurationError, value_faults, with_faults
 from sales_agent_dagster.domain.hashing import content_hash
 from sales_agent_dagster.domain.tiers import Tier
 from sales_agent_dagster.domain.trades import TRADES
@@ -186,8 +186,4 @@ def load_profile(path: Path) -> Profile:
     try:
         return Profile.model_validate(data)
     except ValidationError as error:
-        faults = [
-            f"{'.'.join(map(str, fault['loc'])) or '(file)'}: {value_fault(fault['msg'])}"
-            for fault in error.errors()
-        ]
-        raise ConfigurationError(with_faults(f"Profile {path}", faults)) from None
+        raise ConfigurationError(with_faults(f"Profile {path}", value_faults(error, "(file)"))) from None

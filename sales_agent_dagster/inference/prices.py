@@ -13,7 +13,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sales_agent_dagster.domain.calls import Usage
-from sales_agent_dagster.domain.errors import ConfigurationError
+from sales_agent_dagster.domain.errors import ConfigurationError, value_faults
 from sales_agent_dagster.domain.yaml_text import read_yaml, yaml_fault
 
 BUILT_IN = Path(__file__).with_name("prices.yaml")
@@ -143,6 +143,5 @@ def _read(path: Path, kind: type[FileT]) -> FileT:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         fault = f"is not valid YAML, {yaml_fault(error)}"
     except ValidationError as error:
-        faults = error.errors()
-        fault = "; ".join(f"{'.'.join(map(str, item['loc'])) or 'file'}: {item['msg']}" for item in faults)
+        fault = "; ".join(value_faults(error, "file"))
     raise ConfigurationError(f"SALES_AGENT_PRICES_PATH {path}: {fault}")

@@ -85,6 +85,7 @@ class Deduped:
         entity: smallest row of the row's cluster: the best estimate, also where a person should look.
         account: smallest row of the company's entities: branches share it.
         outcome: ``NEW``, ``MERGE`` or ``REVIEW``.
+        torn: whether a second cluster comes so near that nobody can tell of which it is.
         bits: of the pair that decided; NaN where nothing was compared.
         matched: the other row of that pair; -1 when there is none.
         relation: number, in ``weigh.RELATIONS``, of what the row is of ``matched`` when it is new.
@@ -96,6 +97,7 @@ class Deduped:
     entity: Rows
     account: Rows
     outcome: NDArray[np.int8]
+    torn: NDArray[np.bool_]
     bits: NDArray[np.float32]
     matched: NDArray[np.int32]
     relation: NDArray[np.int8]
@@ -220,7 +222,8 @@ def _expanded(inner: Deduped, facts: Facts, repeats: Repeats, bits: NDArray[Any]
 
     entity, account = kept[inner.entity[stands]], kept[inner.account[stands]]
     report = inner.report | {"repeats": int(joined.sum())}
-    return Deduped(entity, account, outcome, found, matched, relation, inner.model, tell, report)
+    torn = inner.torn[stands] & ~joined
+    return Deduped(entity, account, outcome, torn, found, matched, relation, inner.model, tell, report)
 
 
 def _explained(facts: Facts, model: LinkageModel, matched: NDArray[np.int32], rows: Rows) -> pa.StringArray:
@@ -321,17 +324,9 @@ def _decisions(
         done.labels[pairs.left] != done.labels[pairs.right]
     )
     account = components(size, done.labels[pairs.left[kin]], done.labels[pairs.right[kin]])[done.labels]
-    return Deduped(
-        done.labels,
-        account,
-        choice.outcome,
-        choice.bits,
-        choice.matched,
-        choice.relation,
-        model,
-        partial(_explained, facts, model, choice.matched),
-        report,
-    )
+    decided = choice.outcome, choice.torn, choice.bits, choice.matched, choice.relation
+    told = partial(_explained, facts, model, choice.matched)
+    return Deduped(done.labels, account, *decided, model, told, report)
 
 
 class _Choice:
@@ -339,6 +334,7 @@ class _Choice:
 
     def __init__(self, size: int) -> None:
         self.outcome = np.full(size, NEW, np.int8)
+        self.torn = np.zeros(size, bool)
         self.bits = np.full(size, np.nan, np.float32)
         self.matched = np.full(size, -1, np.int32)
         self.relation = np.zeros(size, np.int8)
@@ -372,8 +368,8 @@ class _Choice:
         for side in (left, right):
             np.maximum.at(rival, side, bits[apart].astype(np.float32))
         merged = self.outcome == MERGE
-        two = merged & ((rival >= limits.auto) | (self.bits - rival < limits.gap))
-        self.outcome[two] = REVIEW
+        self.torn = merged & ((rival >= limits.auto) | (self.bits - rival < limits.gap))
+        self.outcome[self.torn] = REVIEW
         # The later row of an open question asks it, with its best partner.
         best = np.lexsort((left, -bits[apart], right))
         first = (

@@ -21,7 +21,7 @@ TOLD_FROM = 0.1
 """Share of all numbers that must have a code."""
 
 _CODED = r"^\s*\(?(?:\+|00)\s*\(?(?P<code>[1-9]\d)"
-_HOME = r"^[\d\s()./-]+(?:\s*(?:ext|x|#)\W*\d+)?$"
+_HOME = r"(?i)^[\d\s()./-]+(?:\s*(?:ext|x|#)\W*\d+)?$"
 _SHORTEST, _LONGEST = 7, 11
 """Digits of a national number (ITU-T E.164 allows 15 with the country's)."""
 
@@ -37,7 +37,7 @@ def with_trunk_zero(phones: pa.StringArray, countries: pa.StringArray | None) ->
     abroad = _abroad(phones, coded, countries)
     if not abroad.any():
         return phones
-    bare = pc.replace_substring_regex(phones, r"\s*(?:ext|x|#).*$", "")
+    bare = pc.replace_substring_regex(phones, r"(?i)\s*(?:ext|x|#).*$", "")
     number = pc.utf8_ltrim(pc.replace_substring_regex(bare, r"\D", ""), "0")
     length = pc.binary_length(number)
     home = pc.and_(pc.match_substring_regex(phones, _HOME), pc.invert(coded))

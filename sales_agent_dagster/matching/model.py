@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
-from sales_agent_dagster.domain.errors import ConfigurationError
+from sales_agent_dagster.domain.errors import ConfigurationError, value_faults
 from sales_agent_dagster.domain.hashing import content_hash
 from sales_agent_dagster.matching.levels import ALTERNATIVES, FIELDS, LEVELS, LONE, SLOTS, SPREADING
 from sales_agent_dagster.matching.normalise import NORM_VERSION
@@ -213,10 +213,7 @@ def read_model(path: Path) -> LinkageModel:
             f"{path}: {error.strerror or error}. Give the path of a model file."
         ) from None
     except ValidationError as error:
-        faults = "; ".join(
-            f"{'.'.join(map(str, fault['loc'])) or 'document'}: {fault['msg']}"
-            for fault in error.errors()[:10]
-        )
+        faults = "; ".join(value_faults(error, "document")[:10])
         raise ConfigurationError(
             f"{path} is not a linkage model: {faults}. Make one with `sales-agent dedupe train`."
         ) from None

@@ -282,7 +282,7 @@ def _told(fault: ErrorDetails) -> str:
     return f"{name}: {value_fault(fault['msg'])}"
 
 
-WRONG = "Settings are wrong (.env.example has them all):\n  "
+_WRONG = "Settings are wrong (.env.example has them all):\n  "
 
 
 def load_settings(**overrides: object) -> Settings:
@@ -295,9 +295,9 @@ def load_settings(**overrides: object) -> Settings:
         return Settings(**overrides)  # type: ignore[arg-type]
     except ValidationError as error:
         faults = dict.fromkeys(map(_told, error.errors(include_input=False)))
-        raise ConfigurationError(WRONG + "\n  ".join(faults)) from None
+        raise ConfigurationError(_WRONG + "\n  ".join(faults)) from None
     except SettingsError as error:
-        raise ConfigurationError(WRONG + _unreadable(str(error))) from None
+        raise ConfigurationError(_WRONG + _unreadable(str(error))) from None
 
 
 def _unreadable(message: str) -> str:

@@ -99,7 +99,7 @@ def _begin_sqlite(connection: sa.Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
 
 
-UNREACHED = " Is the server of SALES_AGENT_DATABASE_URL running?"
+_UNREACHED = " Is the server of SALES_AGENT_DATABASE_URL running?"
 
 
 @contextmanager
@@ -116,7 +116,7 @@ def translated_errors() -> Iterator[None]:
         if _is_refusal(error.orig):
             raise ConfigurationError(f"SALES_AGENT_DATABASE_URL: {_first_line(error.orig)}") from error
         if error.connection_invalidated or _is_transient(error.orig):
-            remedy = UNREACHED if _is_unreached(error.orig) else ""
+            remedy = _UNREACHED if _is_unreached(error.orig) else ""
             raise TransientError(
                 f"The warehouse is not available: {_first_line(error.orig)}.{remedy}"
             ) from error

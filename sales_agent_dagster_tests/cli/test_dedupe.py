@@ -19,6 +19,7 @@ from sales_agent_dagster.cli.dedupe_files import write_decisions
 from sales_agent_dagster.cli.dedupe_warehouse import read_warehouse
 from sales_agent_dagster.cli.main import app
 from sales_agent_dagster.domain.errors import ConfigurationError
+from sales_agent_dagster.matching.model import load_model
 
 COLUMNS = ["record_id", "entity_id", "account_id", "decision", "bits", "matched_record_id", "explanation"]
 HEADER = "record_id,Company Name,Phone Number,Website,City,State"
@@ -246,6 +247,22 @@ def test_a_row_that_fits_two_companies_says_so(tmp_path: Path) -> None:
     found = decisions(file, tmp_path / "out.csv", "--against", str(known))
     assert found["decision"] == ["review"]
     assert found["explanation"][0].startswith("Fits two companies, perhaps the same as ")
+
+
+def test_only_the_row_between_two_companies_fits_both(tmp_path: Path) -> None:
+    """The last row is like it alone, and unlike the others of its company."""
+    oakton = "Quillfeather Electric,312-555-0142,,,Ada Quill,12 Oak St,Oakton,IL,62701"
+    lines = [
+        "Company,Phone,Phone 2,Website,Contact,Street,City,State,Zip",
+        *(oakton, oakton, "Quillfeather Electric,312-555-0142,415-777-0142,zed.example,Ada Quill,,,,"),
+        "Quillfeather Electric,415-777-0142,,zed.example,,900 Elm Rd,Elmville,CA,94101",
+    ]
+    found = decisions(write(tmp_path / "in.csv", *lines), tmp_path / "out.csv")
+    assert found["decision"] == ["new", "merge", "review", "review"]
+    between, last = map(str, found["explanation"][2:])
+    assert between.startswith("Fits two companies, perhaps the same as 1: ")
+    assert last.startswith("Perhaps the same as 3: ")
+    assert float(str(found["bits"][3])) > load_model().thresholds.auto
 
 
 def test_what_may_have_moved_fits_one_company(tmp_path: Path) -> None:

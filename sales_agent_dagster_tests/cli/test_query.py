@@ -116,6 +116,8 @@ def test_on_postgres(cli: Cli, postgres_warehouse: Warehouse, monkeypatch: pytes
     row = json.loads(cli("query", sql, "--format", "json").out)[0]
     assert (row["company_name"], row["n"]) == ("A", 1.5)
     assert row["created_at"].startswith("2026-03-01T12:00:00")
+    mean = "select avg(n) as mean, sum(n) as total from (values (1), (2::numeric)) as v(n)"
+    assert cli("query", mean).out.split() == ["mean", "total", "1.5", "3"]
     broken = cli("query", "select company_nam from imported_leads")
     assert broken.code == 2
     assert broken.err.count("\n") == 1

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from sales_agent_dagster.cli import terminal
-from sales_agent_dagster.cli.terminal import bar, complain, count, money, print_table, safe, say
+from sales_agent_dagster.cli.terminal import bar, complain, milliseconds, money, print_table, safe, say
 
 ESCAPE = "\x1b]0;owned\x07\x1b[31m"
 
@@ -102,10 +102,16 @@ def test_bar_shows_even_the_smallest_share() -> None:
     assert bar(0, 10) == ""
 
 
-def test_figures() -> None:
-    assert count(1, "row") == "1 row"
-    assert count(1200, "row") == "1,200 rows"
-    assert count(2, "company", "companies") == "2 companies"
+def test_money() -> None:
     assert money(0) == "$0.00"
     assert money(1234.5) == "$1,234.50"
     assert money(0.00042) == "$0.0004"
+
+
+def test_a_time_that_would_read_as_none() -> None:
+    assert [milliseconds(time) for time in (0, 0.04, 0.05, 12.34)] == [
+        "0.0 ms",
+        "< 0.1 ms",
+        "0.1 ms",
+        "12.3 ms",
+    ]

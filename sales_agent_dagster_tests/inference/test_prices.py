@@ -104,7 +104,7 @@ def test_own_prices_add_to_the_built_in_ones(tmp_path: Path) -> None:
         ("models: {m: []}", "models.m: List should have at least 1 item"),
         ("models: {m: [{since: x, input: 1, cached: 1, output: 1}]}", "models.m.0.since"),
         ("models: {m: [{since: 2026-01-01, input: -1, cached: 1, output: 1}]}", "models.m.0.input"),
-        ("models: {m: [{since: 2026-01-01, input: 1, cached: 1}]}", "models.m.0.output: Field required"),
+        ("models: {m: [{since: 2026-01-01, input: 1, cached: 1}]}", "models.m.0.output: is missing"),
         ("modles: {}", "modles: Extra inputs"),
     ],
 )

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -115,7 +115,13 @@ def test_it_listens_where_it_is_told_and_is_bounded(
     monkeypatch.setattr(uvicorn.Server, "run", run)
     assert (settings.service.host, settings.service.port) == ("127.0.0.1", 8790)
     told: list[str] = []
-    serve(_on_port(settings, 0), sqlite_warehouse, profile, tell=told.extend)
+
+    def tell(addresses: Sequence[str]) -> None:
+        told.extend(addresses)
+        host, port = addresses[-1].removeprefix("http://").removesuffix("/healthz").split(":")
+        socket.create_connection((host, int(port)), timeout=5).close()
+
+    serve(_on_port(settings, 0), sqlite_warehouse, profile, tell=tell)
     config = served[0][0]
     assert config.limit_concurrency == 64
     assert config.access_log is False, "addresses may hold data"
