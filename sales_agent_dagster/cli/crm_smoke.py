@@ -9,11 +9,12 @@ from secrets import token_hex
 import orjson
 
 from sales_agent_dagster.cli.exits import ExitCode
-from sales_agent_dagster.cli.terminal import count, print_table, say
+from sales_agent_dagster.cli.terminal import print_table, say
 from sales_agent_dagster.crm.http import Exchange, TransportOptions
 from sales_agent_dagster.crm.redacting import redacted
 from sales_agent_dagster.crm.registry import connect
 from sales_agent_dagster.crm.smoke import live_smoke
+from sales_agent_dagster.domain.counted import count
 from sales_agent_dagster.domain.errors import ConfigurationError, PermanentError
 from sales_agent_dagster.settings import Settings
 
