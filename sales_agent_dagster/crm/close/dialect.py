@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from sales_agent_dagster.crm.errors import CrmError
-from sales_agent_dagster.crm.http import Reply, error_of_status
+from sales_agent_dagster.crm.http import Reply, error_of_status, retry_after_of
 from sales_agent_dagster.crm.rates import RateHint
 
 _RATE_PART = re.compile(r"\b(limit|remaining|reset|r|t)\s*=\s*(\d+(?:\.\d+)?)")
@@ -30,13 +30,21 @@ class CloseDialect:
         if reply.status == 401:
             message = f"Close refuses SALES_AGENT_CLOSE__API_KEY: {message or 'it does not say why'}"
         details: dict[str, Any] = {"fields": fields}
-        # The header's decimals are exact where Retry-After is rounded up.
-        hint = self.hint_of(reply) if reply.status == 429 else None
-        if hint is not None and hint.reset_s is not None:
-            details["retry_after"] = hint.reset_s
-        elif reply.status == 429 and (reset := _reset_in_body(reply.json())) is not None:
-            details["retry_after"] = reset
+        if reply.status == 429 and (wait := self._wait_of(reply)) is not None:
+            details["retry_after"] = wait
         return error_of_status(reply, message or f"Close answered {reply.status}.", **details)
+
+    def _wait_of(self, reply: Reply) -> float | None:
+        """Seconds that a refusal for the rate asks to wait; decimals are exact where Retry-After rounds up.
+
+        A window with calls left is not the one that was hit: some endpoints have tighter ones.
+        """
+        hint = self.hint_of(reply)
+        reset = hint.reset_s if hint else None
+        if hint is not None and hint.remaining == 0:
+            return reset
+        waits = (_reset_in_body(reply.json()), retry_after_of(reply.headers), reset)
+        return next((wait for wait in waits if wait is not None), None)
 
     def hint_of(self, reply: Reply) -> RateHint | None:
         """What the rate's headers tell, in whichever of their forms; None without them."""

@@ -78,6 +78,9 @@ def test_an_error_without_words() -> None:
     [
         ({"error": "x"}, {"RateLimit": "limit=60, remaining=0, reset=2.25", "Retry_After": "3"}, 2.25),
         ({"error": "x"}, {"Retry_After": "3"}, 3.0),
+        ({"error": "x"}, {"RateLimit": "limit=60, remaining=59, reset=8", "Retry_After": "1"}, 1.0),
+        ({"rate_reset": 0.5}, {"RateLimit": "limit=60, remaining=59, reset=8", "Retry_After": "1"}, 0.5),
+        ({"error": "x"}, {"RateLimit": "limit=60, remaining=59, reset=8"}, 8.0),
         ({"error": "x", "rate_reset": 4.5}, {}, 4.5),
         ({"error": {"message": "x", "rate_reset": 1.5}}, {}, 1.5),
         ({"error": "x", "rate_reset": "soon"}, {"RateLimit": "nonsense"}, None),
