@@ -32,6 +32,9 @@ from sales_agent_dagster.crm.salesforce.layout import full_id
 CONVERTED = "CANNOT_UPDATE_CONVERTED_LEAD"
 DUPLICATES = "DUPLICATES_DETECTED"
 DUPLICATE_VALUE = "DUPLICATE_VALUE"
+FULL = "STORAGE_LIMIT_EXCEEDED"
+"""The organisation holds no more records: a Developer Edition's 5 MB are some 2,500 of them."""
+
 GONE = GONE_CODES | {"INVALID_CROSS_REFERENCE_KEY"}
 """Of deletions: there is nothing to delete."""
 
@@ -51,6 +54,7 @@ _REMEDIES = {
     "INVALID_FIELD_FOR_INSERT_UPDATE": "Let the integration's user edit the field (field-level security).",
     "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST": "Add the value to the picklist, or let it take others.",
     "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY": "An Apex trigger there failed: its words say which.",
+    "ENTITY_IS_LOCKED": "An approval holds the record: unlock it in Salesforce.",
     "CANNOT_EXECUTE_FLOW_TRIGGER": "A flow there failed: its words say which.",
     "INVALID_CROSS_REFERENCE_KEY": "The record that it hangs on is gone: pull, then sync again.",
 }
@@ -82,6 +86,9 @@ def of_result(operation: Operation, result: Mapping[str, Any], survivor: str | N
         return Deferred(operation.op_id, FailureClass.TRANSIENT, told)
     if code == LIMIT_CODE:
         return Deferred(operation.op_id, FailureClass.RATE, told)
+    if code == FULL:
+        # No fault of the record: every other one would be refused, too.
+        return Deferred(operation.op_id, FailureClass.PERMISSION, told)
     if code in (DUPLICATES, DUPLICATE_VALUE):
         other = survivor or blocker_of(result)
         remedy = _CONFLICT_REMEDY.format(record=other or "the record that is there")

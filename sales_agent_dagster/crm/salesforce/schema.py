@@ -58,6 +58,14 @@ class Held(Mapping[Kind, frozenset[str]]):
                 held.add(name)
             else:
                 lacking.append(sources[name][0])
+        key = self._layout.key(kind, sobject)
+        if kind not in (Kind.OPPORTUNITY, Kind.EMAIL_DRAFT) and not self._client.takes(sobject, key):
+            _LOG.warning(
+                "The integration's user may not edit %s of the object %s: nothing can be created there. "
+                "`sales-agent crm setup` says what to do.",
+                key,
+                sobject,
+            )
         if lacking:
             _LOG.warning(
                 "The integration's user may not edit %s of the object %s: left out. "

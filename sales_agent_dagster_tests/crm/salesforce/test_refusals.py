@@ -8,7 +8,7 @@ from sales_agent_dagster.crm.fields import Kind
 from sales_agent_dagster.crm.operations import Deferred, Failed, FailureClass, PushResult, Sent, Unknown
 from sales_agent_dagster.crm.salesforce import SalesforceConnector
 from sales_agent_dagster.crm.salesforce.layout import NO_NAME
-from sales_agent_dagster.crm.salesforce.outcomes import in_doubt, of_result
+from sales_agent_dagster.crm.salesforce.outcomes import in_doubt, of_result, stops
 from sales_agent_dagster_tests.crm.salesforce.organisation import (
     ADA,
     connect,
@@ -92,13 +92,22 @@ def test_a_record_that_is_gone_by_now_may_have_been_written_before(code: str, ki
     [
         ("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "An Apex trigger"),
         ("CANNOT_EXECUTE_FLOW_TRIGGER", "A flow"),
+        ("ENTITY_IS_LOCKED", "An approval"),
     ],
 )
-def test_an_automation_that_fails_is_no_matter_of_rights(code: str, remedy: str) -> None:
+def test_what_the_organisation_does_to_a_record_is_no_matter_of_rights(code: str, remedy: str) -> None:
     refused = of_result(create(Kind.COMPANY, "k"), {"errors": [{"statusCode": code}]}, None)
     assert failed(refused)[0] is FailureClass.VALIDATION
     assert isinstance(refused, Failed)
     assert refused.remedy.startswith(remedy)
+
+
+def test_a_full_organisation_stops_everything_and_is_no_fault_of_the_record() -> None:
+    row = {"errors": [{"statusCode": "STORAGE_LIMIT_EXCEEDED", "message": "storage limit exceeded"}]}
+    refused = of_result(create(Kind.COMPANY, "k"), row, None)
+    assert isinstance(refused, Deferred)
+    assert refused.failure is FailureClass.PERMISSION
+    assert stops(refused)
 
 
 @pytest.mark.parametrize("details", [True, False])

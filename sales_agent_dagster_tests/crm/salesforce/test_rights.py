@@ -135,6 +135,17 @@ def test_fields_that_cannot_be_written_are_left_out(
         assert any(f"Lead, Fields & Relationships, {column}, " in one and "see it" in one for one in told)
 
 
+def test_a_missing_key_is_told_when_planning(
+    salesforce: RunningServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    set_up(salesforce, KEY)
+    with connected(salesforce) as connector:
+        assert connector.capabilities.fields[Kind.COMPANY]
+        assert connector.capabilities.fields[Kind.OPPORTUNITY]
+    [warned] = [record.getMessage() for record in caplog.records]
+    assert f"edit {KEY} of the object Lead: nothing can be created there" in warned
+
+
 def test_people_and_companies_are_looked_for_by_what_can_be_seen(salesforce: RunningServer) -> None:
     set_up(salesforce, KEY)
     salesforce.create("Contact", LastName="L", Email="ada@acme.example")
