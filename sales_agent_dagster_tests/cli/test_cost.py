@@ -240,6 +240,7 @@ def test_a_run_says_what_it_will_cost_and_what_it_did(
 ) -> None:
     leads = tmp_path / "leads.csv"
     leads.write_text("company_name,phone\nExample Power,(212) 555-0100\nSample Electric,(407) 555-0101\n")
+    monkeypatch.setenv("SALES_AGENT_CHECKS__LATENCY_SLA", "warn")  # a busy machine is no slow engine
     with running_server() as server:
         monkeypatch.setenv("CEREBRAS_API_KEY", "test-key")
         monkeypatch.setenv("CEREBRAS_BASE_URL", server.url)
