@@ -116,6 +116,8 @@ def open_sync(
         ConfigurationError: the CRM, its settings or the rules are wrong.
     """
     writes = settings.crm.mode == "live" and live is not False
+    # What may be wrong with these is told before anything is connected, which somebody has to close.
+    ownership, model = load_ownership(settings.crm_rules_path), load_model(settings.linkage_model_path)
     if connector is None:
         options = TransportOptions(dry_run=not writes, concurrency=settings.crm.concurrency)
         connector = connect(settings.crm.system, settings, options)
@@ -123,10 +125,10 @@ def open_sync(
         warehouse=warehouse,
         connector=connector,
         settings=settings.crm,
-        ownership=load_ownership(settings.crm_rules_path),
+        ownership=ownership,
         suppress=SuppressionList(profile.suppress),
         pepper=settings.suppression_pepper.get_secret_value(),
-        model=load_model(settings.linkage_model_path),
+        model=model,
         run_id=run_id,
         live=writes,
         now=now,
