@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from sales_agent_dagster.crm.contract import FieldState, Subject
-from sales_agent_dagster.crm.errors import PermissionRefused, RateLimited
+from sales_agent_dagster.crm.errors import PermissionRefused, RateLimited, RecordGone
 from sales_agent_dagster.crm.fields import FIELDS, Kind
 from sales_agent_dagster.crm.operations import FailureClass, Sent, Verdict
 from sales_agent_dagster.crm.salesforce import SalesforceConnector
@@ -164,6 +164,22 @@ def test_who_may_not_see_limits_can_sync(leads: SalesforceConnector, organisatio
     health = leads.health()
     assert (health.ok, health.message) == (True, "logged in")
     assert health.quota_left is not None
+
+
+def test_a_server_that_lists_no_versions_may_have_ours(
+    leads: SalesforceConnector, organisation: RunningServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hide(organisation, "Opportunity")
+    transport = leads._client.transport
+    request = transport.request
+
+    def unlisted(method: str, path: str, **given: Any) -> Any:
+        if path == "services/data":
+            raise RecordGone("The requested resource does not exist", status=404)
+        return request(method, path, **given)
+
+    monkeypatch.setattr(transport, "request", unlisted)
+    assert list(leads.pull("opportunities", None)) == []
 
 
 def test_the_name_of_the_organisation_is_no_need(
