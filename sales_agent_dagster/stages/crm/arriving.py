@@ -61,7 +61,8 @@ class _Change:
 
 @contextmanager
 def storing(context: SyncContext, records: Iterable[Record]) -> Iterator[sa.Connection]:
-    """The transaction to store records in: who we are to the CRM is asked before, nothing within."""
+    """The transaction to store records in: what only the CRM knows is asked before, nothing within."""
+    _ = context.holds
     if any(record.writer is not None for record in records):
         _ = context.writer
     with context.warehouse.transaction() as connection:
@@ -110,11 +111,11 @@ def _store_kind(
     fresh, agreements, changes = [], {}, []
     for remote_id, record in records.items():
         about = known[remote_id]
-        if not _says_more(record, about.before):
+        if not _says_more(context, record, about.before):
             context.card.echoes += 1
             continue
         fresh.append(record)
-        found = list(_changes(record, about.before))
+        found = list(_changes(context, record, about.before))
         human = [change for change in found if not _ours(context, kind, change, record, about)]
         if about.before is not None and not human:
             context.card.echoes += 1
@@ -144,7 +145,7 @@ def _known(
         remote_id
         for remote_id, held in before.items()
         if held.modified_at == records[remote_id].modified_at
-        and any(True for _ in _changes(records[remote_id], held))
+        and any(True for _ in _changes(context, records[remote_id], held))
     }
     wrote = last_writes(connection, context.crm, kind, untouched)
     return {
@@ -159,7 +160,7 @@ def _known(
     }
 
 
-def _says_more(record: Record, before: Record | None) -> bool:
+def _says_more(context: SyncContext, record: Record, before: Record | None) -> bool:
     """False for what we know already, and for what is older than that."""
     if before is None:
         return True
@@ -168,15 +169,16 @@ def _says_more(record: Record, before: Record | None) -> bool:
     kept = replace(record, absorbed=(), fields={})
     if kept != replace(before, absorbed=(), fields={}) or record.absorbed:
         return True
-    return any(True for _ in _changes(record, before))
+    return any(True for _ in _changes(context, record, before))
 
 
-def _changes(record: Record, before: Record | None) -> Iterator[_Change]:
+def _changes(context: SyncContext, record: Record, before: Record | None) -> Iterator[_Change]:
     if before is None:
         return
-    # What is left of a record that is gone may tell nothing of its fields: nobody cleared them.
+    # What is left of a record that is gone may tell nothing of its fields, and a field that is hidden from us
+    # tells nothing either: nobody cleared them.
     told = FIELDS[record.kind] if record.fields or not (record.archived or record.merged_into) else ()
-    for name in told:
+    for name in (name for name in told if name in context.fields_of(record.kind)):
         old, new = before.fields.get(name), record.fields.get(name)
         if not same(record.kind, name, old, new):
             yield _Change(name, old, new)
