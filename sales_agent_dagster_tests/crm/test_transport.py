@@ -22,7 +22,7 @@ from sales_agent_dagster.crm.errors import (
     Unavailable,
     WriteRefused,
 )
-from sales_agent_dagster.crm.http import Exchange, Reply, TransportOptions, error_of_status, retry_after_of
+from sales_agent_dagster.crm.http import Exchange, Reply, TransportOptions, error_of_status
 from sales_agent_dagster.crm.rates import Pace, RateHint
 from sales_agent_dagster.crm.registry import connect
 from sales_agent_dagster.crm.transport import Transport
@@ -292,15 +292,6 @@ def test_refusals_for_the_rate_are_waited_for(server: Server, made: Made) -> Non
     with pytest.raises(RateLimited) as raised:
         made.transport.request("GET", "thing")
     assert raised.value.retry_after == 3600
-
-
-def test_a_date_to_try_again_counts_from_that_of_the_answer() -> None:
-    asked = "Wed, 21 Oct 2015 07:28:30 GMT"
-    assert retry_after_of({"Retry-After": asked, "Date": "Wed, 21 Oct 2015 07:28:00 GMT"}) == 30.0
-    assert retry_after_of({"Retry-After": asked, "Date": "Wed, 21 Oct 2015 07:29:00 GMT"}) == 0.0
-    assert retry_after_of({"Retry-After": asked}) is None
-    assert retry_after_of({"Retry-After": "soon", "Date": asked}) is None
-    assert retry_after_of({}) is None
 
 
 def test_a_refused_key_is_refreshed_once(server: Server, made: Made) -> None:
