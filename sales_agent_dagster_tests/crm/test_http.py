@@ -1,3 +1,5 @@
+"""How a reply is read."""
+
 from __future__ import annotations
 
 from sales_agent_dagster.crm.http import retry_after_of

@@ -56,6 +56,24 @@ def test_what_the_crm_filled_in_by_itself_is_looked_at_once(sqlite_warehouse: Wa
     assert run_sync(sqlite_warehouse, crm)["human_changes"] == 0
 
 
+def test_a_field_that_is_hidden_from_us_for_a_while_was_not_cleared(sqlite_warehouse: Warehouse) -> None:
+    crm = FakeCrm()
+    leads = want(sqlite_warehouse, "batch-1", [company(city="Akron")])
+    run_sync(sqlite_warehouse, crm)
+    [record] = crm.living()
+    all_of_them, shown = crm.capabilities, record.fields
+    crm.capabilities = replace(
+        all_of_them, fields={**all_of_them.fields, Kind.COMPANY: all_of_them.fields[Kind.COMPANY] - {"city"}}
+    )
+    crm.edit(Kind.COMPANY, record.remote_id, city=None, industry="Pumps")
+    assert run_sync(sqlite_warehouse, crm)["human_changes"] == 1
+    crm.capabilities = all_of_them
+    crm.edit(Kind.COMPANY, record.remote_id, city=shown["city"])
+    rewant(sqlite_warehouse, "batch-1", leads, [company(city="Kent")], at=crm.tick(60))
+    assert run_sync(sqlite_warehouse, crm)["human_changes"] == 0
+    assert crm.records[Kind.COMPANY, record.remote_id].fields["city"] == "Kent"
+
+
 def changes(warehouse: Warehouse) -> list[tuple[str, Any, Any]]:
     row = crm_changes.c
     query = sa.select(row.field, row.before, row.after).order_by(row.changed_at, row.field)
