@@ -77,7 +77,10 @@ class HubSpotDialect:
             return None if quota is None else RateHint(quota_left=quota)
         if left <= 0:
             return RateHint(most, 0, 1.0, quota)
-        return RateHint(most, max(1, int(most * SHARE)), WINDOW_S, quota)
+        window_s = (
+            _number(reply.headers, "X-HubSpot-RateLimit-Interval-Milliseconds") or 0
+        ) / 1000 or WINDOW_S
+        return RateHint(most, max(1, int(most * SHARE)), window_s, quota)
 
 
 def message_of(body: Mapping[str, Any]) -> str:

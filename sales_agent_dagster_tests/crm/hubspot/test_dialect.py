@@ -127,6 +127,10 @@ def test_the_record_in_the_way(message: str, found: str | None) -> None:
         ({"Max": "190", "Remaining": "12"}, RateHint(190, 180, 10.0)),
         ({"Max": "190", "Remaining": "0"}, RateHint(190, 0, 1.0)),
         (
+            {"Max": "20", "Remaining": "9", "Interval-Milliseconds": "1000"},
+            RateHint(20, 19, 1.0),
+        ),
+        (
             {"Max": "100", "Remaining": "9", "Daily": "10", "Daily-Remaining": "10"},
             RateHint(100, 95, 10.0, 1.0),
         ),
