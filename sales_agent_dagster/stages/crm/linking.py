@@ -40,10 +40,30 @@ def link(context: SyncContext) -> None:
         context.warehouse.exclusive(connection, f"crm-link-{context.crm}")
         ids = entity_ids(connection)
         follow_entities(context, connection, ids)
+        _drop_answered(context, connection)
         _link_companies(context, connection, ids)
         for some in pages(ids):
             link_contacts(context, connection, desired_of(connection, some))
         tell_companies(context, connection)
+
+
+def _drop_answered(context: SyncContext, connection: sa.Connection) -> None:
+    """Forget questions about records that another company of ours has by now: theirs cannot be this one.
+
+    People merged that one's record into it, or said that it is that one's.
+    """
+    row, other = crm_link.c, crm_link.alias().c
+    taken = sa.exists().where(
+        other.crm == row.crm,
+        other.kind == row.kind,
+        other.remote_id == row.remote_id,
+        other.state == "linked",
+    )
+    connection.execute(
+        sa.delete(crm_link).where(
+            row.crm == context.crm, row.kind == Kind.COMPANY.value, row.state == "review", taken
+        )
+    )
 
 
 def _link_companies(context: SyncContext, connection: sa.Connection, ids: Sequence[str]) -> None:
