@@ -58,14 +58,13 @@ def test_every_record_that_a_person_rejected_is_remembered(warehouse: Warehouse,
 def test_a_question_about_a_record_that_another_of_ours_has_by_now_is_dropped(
     warehouse: Warehouse, crm: FakeCrm, taken: bool
 ) -> None:
-    theirs = crm.add(company="Quillfeather Electric")
+    theirs, elsewhere = (crm.add(company=name) for name in ("Quillfeather Electric", "Ravenscar Solar"))
     want(warehouse, "batch-1", [company("E1"), company("E2", company="Zedwick Plumbing")])
     context = context_of(warehouse, crm, lambda: crm.now)
     asked = Link(Kind.COMPANY, "E2", "E2", theirs, "review", "matched", "It may be a sister firm.")
-    others = Link(
-        Kind.COMPANY, "E1", "E1", theirs, "linked" if taken else "shared", "merged", "People merged."
-    )
+    first = theirs if taken else elsewhere
     with warehouse.transaction() as connection:
-        save_links(context, connection, [asked, others])
+        other = Link(Kind.COMPANY, "E1", "E1", first, "linked", "merged", "People merged them.")
+        save_links(context, connection, [asked, other])
     assert run_sync(warehouse, crm)["created"] == taken
     assert [one.external_key for one in reviews(context)] == ([] if taken else ["E2"])
