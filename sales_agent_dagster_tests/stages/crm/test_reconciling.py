@@ -13,6 +13,7 @@ from sales_agent_dagster.crm.fields import Kind
 from sales_agent_dagster.crm.merging import Agreed, FieldChange
 from sales_agent_dagster.crm.ownership import Rule
 from sales_agent_dagster.stages.crm.arriving import store_records
+from sales_agent_dagster.stages.crm.context import SyncContext
 from sales_agent_dagster.stages.crm.outbox import enqueue, mark, mark_sending, unknown_operations
 from sales_agent_dagster.stages.crm.planning import Planned, Step
 from sales_agent_dagster.stages.crm.reconciling import reconcile
@@ -190,6 +191,18 @@ def test_what_an_earlier_create_wrote_is_ours_when_the_last_one_is_found(sqlite_
     assert (kept["industry"].ours, kept["industry"].locked, edited) == ("Pumps", True, ["industry"])
 
 
+def begun(
+    context: SyncContext, crm: FakeCrm, kind: Kind, key: str, fields: dict[str, Any], state: str
+) -> Operation:
+    """A create that was given to the CRM, which has not done it yet, and was decided to be so."""
+    lost(context.warehouse, crm, kind, [key], fields)
+    with context.warehouse.transaction() as connection:
+        [(create, _)] = unknown_operations(connection, context.crm)
+        mark_sending(context, connection, [create])
+        mark(context, connection, [create.operation.op_id], state)
+    return create.operation
+
+
 def test_what_only_a_create_said_that_did_not_arrive_was_not_written(sqlite_warehouse: Warehouse) -> None:
     """Its outcome says that nothing was done; the next one, which knows less, arrives without an answer."""
     crm = FakeCrm()
@@ -197,12 +210,8 @@ def test_what_only_a_create_said_that_did_not_arrive_was_not_written(sqlite_ware
     told = [{"company": "Acme", "city": "Akron"}, {"company": "Acme", "industry": "Pumps"}]
     for fields, state in zip(told, ("failed", "unknown"), strict=True):
         crm.tick()
-        lost(sqlite_warehouse, crm, Kind.COMPANY, ["E1"], fields)
-        with sqlite_warehouse.transaction() as connection:
-            [(create, _)] = unknown_operations(connection, context.crm)
-            mark_sending(context, connection, [create])
-            mark(context, connection, [create.operation.op_id], state)
-    list(crm.push([create.operation]))
+        create = begun(context, crm, Kind.COMPANY, "E1", fields, state)
+    list(crm.push([create]))
     reconcile(context)
     [record] = crm.living()
     with sqlite_warehouse.reading() as connection:
@@ -223,13 +232,9 @@ def test_of_two_creates_of_a_contact_the_one_arrived_that_the_record_is_more_lik
     ]
     for fields, state in zip(told, ("failed", "unknown"), strict=True):
         crm.tick()
-        lost(sqlite_warehouse, crm, Kind.CONTACT, ["E1-a"], fields)
-        with sqlite_warehouse.transaction() as connection:
-            [(create, _)] = unknown_operations(connection, context.crm)
-            mark_sending(context, connection, [create])
-            mark(context, connection, [create.operation.op_id], state)
+        create = begun(context, crm, Kind.CONTACT, "E1-a", fields, state)
         if first == (state == "failed"):
-            list(crm.push([create.operation]))
+            list(crm.push([create]))
     reconcile(context)
     [record] = crm.living(Kind.CONTACT)
     with sqlite_warehouse.reading() as connection:
