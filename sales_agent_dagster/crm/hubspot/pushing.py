@@ -203,9 +203,10 @@ class Pusher:
         """Rows that an answer does not name, though it may have refused some without saying which.
 
         Then they go again by halves until each stands alone; not where an attempt before may have written
-        them, since people may have edited them by now.
+        them, since people may have edited them by now, nor where the refusals are of no row's values.
         """
-        if not nameless or (nameless[0].perhaps_done and len(operations) > 1):
+        tells = bool(nameless) and all(isinstance(one, _REFUSED) for one in nameless)
+        if not tells or (nameless[0].perhaps_done and len(operations) > 1):
             return [Unknown(one.op_id, "HubSpot's answer does not name the row.") for one in operations]
         if len(operations) <= 1:
             return [result_of(one, nameless[0]) for one in operations]

@@ -150,6 +150,22 @@ def test_what_nobody_names_is_not_written_over_once_it_may_be_there(
     assert calls == [2, 1]
 
 
+@pytest.mark.parametrize("category", ["RATE_LIMITS", "MISSING_SCOPES", "SOMETHING_NEW"])
+def test_only_a_refused_row_is_looked_for_by_halves(
+    hubspot: RunningServer, crm: HubSpot, monkeypatch: pytest.MonkeyPatch, category: str
+) -> None:
+    calls: list[int] = []
+
+    def write(*given: Any) -> Any:
+        calls.append(len(given[3]))
+        told = [{"category": name, "message": "no"} for name in ("VALIDATION_ERROR", category)]
+        return {"errors": told}, False
+
+    monkeypatch.setattr(type(crm._client), "write", write)
+    assert [type(one) for one in pushed(crm, create("a"), create("b"))] == [Unknown, Unknown]
+    assert calls == [2]
+
+
 @pytest.mark.parametrize("shape", ["labelled", "empty"])
 def test_both_shapes_of_an_association(
     hubspot: RunningServer, crm: HubSpot, changed: Callable[[Change], None], shape: str
